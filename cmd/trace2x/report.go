@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/trace2x/trace2x/internal/input"
+	"github.com/trace2x/trace2x/model"
+)
+
+// english groups the digits of large numbers.
+var english = message.NewPrinter(language.English)
+
+// report tells what was read, and what of it was left out.
+func (e *env) report(in *input.Input, s *model.Summary) {
+	english.Fprintf(e.stderr, "%s: %s, %d events in %v, %d goroutines (%d at once)\n",
+		in.Name, s.Format, s.Events, time.Duration(s.End-s.Start).Round(time.Microsecond), s.Goroutines, s.MaxAlive)
+	for _, what := range slices.Sorted(maps.Keys(s.Unknown)) {
+		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", s.Unknown[what], what)
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.Inconsistent)) {
+		english.Fprintf(e.stderr, "warning: the trace contradicts itself, %d times: %s\n", s.Inconsistent[what], what)
+	}
+}
+
+func byteCount(n int64) string {
+	switch {
+	case n < 1_000:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1_000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// progress shows how much of an input has been read, on a terminal only.
+type progress struct {
+	done    chan struct{}
+	stopped chan struct{}
+}
+
+func newProgress(w io.Writer, in *input.Input) *progress {
+	p := &progress{done: make(chan struct{}), stopped: make(chan struct{})}
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		close(p.stopped)
+		return p
+	}
+	bar := progressbar.NewOptions64(in.Size,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription(in.Name),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionFullWidth(),
+	)
+	go func() {
+		defer close(p.stopped)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				bar.Set64(in.BytesRead())
+			case <-p.done:
+				bar.Exit()
+				bar.Clear()
+				return
+			}
+		}
+	}()
+	return p
+}
+
+// stop removes the bar.
+func (p *progress) stop() {
+	close(p.done)
+	<-p.stopped
+}

@@ -1,0 +1,170 @@
+package perfetto
+
+import (
+	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/model"
+)
+
+// stateCounters counts the goroutines by state.
+//
+// A busy program changes a state every few hundred nanoseconds, so that
+// counters of every change would be as large as all states. They are sampled:
+// a change is written, with the exact counts of its moment, but after that none
+// for countInterval, at whose end the then current counts are written.
+//
+// How many goroutines there were in the beginning is known only when all that
+// existed then have been announced, at the end of the first generation; until
+// then the samples are held back.
+type stateCounters struct {
+	events *events
+	tracks [len(countedStates)]uint64
+	thread uint64
+
+	initial [len(countedStates)]int64 // in the beginning
+	change  [len(countedStates)]int64 // since then
+	written [len(countedStates)]int64
+	threads int64 // written
+	known   bool  // initial is complete
+	held    []countSample
+
+	next  model.Time // when the next sample may be taken
+	dirty bool       // a change has not been sampled
+}
+
+type countSample struct {
+	time   model.Time
+	change [4]int64
+}
+
+// countInterval is the shortest time between two samples.
+const countInterval = 100_000 // ns
+
+var countedStates = [...]model.StateKind{model.Running, model.Runnable, model.Waiting, model.Syscall}
+
+// countIndex is the place of a state in countedStates, -1 for none.
+func countIndex(k model.StateKind) int {
+	switch k {
+	case model.Running:
+		return 0
+	case model.Runnable:
+		return 1
+	case model.Waiting:
+		return 2
+	case model.Syscall:
+		return 3
+	}
+	return -1
+}
+
+func newStateCounters(e *events, g *group, start model.Time) *stateCounters {
+	c := &stateCounters{events: e, next: start}
+	for i, k := range countedStates {
+		c.tracks[i] = g.counter("Goroutines "+countName(k), "Goroutines in this state, at most one sample every 100 µs", "goroutines", perfettopb.CounterDescriptor_UNIT_COUNT, "goroutines")
+		c.written[i] = -1
+	}
+	c.thread = g.counter("Threads in use", "OS threads that run a goroutine or are in a system call for one", "", perfettopb.CounterDescriptor_UNIT_COUNT, "threads")
+	c.threads = -1
+	return c
+}
+
+func countName(k model.StateKind) string {
+	if k == model.Syscall {
+		return "in syscall"
+	}
+	return k.String()
+}
+
+// existing counts a goroutine from before the trace.
+func (c *stateCounters) existing(k model.StateKind) { c.initial[countIndex(k)]++ }
+
+// turned counts that a goroutine went from one state to another at t;
+// NotExist is none.
+func (c *stateCounters) turned(from, to model.StateKind, t model.Time) {
+	c.advance(t)
+	if i := countIndex(from); i >= 0 {
+		c.change[i]--
+	}
+	if i := countIndex(to); i >= 0 {
+		c.change[i]++
+	}
+	c.dirty = true
+	if t >= c.next {
+		c.sample(t)
+	}
+}
+
+// advance samples at the end of the interval if that lies before t.
+func (c *stateCounters) advance(t model.Time) {
+	if c.dirty && t > c.next {
+		c.sample(c.next)
+	}
+}
+
+func (c *stateCounters) sample(t model.Time) {
+	c.dirty, c.next = false, t+countInterval
+	if !c.known {
+		c.held = append(c.held, countSample{t, c.change})
+		return
+	}
+	c.write(t, &c.change)
+}
+
+func (c *stateCounters) write(t model.Time, change *[4]int64) {
+	var now [4]int64
+	for i := range now {
+		now[i] = c.initial[i] + change[i]
+		if now[i] != c.written[i] {
+			c.events.count(c.tracks[i], t, now[i])
+		}
+	}
+	if threads := now[0] + now[3]; threads != c.threads {
+		c.events.count(c.thread, t, threads)
+		c.threads = threads
+	}
+	c.written = now
+}
+
+// complete says that all goroutines from before the trace are counted.
+func (c *stateCounters) complete(start model.Time) {
+	if c.known {
+		return
+	}
+	c.known = true
+	c.write(start, &[4]int64{})
+	for i := range c.held {
+		c.write(c.held[i].time, &c.held[i].change)
+	}
+	c.held = nil
+}
+
+// finish writes the last counts.
+func (c *stateCounters) finish(start, end model.Time) {
+	if c.dirty {
+		c.sample(min(c.next, end))
+	}
+	c.complete(start)
+}
+
+// metrics writes the runtime's metrics as counters.
+type metrics struct {
+	group  *group
+	tracks map[string]uint64
+}
+
+func (m *metrics) track(name string) uint64 {
+	id, ok := m.tracks[name]
+	if !ok {
+		switch name {
+		case "/memory/classes/heap/objects:bytes":
+			id = m.group.counter("Heap in use", "Memory occupied by live objects and dead ones not yet swept", "heap", perfettopb.CounterDescriptor_UNIT_SIZE_BYTES, "")
+		case "/gc/heap/goal:bytes":
+			id = m.group.counter("Heap goal", "Heap size at the end of the GC cycle that the pacer aims for", "heap", perfettopb.CounterDescriptor_UNIT_SIZE_BYTES, "")
+		case "/sched/gomaxprocs:threads":
+			id = m.group.counter("GOMAXPROCS", "Number of Ps", "", perfettopb.CounterDescriptor_UNIT_COUNT, "Ps")
+		default:
+			id = m.group.counter(name, "A metric of runtime/metrics", "", perfettopb.CounterDescriptor_UNIT_COUNT, "")
+		}
+		m.tracks[name] = id
+	}
+	return id
+}

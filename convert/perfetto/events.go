@@ -1,0 +1,181 @@
+package perfetto
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/model"
+)
+
+const (
+	sliceBegin = uint64(perfettopb.TrackEvent_TYPE_SLICE_BEGIN)
+	sliceEnd   = uint64(perfettopb.TrackEvent_TYPE_SLICE_END)
+	instant    = uint64(perfettopb.TrackEvent_TYPE_INSTANT)
+	counter    = uint64(perfettopb.TrackEvent_TYPE_COUNTER)
+)
+
+// events writes the track events and the CPU samples: one packet each, on a
+// sequence of their own. An event is begun with open, completed with the other
+// methods and ended with close.
+type events struct {
+	*packets
+	interned
+	names, categories, argNames, argValues textTable
+	stacks                                 stackTable
+
+	start   model.Time
+	last    model.Time // of deltaClock
+	mark    int        // of the open track event
+	argMark int
+}
+
+func newEvents(p *packets, start model.Time) *events {
+	e := &events{
+		packets:    p,
+		names:      newTextTable(fInternedNames),
+		categories: newTextTable(fInternedCategories),
+		argNames:   newTextTable(fInternedAnnotationNames),
+		argValues:  newTextTable(fInternedAnnotationValues),
+		stacks:     newStackTable(),
+		start:      start,
+		last:       start,
+	}
+	clock := func(id uint32, t model.Time, incremental bool) *perfettopb.ClockSnapshot_Clock {
+		c := &perfettopb.ClockSnapshot_Clock{ClockId: proto.Uint32(id), Timestamp: proto.Uint64(uint64(t))}
+		if incremental {
+			c.IsIncremental = proto.Bool(true)
+		}
+		return c
+	}
+	p.putOn(&perfettopb.TracePacket{
+		TrustedPacketSequenceId: proto.Uint32(eventSequence),
+		FirstPacketOnSequence:   proto.Bool(true),
+		SequenceFlags:           proto.Uint32(uint32(perfettopb.TracePacket_SEQ_INCREMENTAL_STATE_CLEARED)),
+		TracePacketDefaults: &perfettopb.TracePacketDefaults{
+			TimestampClockId: proto.Uint32(deltaClock),
+			PerfSampleDefaults: &perfettopb.PerfSampleDefaults{Timebase: &perfettopb.PerfEvents_Timebase{
+				Frequency: proto.Uint64(profileRate),
+				Counter:   perfettopb.PerfEvents_SW_CPU_CLOCK.Enum(),
+				Name:      proto.String("cpu-clock"),
+			}},
+		},
+		Data: &perfettopb.TracePacket_ClockSnapshot{ClockSnapshot: &perfettopb.ClockSnapshot{
+			Clocks: []*perfettopb.ClockSnapshot_Clock{
+				clock(bootClock, start, false),
+				clock(deltaClock, start, true),
+				clock(offsetClock, 0, false),
+			},
+			PrimaryTraceClock: perfettopb.BuiltinClock_BUILTIN_CLOCK_BOOTTIME.Enum(),
+		}},
+	})
+	return e
+}
+
+// packet begins a packet of the sequence. Packets may be out of order; those in
+// order have the shortest timestamps.
+func (e *events) packet(t model.Time) {
+	e.open()
+	b := e.buf
+	if t >= e.last {
+		b = appendUint(b, fPacketTimestamp, uint64(t-e.last))
+		e.last = t
+	} else {
+		b = appendUint(b, fPacketTimestamp, uint64(t-e.start))
+		b = appendUint(b, fPacketTimestampClock, offsetClock)
+	}
+	b = appendUint(b, fPacketSequenceID, eventSequence)
+	e.buf = appendUint(b, fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
+}
+
+// endPacket ends it, with the interned data that it needs.
+func (e *events) endPacket() {
+	e.buf = e.appendTo(e.buf)
+	e.packets.close()
+}
+
+// event begins a track event.
+func (e *events) event(typ uint64, track uint64, t model.Time) {
+	e.packet(t)
+	e.buf, e.mark = openMessage(e.buf, fPacketTrackEvent)
+	e.buf = appendUint(e.buf, fEventType, typ)
+	e.buf = appendUint(e.buf, fEventTrack, track)
+}
+
+func (e *events) endEvent() {
+	e.buf = closeMessage(e.buf, e.mark)
+	e.endPacket()
+}
+
+// name and category are interned: there must be few of them.
+func (e *events) name(s string) {
+	e.buf = appendUint(e.buf, fEventNameIID, e.names.iid(&e.interned, s))
+}
+
+func (e *events) category(s string) {
+	e.buf = appendUint(e.buf, fEventCategory, e.categories.iid(&e.interned, s))
+}
+
+// uniqueName is a name that hardly any other event has.
+func (e *events) uniqueName(prefix string, n int64) {
+	var digits [24]byte
+	b := strconv.AppendInt(append(digits[:0], prefix...), n, 10)
+	e.buf = appendBytes(e.buf, fEventName, b)
+}
+
+func (e *events) stack(s *model.Stack) {
+	if s != nil {
+		e.buf = appendUint(e.buf, fEventCallstack, e.stacks.iid(&e.interned, s))
+	}
+}
+
+func (e *events) arg(name string, value int64) {
+	e.openArg(name)
+	e.closeArg(appendUint(e.buf, fAnnotationInt, uint64(value)))
+}
+
+func (e *events) argBool(name string) {
+	e.openArg(name)
+	e.closeArg(appendUint(e.buf, fAnnotationBool, 1))
+}
+
+// argName is an argument whose value is interned.
+func (e *events) argName(name, value string) {
+	e.openArg(name)
+	e.closeArg(appendUint(e.buf, fAnnotationStringIID, e.argValues.iid(&e.interned, value)))
+}
+
+// argText is an argument whose value hardly any other has.
+func (e *events) argText(name, value string) {
+	e.openArg(name)
+	e.closeArg(appendString(e.buf, fAnnotationString, value))
+}
+
+// flow leads from the event to the one with terminatingFlow for the same
+// goroutine.
+func (e *events) flow(id model.GoID) { e.buf = appendFixed64(e.buf, fEventFlow, uint64(id)) }
+
+func (e *events) terminatingFlow(id model.GoID) {
+	e.buf = appendFixed64(e.buf, fEventTerminatingFlow, uint64(id))
+}
+
+func (e *events) openArg(name string) {
+	e.buf, e.argMark = openMessage(e.buf, fEventAnnotation)
+	e.buf = appendUint(e.buf, fAnnotationNameIID, e.argNames.iid(&e.interned, name))
+}
+
+func (e *events) closeArg(b []byte) { e.buf = closeMessage(b, e.argMark) }
+
+// end ends a slice: the innermost one on the track.
+func (e *events) end(track uint64, t model.Time) {
+	e.event(sliceEnd, track, t)
+	e.endEvent()
+}
+
+// count gives a counter a value.
+func (e *events) count(track uint64, t model.Time, value int64) {
+	e.event(counter, track, t)
+	e.buf = appendUint(e.buf, fEventCounterValue, uint64(value))
+	e.endEvent()
+}

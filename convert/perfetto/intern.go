@@ -1,0 +1,109 @@
+package perfetto
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// interned collects the InternedData that a sequence has not written yet, for
+// its next packet. Numbers (iids) begin at 1 in each table.
+type interned struct {
+	pending []byte
+}
+
+// text adds a string to a table.
+func (in *interned) text(table field, iid uint64, s string) {
+	b, mark := openMessage(in.pending, table)
+	b = appendUint(b, fInternedIID, iid)
+	b = appendString(b, fInternedText, s)
+	in.pending = closeMessage(b, mark)
+}
+
+// appendTo appends what is pending to an open packet.
+func (in *interned) appendTo(b []byte) []byte {
+	if len(in.pending) > 0 {
+		b = appendBytes(b, fPacketInternedData, in.pending)
+		in.pending = in.pending[:0]
+	}
+	return b
+}
+
+// textTable interns strings into one table.
+type textTable struct {
+	table field
+	iids  map[string]uint64
+}
+
+func newTextTable(table field) textTable {
+	return textTable{table: table, iids: make(map[string]uint64)}
+}
+
+func (t *textTable) iid(in *interned, s string) uint64 {
+	iid, ok := t.iids[s]
+	if !ok {
+		iid = uint64(len(t.iids) + 1)
+		t.iids[s] = iid
+		in.text(t.table, iid, s)
+	}
+	return iid
+}
+
+// stackTable interns stacks. The model has interned them already: its IDs are
+// the iids.
+type stackTable struct {
+	functions, sources textTable
+	frames, stacks     []bool // what was written, by ID
+}
+
+func newStackTable() stackTable {
+	return stackTable{
+		functions: newTextTable(fInternedFunctionNames),
+		sources:   newTextTable(fInternedSourcePaths),
+	}
+}
+
+// written marks an ID and reports whether it was marked before.
+func written(set *[]bool, id int) bool {
+	for id >= len(*set) {
+		*set = append(*set, make([]bool, max(64, len(*set)))...)
+	}
+	was := (*set)[id]
+	(*set)[id] = true
+	return was
+}
+
+func (t *stackTable) iid(in *interned, s *model.Stack) uint64 {
+	if written(&t.stacks, s.ID) {
+		return uint64(s.ID)
+	}
+	for _, f := range s.Frames {
+		t.frame(in, f)
+	}
+	b, mark := openMessage(in.pending, fInternedCallstacks)
+	b = appendUint(b, fCallstackIID, uint64(s.ID))
+	for i := len(s.Frames) - 1; i >= 0; i-- {
+		b = appendUint(b, fCallstackFrames, uint64(s.Frames[i].ID))
+	}
+	in.pending = closeMessage(b, mark)
+	return uint64(s.ID)
+}
+
+func (t *stackTable) frame(in *interned, f *model.Frame) {
+	if written(&t.frames, f.ID) {
+		return
+	}
+	function := t.functions.iid(in, f.Func)
+	source := t.sources.iid(in, f.File)
+	b, mark := openMessage(in.pending, fInternedFrames)
+	b = appendUint(b, fFrameIID, uint64(f.ID))
+	b = appendUint(b, fFrameFunction, function)
+	b = appendUint(b, fFrameSource, source)
+	b = appendUint(b, fFrameLine, uint64(f.Line))
+	in.pending = closeMessage(b, mark)
+}
+
+// appendPacked appends a packed field from varints that are encoded already.
+func appendPacked(b []byte, num field, varints []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), varints)
+}

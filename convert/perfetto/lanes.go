@@ -1,0 +1,148 @@
+package perfetto
+
+import (
+	"container/heap"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/model"
+)
+
+// lanes gives each goroutine a lane, a Perfetto thread, in the process of its
+// start function. A server makes a million goroutines in a minute, and a view of
+// a million lanes is of no use: the lane of a goroutine that exited goes to the
+// next one of the same function, so that lanes count what is alive at once.
+type lanes struct {
+	*packets
+	start        model.Time
+	perGoroutine bool
+
+	ids       int32  // the last pid or tid: they share their numbers, as on Linux
+	tracks    uint64 // the last uuid of a track
+	processes map[string]*process
+}
+
+// process stands for a start function.
+type process struct {
+	pid  int32
+	name string
+	free laneHeap
+}
+
+// lane is a Perfetto thread with its track.
+type lane struct {
+	tid   int32
+	track uint64
+	// process is nil until the start function of the lane's goroutine is known:
+	// only then is the lane described. The trace processor reads all descriptors
+	// before any event, so that they may come late in the file.
+	process *process
+}
+
+// unknownFunc is the process of goroutines whose start function the trace does
+// not tell.
+const unknownFunc = "(unknown start function)"
+
+func newLanes(p *packets, start model.Time, perGoroutine bool) *lanes {
+	// Numbers begin at 2: the UI paints what runs on a CPU by the process, and
+	// pid 1 grey.
+	return &lanes{packets: p, start: start, perGoroutine: perGoroutine, ids: 1, processes: make(map[string]*process)}
+}
+
+func (l *lanes) newID() int32 { l.ids++; return l.ids }
+
+// newTrack returns the uuid of a new track.
+func (l *lanes) newTrack() uint64 { l.tracks++; return l.tracks }
+
+// take returns a lane for a goroutine. One from before the trace gets a new
+// lane: others may have had the old ones since.
+func (l *lanes) take(g *model.Goroutine) *lane {
+	if g.Func != "" && !g.Before {
+		if p := l.processes[g.Func]; p != nil && len(p.free) > 0 {
+			return heap.Pop(&p.free).(*lane)
+		}
+	}
+	lane := &lane{tid: l.newID(), track: l.newTrack()}
+	l.describe(lane, g, false)
+	return lane
+}
+
+// describe writes the descriptor of a lane when its function is known, or, if
+// last, also when it is not.
+func (l *lanes) describe(ln *lane, g *model.Goroutine, last bool) {
+	if ln.process != nil || g.Func == "" && !last {
+		return
+	}
+	fn := g.Func
+	if fn == "" {
+		fn = unknownFunc
+	}
+	name := shortFunc(fn)
+	if l.perGoroutine {
+		name = "G" + strconv.FormatInt(int64(g.ID), 10) + " " + name
+	}
+	l.describeAs(ln, fn, name)
+}
+
+func (l *lanes) describeAs(ln *lane, fn, name string) {
+	ln.process = l.process(fn)
+	l.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: &perfettopb.TrackDescriptor{
+		Uuid: proto.Uint64(ln.track),
+		Thread: &perfettopb.ThreadDescriptor{
+			Pid:        proto.Int32(ln.process.pid),
+			Tid:        proto.Int64(int64(ln.tid)),
+			ThreadName: proto.String(name),
+		},
+	}}})
+}
+
+func (l *lanes) process(fn string) *process {
+	p := l.processes[fn]
+	if p == nil {
+		p = &process{pid: l.newID(), name: fn}
+		l.processes[fn] = p
+		l.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: &perfettopb.TrackDescriptor{
+			Uuid: proto.Uint64(l.newTrack()),
+			Process: &perfettopb.ProcessDescriptor{
+				Pid:         proto.Int32(p.pid),
+				ProcessName: proto.String(fn),
+			},
+		}}})
+	}
+	return p
+}
+
+// giveBack takes the lane of a goroutine that ended.
+func (l *lanes) giveBack(ln *lane) {
+	if !l.perGoroutine {
+		heap.Push(&ln.process.free, ln)
+	}
+}
+
+// laneHeap orders free lanes by their numbers: the first ones are used most,
+// and the last ones only when many goroutines are alive.
+type laneHeap []*lane
+
+func (h laneHeap) Len() int           { return len(h) }
+func (h laneHeap) Less(i, j int) bool { return h[i].tid < h[j].tid }
+func (h laneHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *laneHeap) Push(x any)        { *h = append(*h, x.(*lane)) }
+func (h *laneHeap) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}
+
+// shortFunc is a function without its import path: http.(*conn).serve for
+// net/http.(*conn).serve.
+func shortFunc(fn string) string {
+	path := fn
+	if i := strings.IndexByte(path, '['); i >= 0 {
+		path = path[:i] // type arguments have import paths of their own
+	}
+	return fn[strings.LastIndexByte(path, '/')+1:]
+}

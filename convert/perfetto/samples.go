@@ -1,0 +1,53 @@
+package perfetto
+
+import (
+	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/model"
+)
+
+const (
+	// profileRate is the rate of Go's CPU profiler, in Hz, unless the program
+	// asked for another one with runtime.SetCPUProfileRate, which the trace does
+	// not tell.
+	profileRate = 100
+	// sampleWeight is the CPU time that a sample stands for, in ns: the UI sums
+	// it up in its flamegraphs.
+	sampleWeight = 1e9 / profileRate
+)
+
+func (w *Writer) Sample(s *model.Sample) {
+	if s.Goroutine == nil {
+		if w.noLane == nil {
+			w.noLane = &lane{tid: w.lanes.newID(), track: w.lanes.newTrack()}
+			w.lanes.describeAs(w.noLane, "(no goroutine)", "(no goroutine)")
+		}
+		w.sample(w.noLane, s)
+		return
+	}
+	gr := w.goroutine(s.Goroutine)
+	w.lanes.describe(gr.lane, s.Goroutine, false)
+	if gr.lane.process == nil {
+		// A sample names its process, for good: wait until it is known.
+		gr.samples = append(gr.samples, *s)
+		return
+	}
+	w.sample(gr.lane, s)
+}
+
+func (w *Writer) sample(l *lane, s *model.Sample) {
+	e := w.events
+	e.packet(s.Time)
+	b, mark := openMessage(e.buf, fPacketPerfSample)
+	if s.Proc != model.NoProc {
+		b = appendUint(b, fSampleCPU, uint64(s.Proc))
+	}
+	b = appendUint(b, fSamplePID, uint64(l.process.pid))
+	b = appendUint(b, fSampleTID, uint64(l.tid))
+	if s.Stack != nil {
+		b = appendUint(b, fSampleCallstack, e.stacks.iid(&e.interned, s.Stack))
+	}
+	b = appendUint(b, fSampleMode, uint64(perfettopb.Profiling_MODE_USER))
+	b = appendUint(b, fSampleTimebase, sampleWeight)
+	e.buf = closeMessage(b, mark)
+	e.endPacket()
+}

@@ -1,0 +1,247 @@
+package perfetto
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/model"
+)
+
+// sched writes what ran on the Ps as Perfetto's scheduling data: a bundle of
+// switches and wakings per P, as the Linux kernel's ftrace gives them per CPU.
+//
+// What is in a bundle may be earlier than what another one before it has: the
+// trace processor sorts.
+type sched struct {
+	*packets
+	interned
+	reasons textTable
+	start   model.Time
+	cpus    []*cpu
+	// tooMany counts the runs on Ps that the trace processor does not take.
+	tooMany int
+}
+
+// cpu collects the next bundle of a P.
+type cpu struct {
+	switches, wakings   int
+	switchTime          []byte // varints, as all that follow
+	switchPrev          []byte
+	switchNext          []byte
+	wakingTime          []byte
+	wakingPID           []byte
+	wakingFlags         []byte
+	lastSwitch, lastWak model.Time
+	events              []byte // FtraceEvents
+}
+
+const (
+	// bundleSize is the number of switches and wakings at which a bundle is
+	// written.
+	bundleSize = 4096
+	// maxCPU is the number of CPUs of which the trace processor takes bundles.
+	maxCPU = 1024
+	// comm is the name that threads have in scheduling events. The names of the
+	// track descriptors are stronger.
+	comm = "goroutine"
+
+	idlePID = 0
+	// fromInterrupt is TRACE_FLAG_SOFTIRQ, which a waking has in common_flags
+	// if no thread did it.
+	fromInterrupt = 0x10
+)
+
+// prev_state values, the Linux kernel's TASK_ flags, as a switch has them for
+// the goroutine that leaves the P.
+const (
+	taskRunnable = 0  // R
+	taskWaiting  = 1  // S, TASK_INTERRUPTIBLE
+	taskSyscall  = 2  // D, TASK_UNINTERRUPTIBLE
+	taskDead     = 16 // X, EXIT_DEAD
+)
+
+// States of a goroutine that it got without being switched or woken.
+const (
+	stateRunnable = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_RUNNABLE)
+	stateWaiting  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_INTERRUPTIBLE_SLEEP)
+	stateSyscall  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_UNINTERRUPTIBLE_SLEEP)
+	// stateGone is for a goroutine that ended outside of any P. The states for
+	// the dead would end the thread, but its lane goes on.
+	stateGone = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_STOPPED)
+)
+
+func newSched(p *packets, start model.Time) *sched {
+	s := &sched{packets: p, start: start, reasons: newTextTable(fInternedKernelSymbols)}
+	p.putOn(&perfettopb.TracePacket{
+		TrustedPacketSequenceId: proto.Uint32(schedSequence),
+		FirstPacketOnSequence:   proto.Bool(true),
+		SequenceFlags:           proto.Uint32(uint32(perfettopb.TracePacket_SEQ_INCREMENTAL_STATE_CLEARED)),
+	})
+	return s
+}
+
+// cpu returns the collector for a P; what happens without a P goes to the first.
+func (s *sched) cpu(id model.ProcID) *cpu {
+	if id == model.NoProc {
+		id = 0
+	}
+	for int(id) >= len(s.cpus) {
+		s.cpus = append(s.cpus, nil)
+	}
+	c := s.cpus[id]
+	if c == nil {
+		c = &cpu{}
+		s.cpus[id] = c
+		// The first switch on a CPU only establishes what runs.
+		c.switchTo(s.start, taskRunnable, idlePID)
+	}
+	return c
+}
+
+func (c *cpu) switchTo(t model.Time, prevState uint64, next int32) {
+	c.switchTime = protowire.AppendVarint(c.switchTime, uint64(t-c.lastSwitch))
+	c.switchPrev = protowire.AppendVarint(c.switchPrev, prevState)
+	c.switchNext = protowire.AppendVarint(c.switchNext, uint64(next))
+	c.lastSwitch = t
+	c.switches++
+}
+
+// run writes that a lane held a P from start to end.
+func (s *sched) run(p model.ProcID, tid int32, start, end model.Time, endState uint64) {
+	if p >= maxCPU {
+		s.tooMany++
+		return
+	}
+	c := s.cpu(p)
+	c.switchTo(start, taskRunnable, tid)
+	c.switchTo(end, endState, idlePID)
+	s.full(p, c)
+}
+
+// waking writes that what ran on p at t made a lane runnable: a goroutine, or
+// the scheduler if interrupt.
+func (s *sched) waking(p model.ProcID, tid int32, t model.Time, interrupt bool) {
+	if p >= maxCPU {
+		s.wakingOutside(0, tid, t)
+		return
+	}
+	c := s.cpu(p)
+	c.wakingTime = protowire.AppendVarint(c.wakingTime, uint64(t-c.lastWak))
+	c.wakingPID = protowire.AppendVarint(c.wakingPID, uint64(tid))
+	flags := byte(0)
+	if interrupt {
+		flags = fromInterrupt
+	}
+	c.wakingFlags = append(c.wakingFlags, flags)
+	c.lastWak = t
+	c.wakings++
+	s.full(p, c)
+}
+
+// wakingOutside is waking without a P, by the lane waker, or, if 0, by none.
+// The waker of a compact waking is what runs on the CPU, so this is a whole
+// event.
+func (s *sched) wakingOutside(waker, tid int32, t model.Time) {
+	c := s.cpu(model.NoProc)
+	b, mark := c.openEvent(t, waker)
+	b, inner := openMessage(b, fFtraceWaking)
+	b = appendString(b, fWakingEventComm, comm)
+	b = appendUint(b, fWakingEventPID, uint64(tid))
+	b = appendUint(b, fWakingEventPrio, 0)
+	b = appendUint(b, fWakingEventSuccess, 1)
+	b = appendUint(b, fWakingEventCPU, 0)
+	b = closeMessage(b, inner)
+	if waker == idlePID {
+		b = appendUint(b, fFtraceFlags, fromInterrupt)
+	}
+	c.events = closeMessage(b, mark)
+	s.full(0, c)
+}
+
+// blocked gives the reason of the last blocked state that a lane entered at or
+// before t. The event stands behind the switch that began the state, in the
+// bundles of the same P.
+func (s *sched) blocked(p model.ProcID, tid int32, t model.Time, reason string) {
+	if p >= maxCPU {
+		p = 0
+	}
+	c := s.cpu(p)
+	b, mark := c.openEvent(t, tid)
+	b, inner := openMessage(b, fFtraceBlockedReason)
+	b = appendUint(b, fBlockedPID, uint64(tid))
+	b = appendUint(b, fBlockedCaller, s.reasons.iid(&s.interned, reason))
+	b = closeMessage(b, inner)
+	c.events = closeMessage(b, mark)
+	s.full(p, c)
+}
+
+func (c *cpu) openEvent(t model.Time, pid int32) (b []byte, mark int) {
+	b, mark = openMessage(c.events, fBundleEvent)
+	b = appendUint(b, fFtraceTimestamp, uint64(t))
+	return appendUint(b, fFtracePID, uint64(pid)), mark
+}
+
+// setState puts a lane into a state at t, apart from any P.
+func (s *sched) setState(tid int32, t model.Time, state uint64) {
+	s.open()
+	b := appendUint(s.buf, fPacketTimestamp, uint64(t))
+	b = appendUint(b, fPacketTimestampClock, bootClock)
+	b = appendUint(b, fPacketSequenceID, rareSequence)
+	b, mark := openMessage(b, fPacketTaskState)
+	b = appendUint(b, fTaskStateTID, uint64(tid))
+	b = appendUint(b, fTaskStateState, state)
+	s.buf = closeMessage(b, mark)
+	s.close()
+}
+
+// full writes the bundle of a P if it is large.
+func (s *sched) full(p model.ProcID, c *cpu) {
+	if c.switches+c.wakings >= bundleSize || len(c.events) >= 8*bundleSize {
+		s.bundle(max(p, 0), c)
+	}
+}
+
+// finish writes what is left.
+func (s *sched) finish() {
+	for p, c := range s.cpus {
+		if c != nil {
+			s.bundle(model.ProcID(p), c)
+		}
+	}
+}
+
+func (s *sched) bundle(p model.ProcID, c *cpu) {
+	if c.switches+c.wakings+len(c.events) == 0 {
+		return
+	}
+	s.open()
+	b := appendUint(s.buf, fPacketSequenceID, schedSequence)
+	b = appendUint(b, fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
+	b = s.appendTo(b)
+	b, bundle := openMessage(b, fPacketFtraceEvents)
+	b = appendUint(b, fBundleCPU, uint64(p))
+	b, compact := openMessage(b, fBundleCompact)
+	b = appendPacked(b, fSwitchTimestamp, c.switchTime)
+	b = appendPacked(b, fSwitchPrevState, c.switchPrev)
+	b = appendPacked(b, fSwitchNextPID, c.switchNext)
+	b = appendZeros(b, fSwitchNextPrio, c.switches)
+	b = appendString(b, fCompactComms, comm)
+	b = appendZeros(b, fSwitchNextComm, c.switches)
+	b = appendPacked(b, fWakingTimestamp, c.wakingTime)
+	b = appendPacked(b, fWakingPID, c.wakingPID)
+	b = appendZeros(b, fWakingTargetCPU, c.wakings)
+	b = appendZeros(b, fWakingPrio, c.wakings)
+	b = appendZeros(b, fWakingComm, c.wakings)
+	b = appendPacked(b, fWakingFlags, c.wakingFlags)
+	b = closeMessage(b, compact)
+	b = append(b, c.events...)
+	s.buf = closeMessage(b, bundle)
+	s.close()
+
+	*c = cpu{
+		switchTime: c.switchTime[:0], switchPrev: c.switchPrev[:0], switchNext: c.switchNext[:0],
+		wakingTime: c.wakingTime[:0], wakingPID: c.wakingPID[:0], wakingFlags: c.wakingFlags[:0],
+		events: c.events[:0],
+	}
+}

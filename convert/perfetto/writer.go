@@ -1,0 +1,449 @@
+package perfetto
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Options say how a trace is written. The zero value writes a slice for every
+// wait.
+type Options struct {
+	// MinBlock is the shortest wait that becomes a slice, with its stack. Shorter
+	// ones are in the goroutine's states, with their reason, all the same.
+	MinBlock time.Duration
+	// Threads adds a track for each OS thread with what ran on it.
+	Threads bool
+	// LanePerGoroutine gives each goroutine a lane of its own.
+	LanePerGoroutine bool
+	// Version is the version of trace2x that the file names; may be empty.
+	Version string
+}
+
+// DefaultMinBlock is the MinBlock that keeps a busy program's file small.
+const DefaultMinBlock = 10 * time.Microsecond
+
+// Convert reads a Go execution trace from r and writes it as a Perfetto trace
+// to w. Errors are those of [model.Read] and of w. With a *[model.Damage] the
+// summary is not nil, and what was written is a valid trace of what was read.
+func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
+	return model.Read(ctx, r, NewWriter(w, opts))
+}
+
+// Writer is a [model.Sink] that writes a Perfetto trace. The trace is complete
+// when End returns and Err returns nil.
+type Writer struct {
+	opts     Options
+	minBlock model.Time
+	trace    model.Trace
+
+	packets  packets
+	events   *events
+	sched    *sched
+	lanes    *lanes
+	tasks    *tasks
+	counters *stateCounters
+	metrics  *metrics
+	threads  *threads // nil if not asked for
+
+	runtime    group
+	gc, stw    lazyTrack
+	procs      map[model.ProcID]*lazyTrack // for what a P does without a goroutine
+	noLane     *lane                       // for samples without a goroutine
+	goroutines []goroutine                 // by slot
+	goNames    map[string]string           // "go f" by f
+}
+
+// goroutine is what the writer knows of a goroutine.
+type goroutine struct {
+	lane    *lane
+	edges   edges
+	samples []model.Sample // of a lane that is not described yet
+}
+
+var _ model.Sink = (*Writer)(nil)
+
+// NewWriter returns a writer of a trace to w. It buffers; w need not.
+func NewWriter(w io.Writer, opts Options) *Writer {
+	return &Writer{
+		opts:     opts,
+		minBlock: model.Time(opts.MinBlock),
+		packets:  packets{w: w},
+		procs:    make(map[model.ProcID]*lazyTrack),
+		goNames:  make(map[string]string),
+	}
+}
+
+// Size returns the number of bytes written.
+func (w *Writer) Size() int64 { return w.packets.size }
+
+// Err returns the first error of the underlying writer.
+func (w *Writer) Err() error {
+	if w.packets.err != nil {
+		return fmt.Errorf("writing the Perfetto trace: %w", w.packets.err)
+	}
+	return nil
+}
+
+func (w *Writer) Begin(t *model.Trace) {
+	w.trace = *t
+	p := &w.packets
+	w.events = newEvents(p, t.Start)
+	w.sched = newSched(p, t.Start)
+	w.lanes = newLanes(p, t.Start, w.opts.LanePerGoroutine)
+	w.runtime = group{lanes: w.lanes, name: "Go runtime"}
+	w.gc.make = func() uint64 {
+		return w.runtime.track("GC", "Concurrent mark phases of the garbage collector")
+	}
+	w.stw.make = func() uint64 {
+		return w.runtime.track("Stop-the-world", "Pauses of all goroutines, from the wish to stop them to their restart")
+	}
+	w.gc.id()
+	w.stw.id()
+	w.metrics = &metrics{group: &w.runtime, tracks: make(map[string]uint64)}
+	w.counters = newStateCounters(w.events, &w.runtime, t.Start)
+	w.tasks = &tasks{
+		lanes: w.lanes, events: w.events,
+		group: &group{lanes: w.lanes, name: "Tasks"},
+		open:  make(map[*model.Task]uint64),
+	}
+	if w.opts.Threads {
+		w.threads = &threads{
+			events: w.events,
+			group:  &group{lanes: w.lanes, name: "OS threads"},
+			tracks: make(map[model.ThreadID]uint64),
+		}
+	}
+}
+
+func (w *Writer) goroutine(g *model.Goroutine) *goroutine { return &w.goroutines[g.Slot] }
+
+func (w *Writer) GoroutineStart(g *model.Goroutine) {
+	for g.Slot >= len(w.goroutines) {
+		w.goroutines = append(w.goroutines, goroutine{})
+	}
+	gr := w.goroutine(g)
+	gr.lane = w.lanes.take(g)
+	if g.Before {
+		w.counters.existing(g.State)
+		return // its lifetime is an edge, see GoroutineEnd
+	}
+	w.counters.turned(model.NotExist, g.State, g.Start)
+
+	if g.Creator != nil {
+		e := w.events
+		e.event(instant, w.goroutine(g.Creator).lane.track, g.Start)
+		e.category("go")
+		e.name(w.goName(g.Func))
+		e.stack(g.Creation)
+		e.flow(g.ID)
+		e.endEvent()
+	}
+	w.beginLifetime(g, gr)
+	if g.State == model.Runnable {
+		w.wake(gr.lane, g.Creator, g.CreatorProc, g.Start)
+	}
+}
+
+func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine) {
+	e := w.events
+	e.event(sliceBegin, gr.lane.track, g.Start)
+	e.category("goroutine")
+	e.uniqueName("G", int64(g.ID))
+	e.stack(g.Creation)
+	if g.Func != "" {
+		e.argName("function", g.Func)
+	}
+	if g.Parent != model.NoGoroutine {
+		e.arg("parent", int64(g.Parent))
+	}
+	if g.Before {
+		e.argBool("existed before the trace")
+	}
+	if g.Creator != nil {
+		e.terminatingFlow(g.ID)
+	}
+	e.endEvent()
+}
+
+// goName names the go statement that starts a function.
+func (w *Writer) goName(fn string) string {
+	name, ok := w.goNames[fn]
+	if !ok {
+		name = "go " + shortFunc(fn)
+		w.goNames[fn] = name
+	}
+	return name
+}
+
+// wake writes that a lane became runnable.
+func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.Time) {
+	switch {
+	case p != model.NoProc:
+		w.sched.waking(p, l.tid, t, waker == nil)
+	case waker != nil:
+		w.sched.wakingOutside(w.goroutine(waker).lane.tid, l.tid, t)
+	default:
+		w.sched.wakingOutside(idlePID, l.tid, t)
+	}
+}
+
+func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	gr := w.goroutine(g)
+	w.lanes.describe(gr.lane, g, false)
+	if !s.Open {
+		w.counters.turned(s.Kind, s.Next, s.End)
+	}
+	// A state that a goroutine begins with was not entered by a switch or a
+	// waking, but for those of new runnable goroutines.
+	first := s.Start == g.Start && s.Start < s.End
+	tid := gr.lane.tid
+	switch s.Kind {
+	case model.Runnable:
+		if first && g.Before {
+			w.sched.setState(tid, s.Start, stateRunnable)
+		}
+		if s.Open && s.Start < s.End {
+			w.sched.setState(tid, s.End, stateRunnable)
+		}
+
+	case model.Waiting:
+		reasonAt := s.Start
+		if first {
+			w.sched.setState(tid, s.Start, stateWaiting)
+			if !g.Before {
+				reasonAt++ // for certain behind the state, which is not in the bundle
+			}
+		}
+		w.sched.blocked(s.Proc, tid, reasonAt, s.Reason)
+		if s.Duration() >= w.minBlock {
+			w.laneSlice(gr, &slice{start: s.Start, end: s.End, open: s.Open, name: s.Reason, category: "wait", stack: s.Stack})
+		}
+		switch {
+		case s.Open && s.Start < s.End:
+			w.sched.setState(tid, s.End, stateWaiting)
+		case !s.Open && s.Next == model.Runnable:
+			w.wake(gr.lane, s.Waker.Goroutine, s.Waker.Proc, s.End)
+		}
+
+	case model.Syscall:
+		w.syscall(g, gr, s, first)
+	}
+}
+
+func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, first bool) {
+	tid := gr.lane.tid
+	blocked := s.End - s.ProcLost
+	w.laneSlice(gr, &slice{
+		start: s.Start, end: s.End, open: s.Open, name: "syscall", category: "syscall", stack: s.Stack,
+		args: []arg{{"blocked without a P (ns)", int64(blocked)}},
+	})
+	if blocked == 0 {
+		return // it is running, as far as the P is concerned
+	}
+	if w.threads != nil {
+		w.threads.slice(s.Thread, g, "syscall", s.ProcLost, s.End, s.Open, model.NoProc)
+	}
+	reasonAt := s.ProcLost
+	if first && s.ProcLost == s.Start {
+		w.sched.setState(tid, s.Start, stateSyscall)
+		if !g.Before {
+			reasonAt++
+		}
+	}
+	w.sched.blocked(s.Proc, tid, reasonAt, "syscall")
+	switch {
+	case s.Open:
+		w.sched.setState(tid, s.End, stateSyscall)
+	case s.Next == model.NotExist:
+		w.sched.setState(tid, s.End, stateGone)
+	default:
+		w.sched.wakingOutside(idlePID, tid, s.End)
+	}
+}
+
+// laneSlice writes a slice on the lane of a goroutine, or keeps it if it began
+// with the trace.
+func (w *Writer) laneSlice(gr *goroutine, s *slice) {
+	if s.start == w.trace.Start {
+		gr.edges = append(gr.edges, s)
+		return
+	}
+	w.events.slice(gr.lane.track, s)
+}
+
+func (w *Writer) GoroutineEnd(g *model.Goroutine) {
+	gr := w.goroutine(g)
+	w.lanes.describe(gr.lane, g, true)
+	if g.Before {
+		w.beginLifetime(g, gr)
+		gr.edges.write(w.events, gr.lane.track)
+	}
+	if !g.Open {
+		w.events.end(gr.lane.track, g.End)
+	}
+	for i := range gr.samples {
+		w.sample(gr.lane, &gr.samples[i])
+	}
+	w.lanes.giveBack(gr.lane)
+	*gr = goroutine{}
+}
+
+func (w *Writer) Run(r *model.Run) {
+	gr := w.goroutine(r.Goroutine)
+	end := uint64(taskRunnable)
+	if !r.Open {
+		switch r.Next {
+		case model.Waiting:
+			end = taskWaiting
+		case model.Syscall:
+			end = taskSyscall
+		case model.NotExist:
+			end = taskDead
+		}
+	}
+	w.sched.run(r.Proc, gr.lane.tid, r.Start, r.End, end)
+	if r.Label != "" {
+		w.laneSlice(gr, &slice{start: r.Start, end: r.End, open: r.Open, name: r.Label, category: "gc"})
+	}
+	if w.threads != nil {
+		name := unknownFunc
+		if r.Goroutine.Func != "" {
+			name = shortFunc(r.Goroutine.Func)
+		}
+		w.threads.slice(r.Thread, r.Goroutine, name, r.Start, r.End, r.Open, r.Proc)
+	}
+}
+
+func (w *Writer) ProcState(*model.ProcState) {} // sched has what ran; the rest is idle
+
+func (w *Writer) RegionStart(r *model.Region) {
+	if r.Start == w.trace.Start {
+		return // an edge, when it ends
+	}
+	e := w.events
+	e.event(sliceBegin, w.goroutine(r.Goroutine).lane.track, r.Start)
+	e.category("region")
+	e.name(r.Type)
+	e.stack(r.Stack)
+	if r.TaskID != model.BackgroundTask {
+		e.arg("task", int64(r.TaskID))
+	}
+	e.endEvent()
+}
+
+func (w *Writer) RegionEnd(r *model.Region) {
+	gr := w.goroutine(r.Goroutine)
+	switch {
+	case r.Start == w.trace.Start:
+		w.laneSlice(gr, &slice{start: r.Start, end: r.End, open: r.Open, name: r.Type, category: "region", stack: r.Stack, args: []arg{{"task", int64(r.TaskID)}}})
+	case !r.Open:
+		w.events.end(gr.lane.track, r.End)
+	}
+}
+
+func (w *Writer) TaskStart(t *model.Task) { w.tasks.start(t) }
+func (w *Writer) TaskEnd(t *model.Task)   { w.tasks.end(t) }
+
+func (w *Writer) Log(l *model.Log) {
+	if l.Goroutine == nil {
+		return
+	}
+	e := w.events
+	e.event(instant, w.goroutine(l.Goroutine).lane.track, l.Time)
+	e.category("log")
+	if l.Category != "" {
+		e.name(l.Category)
+		e.argName("category", l.Category)
+	} else {
+		e.name("log")
+	}
+	e.argText("message", l.Message)
+	if l.TaskID != model.BackgroundTask {
+		e.arg("task", int64(l.TaskID))
+	}
+	e.stack(l.Stack)
+	e.endEvent()
+}
+
+func (w *Writer) Range(r *model.Range) {
+	s := &slice{start: r.Start, end: r.End, open: r.Open, name: r.Name, category: "gc", stack: r.Stack}
+	switch r.Kind {
+	case model.GCMark:
+		w.events.slice(w.gc.id(), s)
+	case model.StopTheWorld:
+		s.category = "stw"
+		if r.Goroutine != nil {
+			s.args = []arg{{"goroutine", int64(r.Goroutine.ID)}}
+		}
+		w.events.slice(w.stw.id(), s)
+	case model.Sweep, model.MarkAssist:
+		if r.Kind == model.Sweep {
+			s.args = []arg{{"swept (bytes)", int64(r.Swept)}, {"reclaimed (bytes)", int64(r.Reclaimed)}}
+		}
+		if r.Goroutine != nil {
+			w.laneSlice(w.goroutine(r.Goroutine), s)
+			break
+		}
+		w.events.slice(w.proc(r.Proc), s)
+	default:
+		w.events.slice(w.proc(r.Proc), s)
+	}
+}
+
+// proc returns the track for what a P, or none, does without a goroutine.
+func (w *Writer) proc(p model.ProcID) uint64 {
+	t := w.procs[p]
+	if t == nil {
+		t = &lazyTrack{make: func() uint64 {
+			if p == model.NoProc {
+				return w.runtime.track("Without a P", "What the runtime does outside of goroutines and Ps")
+			}
+			return w.runtime.track(fmt.Sprintf("P%d", p), "What the runtime does on this P outside of goroutines")
+		}}
+		w.procs[p] = t
+	}
+	return t.id()
+}
+
+func (w *Writer) Metric(m *model.Metric) {
+	w.events.count(w.metrics.track(m.Name), m.Time, int64(m.Value))
+}
+
+func (w *Writer) Sync(s *model.Sync) {
+	if s.Clock != nil {
+		w.packets.clockSnapshot(s.Clock)
+	}
+	if s.N > 1 {
+		w.counters.complete(w.trace.Start)
+	}
+}
+
+func (w *Writer) End(s *model.Summary) {
+	w.counters.finish(w.trace.Start, s.End)
+	w.sched.finish()
+	if s.Damage != nil {
+		w.damage(s)
+	}
+	w.packets.attributes(w.opts.Version, s)
+	w.packets.flush()
+}
+
+// damage marks where the trace could not be read any further.
+func (w *Writer) damage(s *model.Summary) {
+	name := "The trace is damaged here"
+	if s.Damage.Truncated {
+		name = "The trace is truncated here"
+	}
+	e := w.events
+	e.event(instant, w.runtime.track("Damage", "Where the trace could not be read any further"), s.End)
+	e.category("damage")
+	e.name(name)
+	e.argText("error", s.Damage.Error())
+	e.arg("byte offset", s.Damage.Offset)
+	e.arg("bytes lost", s.Damage.Lost)
+	e.endEvent()
+}

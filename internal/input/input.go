@@ -1,0 +1,149 @@
+// Package input opens what a command reads: a file or standard input, plain or
+// compressed with gzip, which it tells by the contents. It does not know what
+// is inside.
+package input
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+)
+
+// Input is an open input.
+type Input struct {
+	// Name is what to call it in messages.
+	Name string
+	// Size is its number of bytes before decompression, or -1 if unknown.
+	Size int64
+
+	r      io.Reader
+	closer io.Closer
+	read   atomic.Int64
+}
+
+// Open opens the file with this name, or stdin for "-". When ctx ends, reading
+// ends with its error, also where the system would go on waiting.
+func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
+	in := &Input{Name: name, Size: -1}
+	var raw io.Reader
+	if name == "-" {
+		in.Name, raw, in.closer = "standard input", stdin, io.NopCloser(nil)
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		info, err := f.Stat()
+		if err == nil && info.IsDir() {
+			err = fmt.Errorf("%s is a directory", name)
+		}
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		if info.Mode().IsRegular() {
+			in.Size = info.Size()
+		}
+		raw, in.closer = f, f
+	}
+	br := bufio.NewReaderSize(ahead(ctx, &counter{raw, &in.read}), 64<<10)
+	in.r = br
+	if magic, _ := br.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		zr, err := gzip.NewReader(br)
+		if err != nil {
+			in.Close()
+			return nil, fmt.Errorf("%s: %w", in.Name, err)
+		}
+		in.r = zr
+	}
+	return in, nil
+}
+
+func (in *Input) Read(p []byte) (int, error) { return in.r.Read(p) }
+
+// Close closes the file.
+func (in *Input) Close() error { return in.closer.Close() }
+
+// BytesRead is the number of bytes read so far, before decompression. It may be
+// called while Read is.
+func (in *Input) BytesRead() int64 { return in.read.Load() }
+
+type counter struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// ahead reads r in a goroutine of its own, a few blocks in front of the caller.
+// That goroutine may stay behind in a read when ctx ends, as from a pipe to
+// which nobody writes.
+func ahead(ctx context.Context, r io.Reader) io.Reader {
+	a := &aheadReader{ctx: ctx, blocks: make(chan block, 2), free: make(chan []byte, 4)}
+	go func() {
+		defer close(a.blocks)
+		for {
+			var buf []byte
+			select {
+			case buf = <-a.free:
+			default:
+				buf = make([]byte, 256<<10)
+			}
+			n, err := r.Read(buf[:cap(buf)])
+			select {
+			case a.blocks <- block{buf[:n], err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return a
+}
+
+type aheadReader struct {
+	ctx    context.Context
+	blocks chan block
+	free   chan []byte
+	cur    block
+	rest   []byte
+}
+
+type block struct {
+	data []byte
+	err  error
+}
+
+func (a *aheadReader) Read(p []byte) (int, error) {
+	for len(a.rest) == 0 {
+		if a.cur.err != nil {
+			return 0, a.cur.err
+		}
+		if a.cur.data != nil {
+			select {
+			case a.free <- a.cur.data:
+			default:
+			}
+		}
+		select {
+		case a.cur = <-a.blocks:
+			a.rest = a.cur.data
+		case <-a.ctx.Done():
+			a.cur = block{err: a.ctx.Err()}
+		}
+	}
+	n := copy(p, a.rest)
+	a.rest = a.rest[n:]
+	return n, nil
+}

@@ -1,0 +1,155 @@
+package model
+
+// Task is a runtime/trace.Task.
+type Task struct {
+	ID TaskID
+	// Type is "" for a task from before the trace, whose type is not in it.
+	Type string
+	// ParentID is BackgroundTask for a task without parent. Parent is nil for
+	// such a task, and if the parent had ended when the task began; it is only
+	// valid until TaskStart of this task returns.
+	ParentID TaskID
+	Parent   *Task
+	// Goroutine began the task, at Stack; nil if it began before the trace.
+	// It is only valid until TaskStart returns.
+	Goroutine *Goroutine
+	Stack     *Stack
+	// Start and End are the edges of the trace if Before and Open are set. End
+	// and Open are valid in TaskEnd.
+	Start, End   Time
+	Before, Open bool
+	// EndGoroutine ended the task, at EndStack; valid in TaskEnd, nil if Open.
+	EndGoroutine *Goroutine
+	EndStack     *Stack
+}
+
+// Region is a runtime/trace.Region. The regions of a goroutine nest.
+type Region struct {
+	Goroutine *Goroutine
+	Type      string
+	// TaskID is BackgroundTask for a region without a task. Task is nil for
+	// such a region, and if the task had ended when the region began; it is only
+	// valid until RegionStart returns.
+	TaskID TaskID
+	Task   *Task
+	// Stack is where the region began, EndStack where it ended; nil if unknown.
+	Stack, EndStack *Stack
+	// Start and End are the edges of the trace if Before and Open are set. A
+	// region that its goroutine never ended ends with the goroutine. End, Open
+	// and EndStack are valid in RegionEnd.
+	Start, End   Time
+	Before, Open bool
+}
+
+// task returns the open task with this ID. A task that the trace names without
+// having begun it is from before the trace, unless it has ended: the numbers
+// grow, so that one below all that began in the trace is older than the trace.
+func (b *builder) task(id TaskID) *Task {
+	if id == BackgroundTask {
+		return nil
+	}
+	if t := b.tasks[id]; t != nil {
+		return t
+	}
+	if id >= b.firstTask || b.endedOld[id] {
+		return nil
+	}
+	t := &Task{ID: id, Start: b.trace.Start, Before: true}
+	b.openTask(t)
+	return t
+}
+
+func (b *builder) openTask(t *Task) {
+	b.tasks[t.ID] = t
+	b.taskOrder = append(b.taskOrder, t)
+	b.sink.TaskStart(t)
+	t.Parent, t.Goroutine = nil, nil
+}
+
+func (b *builder) taskBegun(t *Task) {
+	if b.tasks[t.ID] != nil {
+		b.inconsistent("task begun twice")
+		return
+	}
+	b.firstTask = min(b.firstTask, t.ID)
+	if t.ParentID != BackgroundTask {
+		t.Parent = b.task(t.ParentID)
+	}
+	b.openTask(t)
+}
+
+// taskEnded ends a task. Ending one again, which programs may do, has no effect.
+func (b *builder) taskEnded(id TaskID, g *Goroutine, stack *Stack, now Time) {
+	t := b.task(id)
+	if t == nil {
+		return
+	}
+	if t.Before {
+		b.endedOld[id] = true
+	}
+	t.EndGoroutine, t.EndStack = g, stack
+	b.closeTask(t, now, false)
+	delete(b.tasks, id)
+	b.forgetEnded()
+}
+
+func (b *builder) closeTask(t *Task, now Time, open bool) {
+	t.End, t.Open = now, open
+	b.sink.TaskEnd(t)
+	t.EndGoroutine = nil
+}
+
+// forgetEnded drops ended tasks from the order of the beginnings, now and then.
+func (b *builder) forgetEnded() {
+	if len(b.taskOrder) < 64 || len(b.taskOrder) < 2*len(b.tasks) {
+		return
+	}
+	alive := b.taskOrder[:0]
+	for _, t := range b.taskOrder {
+		if b.tasks[t.ID] == t {
+			alive = append(alive, t)
+		}
+	}
+	clear(b.taskOrder[len(alive):])
+	b.taskOrder = alive
+}
+
+// closeTasks reports the tasks that are open when the trace ends, in the order
+// in which they began.
+func (b *builder) closeTasks(now Time) {
+	for _, t := range b.taskOrder {
+		if b.tasks[t.ID] == t {
+			b.closeTask(t, now, true)
+		}
+	}
+}
+
+func (b *builder) regionBegun(r *Region) {
+	r.Goroutine.regions = append(r.Goroutine.regions, r)
+	b.sink.RegionStart(r)
+	r.Task = nil
+}
+
+// regionEnded ends the innermost region of a goroutine; one that the trace did
+// not begin is from before it.
+func (b *builder) regionEnded(g *Goroutine, id TaskID, typ string, stack *Stack, now Time) {
+	n := len(g.regions)
+	if n == 0 {
+		r := &Region{Goroutine: g, Type: typ, TaskID: id, Task: b.task(id), Start: b.trace.Start, Before: true}
+		b.sink.RegionStart(r)
+		r.Task = nil
+		b.regionClosed(r, now, stack, false)
+		return
+	}
+	r := g.regions[n-1]
+	g.regions = g.regions[:n-1]
+	if r.Type != typ || r.TaskID != id {
+		b.inconsistent("region ended that is not the innermost one")
+	}
+	b.regionClosed(r, now, stack, false)
+}
+
+func (b *builder) regionClosed(r *Region, now Time, stack *Stack, open bool) {
+	r.End, r.EndStack, r.Open = now, stack, open
+	b.sink.RegionEnd(r)
+}

@@ -1,0 +1,488 @@
+package model
+
+import (
+	"math"
+	"strings"
+
+	exptrace "golang.org/x/exp/trace"
+)
+
+// builder is the event loop's state: it turns events into calls of the sink.
+// It does not care how events were decoded: a generation that was decoded
+// alone, whose statuses come out of nowhere, gives the same calls as one that
+// was decoded after the others.
+type builder struct {
+	sink    Sink
+	trace   Trace
+	summary Summary
+	now     Time
+	// shift is added to all times. Formats before Go 1.22 count from where the
+	// trace begins, with the first Sync 1 ns earlier.
+	shift Time
+
+	stacks     *stackTable
+	names      map[string]string
+	goroutines map[GoID]*Goroutine
+	pool       goroutinePool
+	procs      []*proc
+
+	tasks     map[TaskID]*Task
+	taskOrder []*Task // open tasks by beginning, and some that ended
+	firstTask TaskID  // smallest ID of a task that began in the trace
+	endedOld  map[TaskID]bool
+
+	ranges     map[rangeKey]*Range
+	rangeOrder []rangeKey
+}
+
+func newBuilder(sink Sink, trace Trace) *builder {
+	var shift Time
+	if trace.v1 {
+		shift = 1
+	}
+	return &builder{
+		shift: shift,
+		sink:  sink,
+		trace: trace,
+		summary: Summary{
+			Unknown:      make(map[string]int),
+			Inconsistent: make(map[string]int),
+		},
+		stacks:     newStackTable(),
+		names:      make(map[string]string),
+		goroutines: make(map[GoID]*Goroutine),
+		tasks:      make(map[TaskID]*Task),
+		firstTask:  math.MaxUint64,
+		endedOld:   make(map[TaskID]bool),
+		ranges:     make(map[rangeKey]*Range),
+	}
+}
+
+// event takes the next event of the trace.
+func (b *builder) event(ev *exptrace.Event) {
+	t := Time(ev.Time()) + b.shift
+	if b.summary.Events == 0 {
+		b.trace.Start = t
+		b.sink.Begin(&b.trace)
+	}
+	b.now = t
+	b.summary.Events++
+
+	switch ev.Kind() {
+	case exptrace.EventStateTransition:
+		b.transition(ev, t)
+	case exptrace.EventSync:
+		b.sync(ev, t)
+	case exptrace.EventMetric:
+		m := ev.Metric()
+		b.sink.Metric(&Metric{Time: t, Name: m.Name, Value: m.Value.Uint64()})
+	case exptrace.EventLabel:
+		b.label(ev)
+	case exptrace.EventStackSample:
+		b.sink.Sample(&Sample{
+			Time:      t,
+			Goroutine: b.goroutines[GoID(ev.Goroutine())],
+			Proc:      procID(ev),
+			Thread:    ThreadID(ev.Thread()),
+			Stack:     b.stacks.intern(ev.Stack()),
+		})
+	case exptrace.EventRangeBegin, exptrace.EventRangeActive, exptrace.EventRangeEnd:
+		b.rangeEvent(ev, t)
+	case exptrace.EventTaskBegin:
+		task := ev.Task()
+		g := b.current(ev)
+		b.taskBegun(&Task{
+			ID:        TaskID(task.ID),
+			Type:      b.name(task.Type),
+			ParentID:  taskID(task.Parent),
+			Goroutine: g,
+			Stack:     b.ownStack(g, ev),
+			Start:     t,
+		})
+	case exptrace.EventTaskEnd:
+		g := b.current(ev)
+		b.taskEnded(TaskID(ev.Task().ID), g, b.ownStack(g, ev), t)
+	case exptrace.EventRegionBegin:
+		if g := b.current(ev); g != nil {
+			region := ev.Region()
+			id := taskID(region.Task)
+			b.regionBegun(&Region{Goroutine: g, Type: b.name(region.Type), TaskID: id, Task: b.task(id), Stack: b.ownStack(g, ev), Start: t})
+		}
+	case exptrace.EventRegionEnd:
+		if g := b.current(ev); g != nil {
+			region := ev.Region()
+			b.regionEnded(g, taskID(region.Task), b.name(region.Type), b.ownStack(g, ev), t)
+		}
+	case exptrace.EventLog:
+		l := ev.Log()
+		g := b.current(ev)
+		id := taskID(l.Task)
+		b.sink.Log(&Log{Time: t, Goroutine: g, TaskID: id, Task: b.task(id), Category: l.Category, Message: l.Message, Stack: b.ownStack(g, ev)})
+	case exptrace.EventExperimental:
+		b.unknown("experimental event " + ev.Experimental().Name)
+	default:
+		b.unknown("event " + ev.Kind().String())
+	}
+}
+
+// transition takes an event that changes the state of a goroutine or a P.
+func (b *builder) transition(ev *exptrace.Event, t Time) {
+	st := ev.StateTransition()
+	switch st.Resource.Kind {
+	case exptrace.ResourceGoroutine:
+		from, to := st.Goroutine()
+		b.goTransition(ev, &st, from, to, t)
+	case exptrace.ResourceProc:
+		p := b.proc(ProcID(st.Resource.Proc()))
+		if p == nil {
+			return
+		}
+		from, to := st.Proc()
+		b.procTransition(ev, p, from, to, t)
+	default:
+		b.unknown("state transition of a " + st.Resource.Kind.String())
+	}
+}
+
+func (b *builder) procTransition(ev *exptrace.Event, p *proc, from, to exptrace.ProcState, t Time) {
+	running := to == exptrace.ProcRunning
+	switch {
+	case from == exptrace.ProcUndetermined && p.state.Before:
+		p.state.Running, p.state.Thread = running, ThreadID(ev.Thread())
+	case from == exptrace.ProcNotExist && p.state.Before:
+		// It was made, by a larger GOMAXPROCS, when the trace first names it.
+		p.state = ProcState{Proc: p.id, Running: running, Thread: ThreadID(ev.Thread()), Start: t}
+	case running == p.state.Running:
+		// The status of a P that is known.
+	default:
+		b.procTurned(p, running, ThreadID(ev.Thread()), t)
+	}
+}
+
+func (b *builder) goTransition(ev *exptrace.Event, st *exptrace.StateTransition, from, to exptrace.GoState, t Time) {
+	id := GoID(st.Resource.Goroutine())
+	kind, ok := stateKind(to)
+	if !ok {
+		b.unknown("goroutine state " + to.String())
+		return
+	}
+	g := b.goroutines[id]
+	switch {
+	case from == exptrace.GoNotExist:
+		if g != nil {
+			b.inconsistent("goroutine created twice")
+			b.exited(g, t)
+		}
+		b.created(ev, st, id, kind, t)
+		return
+	case g == nil:
+		b.found(ev, st, id, kind)
+		return
+	case from == exptrace.GoUndetermined || from == to:
+		// The status of a goroutine that is known.
+		if g.cur.Kind != kind {
+			b.inconsistent("goroutine status differs from its state")
+		}
+		b.learnFunc(g, b.stacks.intern(st.Stack))
+		return
+	}
+	if known, ok := stateKind(from); !ok || known != g.cur.Kind {
+		b.inconsistent("goroutine leaves a state that it is not in")
+		return
+	}
+	switch {
+	case kind == NotExist:
+		b.exited(g, t)
+	case g.cur.Kind == Runnable && kind == Running:
+		b.started(g, b.proc(procID(ev)), ThreadID(ev.Thread()), t)
+	case g.cur.Kind == Running && kind == Syscall:
+		b.syscallBegun(g, b.stateStack(g, st), t)
+	case g.cur.Kind == Running:
+		b.stopped(g, kind, b.reason(st.Reason, kind), b.stateStack(g, st), t)
+	case g.cur.Kind == Waiting && kind == Runnable:
+		waker := b.current(ev)
+		b.unblocked(g, Waker{
+			Goroutine: waker,
+			Proc:      procID(ev),
+			Thread:    ThreadID(ev.Thread()),
+			Stack:     b.ownStack(waker, ev),
+		}, t)
+	case g.cur.Kind == Syscall:
+		b.syscallEnded(g, kind, t)
+	default:
+		b.unknown("goroutine state transition " + from.String() + " to " + to.String())
+		b.leave(g, t, kind)
+		b.release(g, t, kind)
+		g.enter(kind, t)
+	}
+}
+
+// created makes a goroutine that a go statement, or a call from C, began.
+func (b *builder) created(ev *exptrace.Event, st *exptrace.StateTransition, id GoID, kind StateKind, t Time) {
+	creator := b.current(ev)
+	creation := b.ownStack(creator, ev)
+	start := b.stacks.intern(st.Stack)
+	g := b.announce(id, t, kind, func(g *Goroutine) {
+		if creator != nil {
+			g.Parent = creator.ID
+		}
+		g.Creator, g.CreatorProc, g.Creation = creator, procID(ev), creation
+		if start != nil {
+			g.Func = startFuncName(start.Frames[0].Func)
+		}
+	})
+	switch kind {
+	case Waiting:
+		g.cur.Reason = coroutine
+	case Syscall:
+		g.cur.Thread = ThreadID(ev.Thread())
+	}
+}
+
+// found makes a goroutine from before the trace, which the trace names for the
+// first time with its status.
+func (b *builder) found(ev *exptrace.Event, st *exptrace.StateTransition, id GoID, kind StateKind) {
+	if kind == NotExist {
+		b.inconsistent("unknown goroutine exited")
+		return
+	}
+	stack := b.stacks.intern(st.Stack)
+	g := b.existing(id, kind)
+	b.learnFunc(g, stack)
+	p := b.proc(procID(ev))
+	switch kind {
+	case Waiting:
+		g.cur.Stack = stack
+		if g.cur.Reason = stack.waitReason(); g.cur.Reason == "" {
+			g.cur.Reason = unknownReason
+		}
+	case Running:
+		b.runOn(g, p, ThreadID(ev.Thread()), b.trace.Start)
+		g.cur.Before = true
+		if p != nil {
+			p.run.Before = true
+		}
+	case Syscall:
+		g.cur.Stack = stack
+		g.cur.Thread = ThreadID(ev.Thread())
+		// The goroutine holds a P only if its own thread tells its status, right
+		// after that of the P. Another thread does it while it runs a goroutine
+		// of its own, and never for a goroutine with a P.
+		if p != nil && p.g == nil && p.state.Running && ev.Goroutine() == exptrace.NoGoroutine {
+			g.cur.Proc = p.id
+			b.acquire(p, g, g.cur.Thread, b.trace.Start)
+			p.run.Before = true
+		}
+	}
+}
+
+func (b *builder) label(ev *exptrace.Event) {
+	l := ev.Label()
+	if l.Resource.Kind != exptrace.ResourceGoroutine {
+		b.unknown("label of a " + l.Resource.Kind.String())
+		return
+	}
+	if g := b.goroutines[GoID(l.Resource.Goroutine())]; g != nil {
+		g.label = b.name(l.Label)
+	}
+}
+
+func (b *builder) rangeEvent(ev *exptrace.Event, t Time) {
+	er := ev.Range()
+	var g *Goroutine
+	var p *proc
+	key := rangeKey{name: er.Name, goid: NoGoroutine, proc: NoProc}
+	switch er.Scope.Kind {
+	case exptrace.ResourceGoroutine:
+		key.goid = GoID(er.Scope.Goroutine())
+		g = b.goroutines[key.goid]
+	case exptrace.ResourceProc:
+		key.proc = ProcID(er.Scope.Proc())
+		p = b.proc(key.proc)
+	}
+
+	if ev.Kind() != exptrace.EventRangeEnd {
+		r := newRange(er.Name)
+		active := ev.Kind() == exptrace.EventRangeActive
+		if slot := rangeSlot(r.Kind, g, p); active && (slot != nil && *slot != nil || slot == nil && b.ranges[key] != nil) {
+			return // told again at the border of a generation
+		}
+		r.Start, r.Goroutine = t, g
+		if p != nil {
+			r.Proc, r.Goroutine = p.id, p.g
+		}
+		if active {
+			r.Start, r.Before = b.trace.Start, true
+		} else {
+			if r.Goroutine == nil {
+				r.Goroutine = b.current(ev)
+			}
+			r.Proc = procID(ev)
+			r.Stack = b.ownStack(r.Goroutine, ev)
+		}
+		b.rangeBegun(r, key, g, p)
+		return
+	}
+
+	r := b.rangeEnded(rangeKind(er.Name), key, g, p)
+	if r == nil { // begun before the trace
+		r = newRange(er.Name)
+		r.Start, r.Before, r.Proc = b.trace.Start, true, procID(ev)
+		if r.Goroutine = g; g == nil {
+			r.Goroutine = b.current(ev)
+		}
+		if r.Goroutine != nil {
+			r.goid = r.Goroutine.ID
+			// A range that begins before its goroutine was another's.
+			r.Start = max(r.Start, r.Goroutine.Start)
+		}
+	}
+	for _, a := range ev.RangeAttributes() {
+		switch a.Name {
+		case "bytes swept":
+			r.Swept = a.Value.Uint64()
+		case "bytes reclaimed":
+			r.Reclaimed = a.Value.Uint64()
+		default:
+			b.unknown("range attribute " + a.Name)
+		}
+	}
+	b.rangeClosed(r, t, false)
+}
+
+func (b *builder) sync(ev *exptrace.Event, t Time) {
+	b.stacks.forget()
+	s := ev.Sync()
+	out := Sync{Time: t, N: s.N}
+	if c := s.ClockSnapshot; c != nil {
+		out.Clock = &ClockSnapshot{Trace: Time(c.Trace) + b.shift, Mono: c.Mono, Wall: c.Wall}
+	}
+	for name := range s.ExperimentalBatches {
+		b.unknown("batches of the experiment " + name)
+	}
+	b.summary.Generations = max(b.summary.Generations, s.N-1)
+	b.sink.Sync(&out)
+}
+
+// finish closes what is open and ends the trace.
+func (b *builder) finish(damage *Damage) *Summary {
+	if b.summary.Events == 0 {
+		b.sink.Begin(&b.trace)
+		b.now = b.trace.Start
+	}
+	b.closeRanges(b.now)
+	for _, g := range bySlot(b.goroutines) {
+		g.cur.Open, g.Open = true, true
+		if g.proc != nil {
+			g.proc.run.Open = true
+		}
+		b.leave(g, b.now, g.cur.Kind)
+		b.release(g, b.now, g.cur.Kind)
+		b.gone(g, b.now)
+	}
+	b.closeTasks(b.now)
+	b.closeProcs(b.now)
+	b.summary.Trace, b.summary.End, b.summary.Damage = b.trace, b.now, damage
+	b.sink.End(&b.summary)
+	return &b.summary
+}
+
+// current returns the goroutine that was executing when the event happened,
+// nil for none.
+func (b *builder) current(ev *exptrace.Event) *Goroutine {
+	id := GoID(ev.Goroutine())
+	if id == NoGoroutine {
+		return nil
+	}
+	if p := ev.Proc(); p >= 0 && int(p) < len(b.procs) {
+		if p := b.procs[p]; p != nil && p.g != nil && p.g.ID == id {
+			return p.g
+		}
+	}
+	return b.goroutines[id]
+}
+
+// ownStack returns the stack of the goroutine that was executing.
+func (b *builder) ownStack(g *Goroutine, ev *exptrace.Event) *Stack {
+	s := b.stacks.intern(ev.Stack())
+	b.learnFunc(g, s)
+	return s
+}
+
+// stateStack returns the stack of the goroutine that changed its state.
+func (b *builder) stateStack(g *Goroutine, st *exptrace.StateTransition) *Stack {
+	s := b.stacks.intern(st.Stack)
+	b.learnFunc(g, s)
+	return s
+}
+
+func (b *builder) learnFunc(g *Goroutine, s *Stack) {
+	if g != nil && g.Func == "" {
+		g.Func = s.startFunc()
+	}
+}
+
+const (
+	// coroutine is the reason of goroutines that wait in iter.Pull; the runtime
+	// has this word for it but does not record it.
+	coroutine     = "coroutine"
+	unknownReason = "unknown"
+)
+
+func (b *builder) reason(reason string, kind StateKind) string {
+	if reason == "" && kind == Waiting {
+		if b.trace.v1 {
+			return "unspecified" // as later versions call it
+		}
+		return coroutine
+	}
+	return b.name(reason)
+}
+
+// name interns a string of the trace.
+func (b *builder) name(s string) string {
+	if s == "" {
+		return ""
+	}
+	n, ok := b.names[s]
+	if !ok {
+		n = strings.Clone(s)
+		b.names[n] = n
+	}
+	return n
+}
+
+func (b *builder) unknown(what string)      { b.summary.Unknown[what]++ }
+func (b *builder) inconsistent(what string) { b.summary.Inconsistent[what]++ }
+
+// procID returns the P of an event, NoProc for none.
+func procID(ev *exptrace.Event) ProcID {
+	if id := ev.Proc(); id >= 0 && id < maxProc {
+		return ProcID(id)
+	}
+	return NoProc
+}
+
+// taskID unites the two ways in which x/exp/trace says that there is no task.
+func taskID(id exptrace.TaskID) TaskID {
+	if id == exptrace.NoTask {
+		return BackgroundTask
+	}
+	return TaskID(id)
+}
+
+func stateKind(s exptrace.GoState) (kind StateKind, ok bool) {
+	switch s {
+	case exptrace.GoNotExist:
+		return NotExist, true
+	case exptrace.GoRunnable:
+		return Runnable, true
+	case exptrace.GoRunning:
+		return Running, true
+	case exptrace.GoWaiting:
+		return Waiting, true
+	case exptrace.GoSyscall:
+		return Syscall, true
+	}
+	return NotExist, false
+}

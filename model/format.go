@@ -1,0 +1,109 @@
+package model
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// FormatError says that the input is not a Go execution trace that can be
+// read, what it seems to be, and what to do.
+type FormatError struct{ Reason string }
+
+func (e *FormatError) Error() string { return e.Reason }
+
+// The header of a trace is 16 bytes: "go 1.26 trace" and three zeros
+// (internal/trace/version).
+const headerSize = 16
+
+// newestFormat is the newest format that golang.org/x/exp/trace reads.
+const newestFormat = 26
+
+// sniff looks at the header of a trace without consuming it.
+func sniff(r *bufio.Reader) (Trace, error) {
+	head, err := r.Peek(512)
+	if err != nil && err != io.EOF {
+		return Trace{}, fmt.Errorf("reading the trace: %w", err)
+	}
+	if len(head) == 0 {
+		return Trace{}, &FormatError{"the input is empty: trace.Stop was not called, or the program did not get to it"}
+	}
+	if len(head) >= headerSize && bytes.HasPrefix(head, []byte("go 1.")) && string(head[7:headerSize]) == " trace\x00\x00\x00" {
+		minor, err := strconv.Atoi(string(head[5:7]))
+		if err == nil {
+			if minor > newestFormat {
+				return Trace{}, &FormatError{fmt.Sprintf("a Go execution trace in the format of Go 1.%d, which is newer than this version of trace2x knows (up to Go 1.%d): update trace2x", minor, newestFormat)}
+			}
+			return Trace{Format: "Go 1." + strconv.Itoa(minor), v1: minor < 22}, nil
+		}
+	}
+	if truncated := "go 1."; len(head) < headerSize && (strings.HasPrefix(truncated, string(head)) || strings.HasPrefix(string(head), truncated)) {
+		return Trace{}, &FormatError{fmt.Sprintf("a Go execution trace that ends inside its header, after %d bytes", len(head))}
+	}
+	return Trace{}, &FormatError{"not a Go execution trace: it " + resemblance(head)}
+}
+
+// resemblance says what other file the bytes seem to begin.
+func resemblance(head []byte) string {
+	switch {
+	case looksLikePprof(head):
+		return "seems to be a pprof profile; open it with go tool pprof"
+	case looksLikePerfetto(head):
+		return "seems to be a Perfetto trace already; open it in ui.perfetto.dev"
+	case bytes.HasPrefix(head, []byte("{")) && bytes.Contains(head, []byte("traceEvents")):
+		return "seems to be a Chrome JSON trace; open it in ui.perfetto.dev"
+	case bytes.HasPrefix(head, []byte("\x7fELF")):
+		return "is a program; give the trace that it wrote"
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		return "is compressed with gzip once more; decompress it"
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		return "is compressed with zstd; decompress it with zstd -d"
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		return "is a zip archive; extract the trace from it"
+	case bytes.HasPrefix(bytes.TrimSpace(bytes.ToLower(head)), []byte("<!doctype")), bytes.HasPrefix(bytes.TrimSpace(bytes.ToLower(head)), []byte("<html")):
+		return "is an HTML page; was the address of /debug/pprof/trace right?"
+	case !bytes.ContainsFunc(head, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == '\uFFFD' }):
+		line, _, _ := strings.Cut(string(head), "\n")
+		if len(line) > 80 {
+			line = line[:80] + "…"
+		}
+		return fmt.Sprintf("is text that begins with %q", line)
+	}
+	return fmt.Sprintf("begins with the bytes % x", head[:min(len(head), 8)])
+}
+
+// looksLikePerfetto recognizes a perfetto.protos.Trace: packets (field 1,
+// length-delimited) one after the other.
+func looksLikePerfetto(head []byte) bool {
+	packets := 0
+	for len(head) > 0 {
+		field, wire, n := protowire.ConsumeTag(head)
+		if n < 0 || field != 1 || wire != protowire.BytesType {
+			return false
+		}
+		size, m := protowire.ConsumeVarint(head[n:])
+		if m < 0 || size == 0 {
+			return false
+		}
+		packets++
+		head = head[n+m:]
+		if size >= uint64(len(head)) {
+			// The last one in sight: it must at least begin with a field.
+			field, _, n := protowire.ConsumeTag(head)
+			return packets > 1 || n > 0 && field < 1000
+		}
+		head = head[size:]
+	}
+	return packets > 0
+}
+
+// looksLikePprof recognizes a perftools.profiles.Profile: its first field is a
+// sample_type of two small string indexes.
+func looksLikePprof(head []byte) bool {
+	return len(head) > 6 && head[0] == 0x0a && head[1] <= 8 && head[2] == 0x08 && head[3] < 0x80 && head[4] == 0x10
+}

@@ -1,0 +1,249 @@
+package model
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Goroutine is a goroutine of the traced program. Its fields but End, Open and
+// Func do not change after GoroutineStart.
+type Goroutine struct {
+	// ID is unique among the goroutines alive; those that C threads bring to Go
+	// use theirs again.
+	ID GoID
+	// Slot is a small number that no other goroutine alive has: an index for
+	// what a sink knows of a goroutine. It is used again after GoroutineEnd.
+	Slot int
+	// Parent is the goroutine with the go statement, NoGoroutine if unknown.
+	Parent GoID
+	// Creation is the stack of the go statement, nil if unknown, and
+	// Creator and CreatorProc what executed it: nil and NoProc if unknown. Creator
+	// is only valid during GoroutineStart.
+	Creation    *Stack
+	Creator     *Goroutine
+	CreatorProc ProcID
+	// Func is the function that the go statement started, and main.main for
+	// the main goroutine. It is "" until the trace has told: for goroutines
+	// from before the trace that is with their first stack, possibly never.
+	Func string
+	// Start is when the goroutine was created, or, with Before, when the trace
+	// began. State is what it was in then.
+	Start  Time
+	Before bool
+	State  StateKind
+	// End is when the goroutine exited, or, with Open, when the trace ended. It
+	// is valid in GoroutineEnd.
+	End  Time
+	Open bool
+
+	cur  GoState // the state that the goroutine is in
+	proc *proc   // the P that it holds, nil for none
+	// label is the runtime's label, such as "GC (dedicated)", since the
+	// goroutine runs.
+	label   string
+	regions []*Region
+	assist  *Range
+}
+
+// System reports whether the goroutine belongs to the runtime, decided as the
+// runtime decides (runtime.isSystemGoroutine) from its start function.
+func (g *Goroutine) System() bool {
+	return strings.HasPrefix(g.Func, "runtime.")
+}
+
+// GoState is an interval in which a goroutine was in one state.
+type GoState struct {
+	Kind       StateKind
+	Start, End Time
+	// Before means that the state began before the trace, Open that it had not
+	// ended when the trace did: then Start and End are the edges of the trace.
+	Before, Open bool
+	// Proc and Thread are where the goroutine ran, or, for a state in which it
+	// did not, where it ran last, if that was in the state just before.
+	Proc   ProcID
+	Thread ThreadID
+	// ProcLost is when a goroutine in a system call lost its P: from then on it
+	// was blocked. It is End for a system call that kept its P to its end, and
+	// Start for one that had none.
+	ProcLost Time
+	// Reason tells why a goroutine waits, or why it is runnable if it was
+	// running before ("preempted", "runtime.Gosched"), in the words of the
+	// runtime. A wait always has one; "unknown" stands where the trace does not
+	// tell.
+	Reason string
+	// Stack is where the goroutine entered a wait or a system call, or where it
+	// was stopped; nil if the trace does not have it.
+	Stack *Stack
+	// Next is the state that follows, meaningless if Open.
+	Next StateKind
+	// Waker ended a wait.
+	Waker Waker
+}
+
+// Waker is what made a goroutine runnable.
+type Waker struct {
+	// Goroutine is nil if none did: then it was the scheduler, polling the
+	// network or running timers, with the P or without any.
+	Goroutine *Goroutine
+	// Proc is NoProc if the waker had no P, as the runtime's sysmon.
+	Proc   ProcID
+	Thread ThreadID
+	// Stack is where the waker did it, nil if the trace does not have it.
+	Stack *Stack
+}
+
+// Duration is End-Start, in nanoseconds.
+func (s *GoState) Duration() Time { return s.End - s.Start }
+
+// enter makes g be in a state from t on.
+func (g *Goroutine) enter(kind StateKind, t Time) *GoState {
+	g.cur = GoState{Kind: kind, Start: t, Proc: g.cur.Proc, Thread: g.cur.Thread}
+	return &g.cur
+}
+
+// leave ends the state that g is in and reports it.
+func (b *builder) leave(g *Goroutine, t Time, next StateKind) {
+	s := &g.cur
+	s.End, s.Next = t, next
+	if s.Kind == Syscall && g.proc != nil {
+		s.ProcLost = t
+	}
+	b.sink.GoroutineState(g, s)
+}
+
+// existing announces a goroutine from before the trace, in the state that it
+// has had since the trace began.
+func (b *builder) existing(id GoID, kind StateKind) *Goroutine {
+	g := b.announce(id, b.trace.Start, kind, func(g *Goroutine) {
+		g.Before = true
+		if id == 1 {
+			g.Func = startFuncName("runtime.main")
+		}
+	})
+	g.cur.Before = true
+	return g
+}
+
+// announce makes a goroutine and tells the sink; fill completes what the sink
+// is to see.
+func (b *builder) announce(id GoID, t Time, kind StateKind, fill func(*Goroutine)) *Goroutine {
+	g := b.pool.get()
+	g.ID, g.Parent, g.Start, g.State, g.CreatorProc = id, NoGoroutine, t, kind, NoProc
+	g.cur.Proc, g.cur.Thread = NoProc, NoThread
+	g.enter(kind, t)
+	g.cur.ProcLost = t
+	fill(g)
+	b.goroutines[id] = g
+	b.summary.Goroutines++
+	b.summary.MaxAlive = max(b.summary.MaxAlive, len(b.goroutines))
+	b.sink.GoroutineStart(g)
+	g.Creator = nil
+	return g
+}
+
+// started gives a runnable goroutine a P.
+func (b *builder) started(g *Goroutine, p *proc, thread ThreadID, t Time) {
+	b.leave(g, t, Running)
+	b.runOn(g, p, thread, t)
+}
+
+// runOn makes g running on p from t on.
+func (b *builder) runOn(g *Goroutine, p *proc, thread ThreadID, t Time) {
+	s := g.enter(Running, t)
+	s.Proc, s.Thread = NoProc, thread
+	if p != nil {
+		s.Proc = p.id
+		b.acquire(p, g, thread, t)
+	}
+}
+
+// stopped takes a running goroutine off its P: it yields, blocks or is preempted.
+func (b *builder) stopped(g *Goroutine, kind StateKind, reason string, stack *Stack, t Time) {
+	b.leave(g, t, kind)
+	b.release(g, t, kind)
+	s := g.enter(kind, t)
+	s.Reason, s.Stack = reason, stack
+}
+
+// unblocked ends a wait.
+func (b *builder) unblocked(g *Goroutine, waker Waker, t Time) {
+	g.cur.Waker = waker
+	b.leave(g, t, Runnable)
+	g.enter(Runnable, t)
+}
+
+// syscallBegun makes a running goroutine be in a system call, on its P as yet.
+func (b *builder) syscallBegun(g *Goroutine, stack *Stack, t Time) {
+	b.leave(g, t, Syscall)
+	g.enter(Syscall, t).Stack = stack
+}
+
+// syscallEnded ends a system call: in Running if the goroutine kept its P, in
+// Runnable if it has to wait for one.
+func (b *builder) syscallEnded(g *Goroutine, kind StateKind, t Time) {
+	b.leave(g, t, kind)
+	if kind != Running {
+		b.release(g, t, kind)
+	}
+	g.enter(kind, t)
+}
+
+// lostProc tells a goroutine in a system call that its P was taken from it.
+func (b *builder) lostProc(g *Goroutine, t Time) {
+	g.cur.ProcLost = t
+	b.release(g, t, Syscall)
+}
+
+// exited ends a goroutine.
+func (b *builder) exited(g *Goroutine, t Time) {
+	b.leave(g, t, NotExist)
+	b.release(g, t, NotExist)
+	b.gone(g, t)
+}
+
+// gone closes what belongs to g and reports its end.
+func (b *builder) gone(g *Goroutine, t Time) {
+	for i := len(g.regions) - 1; i >= 0; i-- {
+		b.regionClosed(g.regions[i], t, nil, g.Open)
+	}
+	g.regions = g.regions[:0]
+	if g.assist != nil {
+		b.rangeClosed(g.assist, t, g.Open)
+		g.assist = nil
+	}
+	g.End = t
+	b.sink.GoroutineEnd(g)
+	delete(b.goroutines, g.ID)
+	b.pool.put(g)
+}
+
+// bySlot returns the goroutines of a map in the order of their slots.
+func bySlot(m map[GoID]*Goroutine) []*Goroutine {
+	gs := slices.Collect(maps.Values(m))
+	slices.SortFunc(gs, func(a, b *Goroutine) int { return a.Slot - b.Slot })
+	return gs
+}
+
+// goroutinePool hands out goroutines with slots, the smallest free slots first
+// as long as none was given back.
+type goroutinePool struct {
+	free []*Goroutine
+	next int
+}
+
+func (p *goroutinePool) get() *Goroutine {
+	if n := len(p.free); n > 0 {
+		g := p.free[n-1]
+		p.free = p.free[:n-1]
+		return g
+	}
+	g := &Goroutine{Slot: p.next}
+	p.next++
+	return g
+}
+
+func (p *goroutinePool) put(g *Goroutine) {
+	*g = Goroutine{Slot: g.Slot, regions: g.regions[:0]}
+	p.free = append(p.free, g)
+}

@@ -1,0 +1,321 @@
+// Package modeltest has what tests of the model and of its sinks share: a
+// [Validator] of the model's invariants, [Totals] that count what a sink must
+// reproduce, and a [Dump] as text for goldens. It is for tests: it keeps what
+// it has seen, and is not made for long traces.
+package modeltest
+
+import (
+	"fmt"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Validator is a sink that checks the invariants which package model promises,
+// and passes everything on to the next sink.
+type Validator struct {
+	model.Sink
+	// Errors has what was wrong, at most maxErrors of them.
+	Errors []error
+
+	trace      model.Trace
+	now        model.Time
+	begun      bool
+	ended      bool
+	syncs      int
+	announced  int
+	slots      map[int]*goroutine
+	ids        map[model.GoID]bool         // alive
+	procs      map[model.ProcID]model.Time // end of the last run
+	procStates map[model.ProcID]model.Time
+	threads    map[model.ThreadID]model.Time
+	tasks      map[*model.Task]bool
+	taskIDs    map[model.TaskID]bool
+}
+
+type goroutine struct {
+	g       *model.Goroutine
+	end     model.Time // of the last state
+	next    model.StateKind
+	open    bool
+	onProc  model.Time // running, or in a system call with its P, by the states
+	run     model.Time // by the runs
+	regions []*model.Region
+	closed  model.Time // end of the last region
+}
+
+const maxErrors = 20
+
+// NewValidator returns a validator in front of next.
+func NewValidator(next model.Sink) *Validator {
+	return &Validator{
+		Sink:       next,
+		slots:      make(map[int]*goroutine),
+		ids:        make(map[model.GoID]bool),
+		procs:      make(map[model.ProcID]model.Time),
+		procStates: make(map[model.ProcID]model.Time),
+		threads:    make(map[model.ThreadID]model.Time),
+		tasks:      make(map[*model.Task]bool),
+		taskIDs:    make(map[model.TaskID]bool),
+	}
+}
+
+func (v *Validator) errorf(format string, args ...any) {
+	if len(v.Errors) < maxErrors {
+		v.Errors = append(v.Errors, fmt.Errorf("at %d: "+format, append([]any{v.now}, args...)...))
+	}
+}
+
+// at checks the moment of a call: time never goes backwards.
+func (v *Validator) at(t model.Time, what string) {
+	if !v.begun || v.ended {
+		v.errorf("%s outside of Begin and End", what)
+	}
+	if t < v.now {
+		v.errorf("%s goes back to %d", what, t)
+	}
+	v.now = max(v.now, t)
+}
+
+// span checks an interval that ends at the moment of the call.
+func (v *Validator) span(start, end model.Time, before, open bool, what string) {
+	v.at(end, what)
+	if start > end || start < v.trace.Start {
+		v.errorf("%s from %d to %d", what, start, end)
+	}
+	if before && start != v.trace.Start {
+		v.errorf("%s from before the trace starts at %d", what, start)
+	}
+}
+
+// alive finds what is known of a goroutine that a call names.
+func (v *Validator) alive(g *model.Goroutine, what string) *goroutine {
+	s := v.slots[g.Slot]
+	if s == nil || s.g != g {
+		v.errorf("%s of G%d, which is not alive", what, g.ID)
+		return &goroutine{g: g}
+	}
+	return s
+}
+
+func (v *Validator) Begin(t *model.Trace) {
+	if v.begun {
+		v.errorf("Begin twice")
+	}
+	v.begun, v.trace, v.now = true, *t, t.Start
+	v.Sink.Begin(t)
+}
+
+func (v *Validator) GoroutineStart(g *model.Goroutine) {
+	if g.Before {
+		if g.Start != v.trace.Start {
+			v.errorf("G%d from before the trace starts at %d", g.ID, g.Start)
+		}
+		if v.syncs > 1 {
+			v.errorf("G%d from before the trace announced after Sync %d", g.ID, v.syncs)
+		}
+	} else {
+		v.at(g.Start, "GoroutineStart")
+	}
+	if v.slots[g.Slot] != nil {
+		v.errorf("G%d has the slot of G%d", g.ID, v.slots[g.Slot].g.ID)
+	}
+	if v.ids[g.ID] {
+		v.errorf("two goroutines G%d are alive", g.ID)
+	}
+	if g.Creator != nil {
+		v.alive(g.Creator, "creation by")
+	}
+	v.ids[g.ID] = true
+	v.announced++
+	v.slots[g.Slot] = &goroutine{g: g, end: g.Start, next: g.State, closed: g.Start}
+	v.Sink.GoroutineStart(g)
+}
+
+func (v *Validator) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	v.span(s.Start, s.End, s.Before, s.Open, "state "+s.Kind.String())
+	k := v.alive(g, "state")
+	if s.Start != k.end {
+		v.errorf("G%d %v starts at %d, the last state ended at %d", g.ID, s.Kind, s.Start, k.end)
+	}
+	if s.Kind != k.next {
+		v.errorf("G%d is %v, not %v", g.ID, s.Kind, k.next)
+	}
+	if k.open {
+		v.errorf("G%d has a state after an open one", g.ID)
+	}
+	switch s.Kind {
+	case model.Waiting:
+		if s.Reason == "" {
+			v.errorf("G%d waits without a reason", g.ID)
+		}
+		if s.Waker.Goroutine != nil && !s.Open {
+			v.alive(s.Waker.Goroutine, "waking by")
+		}
+	case model.Running:
+		if s.Proc == model.NoProc {
+			v.errorf("G%d runs without a P", g.ID)
+		}
+		k.onProc += s.Duration()
+	case model.Syscall:
+		if s.ProcLost < s.Start || s.ProcLost > s.End {
+			v.errorf("G%d loses its P at %d, in a system call from %d to %d", g.ID, s.ProcLost, s.Start, s.End)
+		}
+		k.onProc += s.ProcLost - s.Start
+	case model.NotExist:
+		v.errorf("G%d is %v", g.ID, s.Kind)
+	}
+	k.end, k.next, k.open = s.End, s.Next, s.Open
+	v.Sink.GoroutineState(g, s)
+}
+
+func (v *Validator) GoroutineEnd(g *model.Goroutine) {
+	v.span(g.Start, g.End, g.Before, g.Open, "goroutine")
+	k := v.alive(g, "end")
+	if k.end != g.End {
+		v.errorf("G%d ends at %d, its last state at %d", g.ID, g.End, k.end)
+	}
+	if k.open != g.Open || !g.Open && k.next != model.NotExist {
+		v.errorf("G%d ends in the midst of its states", g.ID)
+	}
+	if k.onProc != k.run {
+		v.errorf("G%d held a P for %d ns by its states, for %d ns by the runs", g.ID, k.onProc, k.run)
+	}
+	if len(k.regions) > 0 {
+		v.errorf("G%d ends with %d open regions", g.ID, len(k.regions))
+	}
+	v.Sink.GoroutineEnd(g)
+	delete(v.slots, g.Slot)
+	delete(v.ids, g.ID)
+}
+
+func (v *Validator) Run(r *model.Run) {
+	v.span(r.Start, r.End, r.Before, r.Open, "run")
+	if end, ok := v.procs[r.Proc]; ok && r.Start < end {
+		v.errorf("P%d runs G%d from %d, and another until %d", r.Proc, r.Goroutine.ID, r.Start, end)
+	}
+	v.procs[r.Proc] = r.End
+	if r.Thread != model.NoThread {
+		if end, ok := v.threads[r.Thread]; ok && r.Start < end {
+			v.errorf("thread %d runs G%d from %d, and another until %d", r.Thread, r.Goroutine.ID, r.Start, end)
+		}
+		v.threads[r.Thread] = r.End
+	}
+	v.alive(r.Goroutine, "run").run += r.End - r.Start
+	v.Sink.Run(r)
+}
+
+func (v *Validator) ProcState(s *model.ProcState) {
+	v.span(s.Start, s.End, s.Before, s.Open, "P state")
+	if end, ok := v.procStates[s.Proc]; ok && end != s.Start {
+		v.errorf("P%d has a state from %d, the last one ended at %d", s.Proc, s.Start, end)
+	}
+	v.procStates[s.Proc] = s.End
+	v.Sink.ProcState(s)
+}
+
+func (v *Validator) RegionStart(r *model.Region) {
+	if r.Before {
+		if r.Start != v.trace.Start {
+			v.errorf("region %q from before the trace starts at %d", r.Type, r.Start)
+		}
+	} else {
+		v.at(r.Start, "RegionStart")
+	}
+	k := v.alive(r.Goroutine, "region")
+	if r.Before && len(k.regions) > 0 {
+		v.errorf("region %q from before the trace is inside %q", r.Type, k.regions[len(k.regions)-1].Type)
+	}
+	if r.Task != nil && !v.tasks[r.Task] {
+		v.errorf("region %q of a task that is not open", r.Type)
+	}
+	k.regions = append(k.regions, r)
+	v.Sink.RegionStart(r)
+}
+
+func (v *Validator) RegionEnd(r *model.Region) {
+	v.span(r.Start, r.End, r.Before, r.Open, "region")
+	k := v.alive(r.Goroutine, "region")
+	if n := len(k.regions); n == 0 || k.regions[n-1] != r {
+		v.errorf("region %q ends, which is not the innermost of G%d", r.Type, r.Goroutine.ID)
+	} else {
+		k.regions = k.regions[:n-1]
+	}
+	v.Sink.RegionEnd(r)
+}
+
+func (v *Validator) TaskStart(t *model.Task) {
+	if !t.Before {
+		v.at(t.Start, "TaskStart")
+	} else if t.Start != v.trace.Start {
+		v.errorf("task %d from before the trace starts at %d", t.ID, t.Start)
+	}
+	if t.Parent != nil && !v.tasks[t.Parent] {
+		v.errorf("task %d has a parent that is not open", t.ID)
+	}
+	if v.taskIDs[t.ID] {
+		v.errorf("task %d starts twice", t.ID)
+	}
+	v.tasks[t], v.taskIDs[t.ID] = true, true
+	v.Sink.TaskStart(t)
+}
+
+func (v *Validator) TaskEnd(t *model.Task) {
+	v.span(t.Start, t.End, t.Before, t.Open, "task")
+	if !v.tasks[t] {
+		v.errorf("task %d ends, which is not open", t.ID)
+	}
+	v.Sink.TaskEnd(t)
+	delete(v.tasks, t)
+}
+
+func (v *Validator) Log(l *model.Log) {
+	v.at(l.Time, "log")
+	v.Sink.Log(l)
+}
+
+func (v *Validator) Range(r *model.Range) {
+	v.span(r.Start, r.End, r.Before, r.Open, "range "+r.Name)
+	if r.Goroutine != nil {
+		v.alive(r.Goroutine, "range")
+	}
+	v.Sink.Range(r)
+}
+
+func (v *Validator) Metric(m *model.Metric) {
+	v.at(m.Time, "metric")
+	v.Sink.Metric(m)
+}
+
+func (v *Validator) Sample(s *model.Sample) {
+	v.at(s.Time, "sample")
+	if s.Goroutine != nil {
+		v.alive(s.Goroutine, "sample")
+	}
+	v.Sink.Sample(s)
+}
+
+func (v *Validator) Sync(s *model.Sync) {
+	v.at(s.Time, "sync")
+	if v.syncs++; s.N != v.syncs {
+		v.errorf("Sync %d is the %dth", s.N, v.syncs)
+	}
+	v.Sink.Sync(s)
+}
+
+func (v *Validator) End(s *model.Summary) {
+	v.at(s.End, "End")
+	v.ended = true
+	if len(v.slots) > 0 {
+		v.errorf("%d goroutines without an end", len(v.slots))
+	}
+	if len(v.tasks) > 0 {
+		v.errorf("%d tasks without an end", len(v.tasks))
+	}
+	if s.Goroutines != v.announced {
+		v.errorf("%d goroutines counted, %d announced", s.Goroutines, v.announced)
+	}
+	for what, n := range s.Inconsistent {
+		v.errorf("inconsistent: %s, %d times", what, n)
+	}
+	v.Sink.End(s)
+}

@@ -1,0 +1,112 @@
+package model
+
+// Run is an interval in which a goroutine held a P: it ran, or was in a system
+// call that had not lost the P. On one P, runs do not overlap and are reported
+// in order.
+type Run struct {
+	Proc      ProcID
+	Goroutine *Goroutine
+	Thread    ThreadID
+	// Start and End are the edges of the trace if Before and Open are set.
+	Start, End   Time
+	Before, Open bool
+	// Next is what the goroutine did after it gave up or lost the P; Syscall
+	// means that it lost the P in a system call. It is meaningless if Open.
+	Next StateKind
+	// Label is what the runtime says the goroutine does in this run, such as
+	// "GC (dedicated)"; "" mostly.
+	Label string
+}
+
+// ProcState is an interval in which a P was idle, or running: then a thread
+// had it, to execute goroutines or to look for them.
+type ProcState struct {
+	Proc    ProcID
+	Running bool
+	// Thread had the P if Running.
+	Thread     ThreadID
+	Start, End Time
+	// Before and Open say that Start and End are the edges of the trace.
+	Before, Open bool
+}
+
+// proc is a P.
+type proc struct {
+	id    ProcID
+	state ProcState
+	// g holds the P, since run.Start.
+	g     *Goroutine
+	run   Run
+	sweep *Range
+}
+
+// maxProc is above every P that the runtime makes. Go 1.21 and earlier write
+// larger numbers for what happens without a P.
+const maxProc = 1_000_000
+
+// proc returns the P with this number, nil for none.
+func (b *builder) proc(id ProcID) *proc {
+	if id < 0 || id >= maxProc {
+		return nil
+	}
+	for int(id) >= len(b.procs) {
+		b.procs = append(b.procs, nil)
+	}
+	p := b.procs[id]
+	if p == nil {
+		p = &proc{id: id, state: ProcState{Proc: id, Thread: NoThread, Start: b.trace.Start, Before: true}}
+		b.procs[id] = p
+	}
+	return p
+}
+
+// procTurned makes a P running or idle.
+func (b *builder) procTurned(p *proc, running bool, thread ThreadID, t Time) {
+	if !running && p.g != nil {
+		// Only a goroutine in a system call can lose its P.
+		if p.g.cur.Kind == Syscall {
+			b.lostProc(p.g, t)
+		} else {
+			b.inconsistent("P stopped under a running goroutine")
+			b.release(p.g, t, p.g.cur.Kind)
+		}
+	}
+	p.state.End = t
+	b.sink.ProcState(&p.state)
+	p.state = ProcState{Proc: p.id, Running: running, Thread: thread, Start: t}
+}
+
+// acquire gives p to g.
+func (b *builder) acquire(p *proc, g *Goroutine, thread ThreadID, t Time) {
+	if p.g != nil {
+		b.inconsistent("two goroutines on one P")
+		b.release(p.g, t, p.g.cur.Kind)
+	}
+	p.g, g.proc = g, p
+	p.run = Run{Proc: p.id, Goroutine: g, Thread: thread, Start: t}
+}
+
+// release takes the P, if it has one, from g, which goes on in state next.
+func (b *builder) release(g *Goroutine, t Time, next StateKind) {
+	p := g.proc
+	if p == nil {
+		return
+	}
+	p.run.End, p.run.Next, p.run.Label = t, next, g.label
+	b.sink.Run(&p.run)
+	p.g, g.proc, g.label = nil, nil, ""
+}
+
+// closeProcs reports what the Ps do when the trace ends.
+func (b *builder) closeProcs(t Time) {
+	for _, p := range b.procs {
+		if p == nil {
+			continue
+		}
+		if p.sweep != nil {
+			b.rangeClosed(p.sweep, t, true)
+		}
+		p.state.End, p.state.Open = t, true
+		b.sink.ProcState(&p.state)
+	}
+}

@@ -1,0 +1,154 @@
+package model
+
+import "time"
+
+// A Sink receives the model of a trace from [Read], in the order and under the
+// rules of ownership that the package comment states. All calls come from one
+// goroutine.
+type Sink interface {
+	// Begin starts the trace.
+	Begin(*Trace)
+
+	// GoroutineStart announces a goroutine: created at g.Start, or, with
+	// g.Before, existing since before the trace.
+	GoroutineStart(g *Goroutine)
+	// GoroutineState reports a state of g that ended. The states of a
+	// goroutine follow each other without gaps.
+	GoroutineState(g *Goroutine, s *GoState)
+	// GoroutineEnd reports that g exited at g.End, or, with g.Open, that the
+	// trace ended before it did.
+	GoroutineEnd(g *Goroutine)
+
+	// Run reports an interval in which a goroutine held a P.
+	Run(*Run)
+	// ProcState reports a state of a P that ended.
+	ProcState(*ProcState)
+
+	RegionStart(*Region)
+	RegionEnd(*Region)
+	TaskStart(*Task)
+	TaskEnd(*Task)
+	Log(*Log)
+
+	Range(*Range)
+	Metric(*Metric)
+	Sample(*Sample)
+
+	// Sync reports a point up to which all that existed has been announced: the
+	// borders of the generations of the trace.
+	Sync(*Sync)
+
+	// End is called when everything has been reported.
+	End(*Summary)
+
+	// Err returns the first error of the sink, which stops the reading. It is
+	// asked from time to time.
+	Err() error
+}
+
+// NopSink ignores everything. Embed it to write a sink that wants only some of
+// the calls.
+type NopSink struct{}
+
+func (NopSink) Begin(*Trace)                        {}
+func (NopSink) GoroutineStart(*Goroutine)           {}
+func (NopSink) GoroutineState(*Goroutine, *GoState) {}
+func (NopSink) GoroutineEnd(*Goroutine)             {}
+func (NopSink) Run(*Run)                            {}
+func (NopSink) ProcState(*ProcState)                {}
+func (NopSink) RegionStart(*Region)                 {}
+func (NopSink) RegionEnd(*Region)                   {}
+func (NopSink) TaskStart(*Task)                     {}
+func (NopSink) TaskEnd(*Task)                       {}
+func (NopSink) Log(*Log)                            {}
+func (NopSink) Range(*Range)                        {}
+func (NopSink) Metric(*Metric)                      {}
+func (NopSink) Sample(*Sample)                      {}
+func (NopSink) Sync(*Sync)                          {}
+func (NopSink) End(*Summary)                        {}
+func (NopSink) Err() error                          { return nil }
+
+// Trace is what is known about a trace when its first event is read.
+type Trace struct {
+	// Format is the version of the trace format, such as "Go 1.23": the first
+	// Go release that wrote it. Later releases may write the same format.
+	Format string
+	// Start is the time of the first event.
+	Start Time
+
+	v1 bool // the format of Go 1.21 and earlier
+}
+
+// Sync is a border between generations of the trace.
+type Sync struct {
+	Time Time
+	// N counts the borders from 1; the first begins the trace, the last ends it.
+	N int
+	// Clock is nil where the trace has no snapshot: before Go 1.25, and at the
+	// end of the trace.
+	Clock *ClockSnapshot
+}
+
+// ClockSnapshot is a reading of three clocks at almost the same moment.
+type ClockSnapshot struct {
+	Trace Time
+	// Mono is the system's monotonic clock, in nanoseconds.
+	Mono uint64
+	Wall time.Time
+}
+
+// Metric is a sample of one of the runtime's metrics.
+type Metric struct {
+	Time Time
+	// Name is the name in package runtime/metrics, which ends in the unit:
+	// "/memory/classes/heap/objects:bytes", "/gc/heap/goal:bytes" or
+	// "/sched/gomaxprocs:threads".
+	Name  string
+	Value uint64
+}
+
+// Sample is a sample of the CPU profiler, which the program ran while it was
+// traced. The runtime takes samples apart from all other events: a sample may
+// contradict the states around it by a little.
+type Sample struct {
+	Time Time
+	// Goroutine is nil if none was running, or if it is not known any more.
+	Goroutine *Goroutine
+	Proc      ProcID
+	Thread    ThreadID
+	Stack     *Stack
+}
+
+// Log is a message of runtime/trace.Log.
+type Log struct {
+	Time      Time
+	Goroutine *Goroutine
+	// TaskID is BackgroundTask for a log without a task. Task is nil for such
+	// a log, and for a task that has ended already.
+	TaskID   TaskID
+	Task     *Task
+	Category string
+	Message  string
+	Stack    *Stack
+}
+
+// Summary says what was read.
+type Summary struct {
+	Trace
+	// End is the time of the last event.
+	End Time
+	// Events is the number of events in the trace.
+	Events int64
+	// Goroutines is the number of goroutines that the trace names, MaxAlive the
+	// largest number of them that were alive at a time.
+	Goroutines, MaxAlive int
+	// Generations is the number of generations that were read; it is 1 for
+	// traces of Go 1.21 and earlier.
+	Generations int
+	// Unknown counts what this version of the model does not know, by name, and
+	// Inconsistent what contradicts what came before. Both are left out of the
+	// model.
+	Unknown, Inconsistent map[string]int
+	// Damage is nil for a trace that was read to its end.
+	Damage *Damage
+}

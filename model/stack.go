@@ -1,0 +1,164 @@
+package model
+
+import (
+	"encoding/binary"
+	"strings"
+
+	exptrace "golang.org/x/exp/trace"
+)
+
+// Frame is a function call in a stack. Frames are interned: two frames of one
+// trace with the same contents are the same pointer.
+type Frame struct {
+	// ID numbers the frames of a trace from 1.
+	ID   int
+	PC   uint64
+	Func string // with its import path, such as net/http.(*conn).serve
+	File string
+	Line int
+}
+
+// Stack is a call stack. Stacks are interned: two stacks of one trace with the
+// same frames are the same pointer.
+type Stack struct {
+	// ID numbers the stacks of a trace from 1.
+	ID int
+	// Frames are ordered as the runtime gives them: the innermost call first.
+	Frames []*Frame
+}
+
+// maxDepth is the number of frames at which the runtime cuts stacks
+// (runtime.traceStackSize): the outermost frames of such a stack are missing.
+const maxDepth = 128
+
+// stackTable interns stacks by their frames. The handles of x/exp/trace hold
+// the tables of a whole generation alive and differ between generations even
+// for equal stacks, so they are only kept in a cache that generations clear.
+type stackTable struct {
+	cache  map[exptrace.Stack]*Stack
+	stacks map[string]*Stack
+	frames map[frameKey]*Frame
+	key    []byte
+	buf    []*Frame
+}
+
+type frameKey struct {
+	pc   uint64
+	line uint64
+	fn   string
+}
+
+func newStackTable() *stackTable {
+	return &stackTable{
+		cache:  make(map[exptrace.Stack]*Stack),
+		stacks: make(map[string]*Stack),
+		frames: make(map[frameKey]*Frame),
+	}
+}
+
+// forget drops the handles of the last generation.
+func (t *stackTable) forget() { clear(t.cache) }
+
+// intern returns the stack behind a handle, nil for none.
+func (t *stackTable) intern(h exptrace.Stack) *Stack {
+	if h == exptrace.NoStack {
+		return nil
+	}
+	s, ok := t.cache[h]
+	if !ok {
+		s = t.internFrames(h)
+		t.cache[h] = s
+	}
+	return s
+}
+
+func (t *stackTable) internFrames(h exptrace.Stack) *Stack {
+	t.key, t.buf = t.key[:0], t.buf[:0]
+	for f := range h.Frames() {
+		frame := t.frame(f)
+		t.buf = append(t.buf, frame)
+		t.key = binary.AppendUvarint(t.key, uint64(frame.ID))
+	}
+	if len(t.buf) == 0 {
+		return nil
+	}
+	s, ok := t.stacks[string(t.key)]
+	if !ok {
+		s = &Stack{ID: len(t.stacks) + 1, Frames: append([]*Frame(nil), t.buf...)}
+		t.stacks[string(t.key)] = s
+	}
+	return s
+}
+
+func (t *stackTable) frame(f exptrace.StackFrame) *Frame {
+	key := frameKey{pc: f.PC, line: f.Line, fn: f.Func}
+	frame, ok := t.frames[key]
+	if !ok {
+		// The strings share memory with the generation: copy them.
+		fn := strings.Clone(f.Func)
+		frame = &Frame{ID: len(t.frames) + 1, PC: f.PC, Func: fn, File: strings.Clone(f.File), Line: int(f.Line)}
+		key.fn = fn
+		t.frames[key] = frame
+	}
+	return frame
+}
+
+// startFunc returns the function that a goroutine with this stack was started
+// with, or "" if the stack does not reach down to it.
+func (s *Stack) startFunc() string {
+	if s == nil || len(s.Frames) >= maxDepth {
+		return ""
+	}
+	return startFuncName(s.Frames[len(s.Frames)-1].Func)
+}
+
+// startFuncName gives the main goroutine, which the runtime starts with
+// runtime.main, the name of what its users know.
+func startFuncName(fn string) string {
+	if fn == "runtime.main" {
+		return "main.main"
+	}
+	return fn
+}
+
+// waitReason derives the reason of a wait from the functions at the top of the
+// stack, for a goroutine that blocked before the trace began, when nothing
+// recorded why. These functions park a goroutine for one reason only.
+func (s *Stack) waitReason() string {
+	if s == nil {
+		return ""
+	}
+	for _, f := range s.Frames {
+		if reason, ok := parkedIn[f.Func]; ok {
+			return reason
+		}
+		if !strings.HasPrefix(f.Func, "runtime.") && !strings.HasPrefix(f.Func, "internal/") && !strings.HasPrefix(f.Func, "sync.") {
+			break
+		}
+	}
+	return ""
+}
+
+// parkedIn has the reasons in the words of the runtime's traceBlockReason.
+var parkedIn = map[string]string{
+	"runtime.chanrecv":                      "chan receive",
+	"runtime.chanrecv1":                     "chan receive",
+	"runtime.chanrecv2":                     "chan receive",
+	"runtime.chansend":                      "chan send",
+	"runtime.chansend1":                     "chan send",
+	"runtime.selectgo":                      "select",
+	"runtime.block":                         "forever",
+	"runtime.timeSleep":                     "sleep",
+	"time.Sleep":                            "sleep",
+	"runtime.netpollblock":                  "network",
+	"internal/poll.runtime_pollWait":        "network",
+	"runtime.semacquire":                    "sync",
+	"runtime.semacquire1":                   "sync",
+	"sync.runtime_Semacquire":               "sync",
+	"sync.runtime_SemacquireMutex":          "sync",
+	"sync.runtime_SemacquireRWMutexR":       "sync",
+	"sync.runtime_SemacquireRWMutex":        "sync",
+	"sync.runtime_SemacquireWaitGroup":      "sync",
+	"internal/sync.runtime_SemacquireMutex": "sync",
+	"sync.runtime_notifyListWait":           "sync.(*Cond).Wait",
+}
