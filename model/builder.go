@@ -22,6 +22,7 @@ type builder struct {
 
 	stacks     *stackTable
 	names      map[string]string
+	reasons    []string // the first ones of names that are reasons
 	goroutines map[GoID]*Goroutine
 	pool       goroutinePool
 	procs      []*proc
@@ -33,6 +34,8 @@ type builder struct {
 
 	ranges     map[rangeKey]*Range
 	rangeOrder []rangeKey
+
+	metric Metric // that is being reported
 }
 
 func newBuilder(sink Sink, trace Trace) *builder {
@@ -59,7 +62,8 @@ func newBuilder(sink Sink, trace Trace) *builder {
 }
 
 // event takes the next event of the trace.
-func (b *builder) event(ev *exptrace.Event) {
+func (b *builder) event(e *event) {
+	ev := &e.Event
 	t := Time(ev.Time()) + b.shift
 	if b.summary.Events == 0 {
 		b.trace.Start = t
@@ -75,7 +79,8 @@ func (b *builder) event(ev *exptrace.Event) {
 		b.sync(ev, t)
 	case exptrace.EventMetric:
 		m := ev.Metric()
-		b.sink.Metric(&Metric{Time: t, Name: m.Name, Value: m.Value.Uint64()})
+		b.metric = Metric{Time: t, Name: m.Name, Value: m.Value.Uint64()}
+		b.sink.Metric(&b.metric)
 	case exptrace.EventLabel:
 		b.label(ev)
 	case exptrace.EventStackSample:
@@ -101,7 +106,7 @@ func (b *builder) event(ev *exptrace.Event) {
 		})
 	case exptrace.EventTaskEnd:
 		g := b.current(ev)
-		b.taskEnded(TaskID(ev.Task().ID), g, b.ownStack(g, ev), t)
+		b.taskEnded(TaskID(e.endedTask), g, b.ownStack(g, ev), t)
 	case exptrace.EventRegionBegin:
 		if g := b.current(ev); g != nil {
 			region := ev.Region()
@@ -166,7 +171,7 @@ func (b *builder) goTransition(ev *exptrace.Event, st *exptrace.StateTransition,
 		b.unknown("goroutine state " + to.String())
 		return
 	}
-	g := b.goroutines[id]
+	g := b.goroutine(id, ev)
 	switch {
 	case from == exptrace.GoNotExist:
 		if g != nil {
@@ -390,10 +395,15 @@ func (b *builder) finish(damage *Damage) *Summary {
 // current returns the goroutine that was executing when the event happened,
 // nil for none.
 func (b *builder) current(ev *exptrace.Event) *Goroutine {
-	id := GoID(ev.Goroutine())
-	if id == NoGoroutine {
-		return nil
+	if id := GoID(ev.Goroutine()); id != NoGoroutine {
+		return b.goroutine(id, ev)
 	}
+	return nil
+}
+
+// goroutine returns a goroutine that an event names, nil if it is not known.
+// Mostly it is the one on the event's P, which saves the look-up.
+func (b *builder) goroutine(id GoID, ev *exptrace.Event) *Goroutine {
 	if p := ev.Proc(); p >= 0 && int(p) < len(b.procs) {
 		if p := b.procs[p]; p != nil && p.g != nil && p.g.ID == id {
 			return p.g
@@ -436,7 +446,20 @@ func (b *builder) reason(reason string, kind StateKind) string {
 		}
 		return coroutine
 	}
-	return b.name(reason)
+	if reason == "" {
+		return ""
+	}
+	// There are few reasons, and very many uses of them.
+	for _, r := range b.reasons {
+		if r == reason {
+			return r
+		}
+	}
+	reason = b.name(reason)
+	if len(b.reasons) < 32 {
+		b.reasons = append(b.reasons, reason)
+	}
+	return reason
 }
 
 // name interns a string of the trace.

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	exptrace "golang.org/x/exp/trace"
 )
 
 // Read decodes the Go execution trace in r and reports it to sink. It reads
@@ -37,55 +35,30 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	}
 
 	b := newBuilder(sink, trace)
-	var ev exptrace.Event
-	for n := 0; ; n++ {
-		if n%4096 == 0 {
+	err = dec.each(ctx, func(ev *event) error {
+		if b.summary.Events%4096 == 0 {
 			if err := errors.Join(ctx.Err(), sink.Err()); err != nil {
-				return nil, err
+				return &stopped{err}
 			}
 		}
-		err := dec.next(&ev)
-		if err == io.EOF {
-			break
+		b.event(ev)
+		return nil
+	})
+	if stop := (*stopped)(nil); errors.As(err, &stop) {
+		return nil, stop.err
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			damage := in.damage(b.summary.Generations, err)
-			return b.finish(damage), damage
-		}
-		b.event(&ev)
+		damage := in.damage(b.summary.Generations, err)
+		return b.finish(damage), damage
 	}
 	summary := b.finish(nil)
 	return summary, sink.Err()
 }
 
-// decoder yields the events of a trace in order. It is apart from what
-// consumes them so that generations can be decoded in parallel in its place.
-type decoder struct{ r *exptrace.Reader }
+// stopped is the error with which Read ends the reading itself.
+type stopped struct{ err error }
 
-func newDecoder(r io.Reader) (d *decoder, err error) {
-	defer recovered(&err)
-	tr, err := exptrace.NewReader(r)
-	if err != nil {
-		return nil, err
-	}
-	return &decoder{r: tr}, nil
-}
-
-// next reads the next event into ev, which is valid until the next call. It
-// returns io.EOF at the end of the trace.
-func (d *decoder) next(ev *exptrace.Event) (err error) {
-	defer recovered(&err)
-	*ev, err = d.r.ReadEvent()
-	return err
-}
-
-// recovered makes an error of a panic of the decoder: it meets bytes that
-// nobody has checked.
-func recovered(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("the decoder panicked: %v", p)
-	}
-}
+func (s *stopped) Error() string { return s.err.Error() }

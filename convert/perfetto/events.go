@@ -22,8 +22,8 @@ const (
 type events struct {
 	*packets
 	interned
-	names, categories, argNames, argValues textTable
-	stacks                                 stackTable
+	names, argValues textTable
+	stacks           stackTable
 
 	start   model.Time
 	last    model.Time // of deltaClock
@@ -33,14 +33,12 @@ type events struct {
 
 func newEvents(p *packets, start model.Time) *events {
 	e := &events{
-		packets:    p,
-		names:      newTextTable(fInternedNames),
-		categories: newTextTable(fInternedCategories),
-		argNames:   newTextTable(fInternedAnnotationNames),
-		argValues:  newTextTable(fInternedAnnotationValues),
-		stacks:     newStackTable(),
-		start:      start,
-		last:       start,
+		packets:   p,
+		names:     newTextTable(fInternedNames),
+		argValues: newTextTable(fInternedAnnotationValues),
+		stacks:    newStackTable(),
+		start:     start,
+		last:      start,
 	}
 	clock := func(id uint32, t model.Time, incremental bool) *perfettopb.ClockSnapshot_Clock {
 		c := &perfettopb.ClockSnapshot_Clock{ClockId: proto.Uint32(id), Timestamp: proto.Uint64(uint64(t))}
@@ -49,7 +47,15 @@ func newEvents(p *packets, start model.Time) *events {
 		}
 		return c
 	}
+	words := &perfettopb.InternedData{}
+	for iid, name := range categories[1:] {
+		words.EventCategories = append(words.EventCategories, &perfettopb.EventCategory{Iid: proto.Uint64(uint64(iid + 1)), Name: proto.String(name)})
+	}
+	for iid, name := range argNames[1:] {
+		words.DebugAnnotationNames = append(words.DebugAnnotationNames, &perfettopb.DebugAnnotationName{Iid: proto.Uint64(uint64(iid + 1)), Name: proto.String(name)})
+	}
 	p.putOn(&perfettopb.TracePacket{
+		InternedData:            words,
 		TrustedPacketSequenceId: proto.Uint32(eventSequence),
 		FirstPacketOnSequence:   proto.Bool(true),
 		SequenceFlags:           proto.Uint32(uint32(perfettopb.TracePacket_SEQ_INCREMENTAL_STATE_CLEARED)),
@@ -73,6 +79,79 @@ func newEvents(p *packets, start model.Time) *events {
 	return e
 }
 
+// Categories and names of arguments are few and fixed: all are interned with
+// the first packet.
+type (
+	category uint64
+	argName  uint64
+)
+
+const (
+	catGoroutine category = 1 + iota
+	catGo
+	catWait
+	catSyscall
+	catRegion
+	catLog
+	catTask
+	catGC
+	catSTW
+	catThread
+	catDamage
+)
+
+var categories = [...]string{
+	catGoroutine: "goroutine",
+	catGo:        "go",
+	catWait:      "wait",
+	catSyscall:   "syscall",
+	catRegion:    "region",
+	catLog:       "log",
+	catTask:      "task",
+	catGC:        "gc",
+	catSTW:       "stw",
+	catThread:    "thread",
+	catDamage:    "damage",
+}
+
+const (
+	argFunction argName = 1 + iota
+	argParent
+	argBefore
+	argGoroutine
+	argEndedBy
+	argTask
+	argParentTask
+	argBlocked
+	argSwept
+	argReclaimed
+	argLogCategory
+	argMessage
+	argProc
+	argError
+	argOffset
+	argLost
+)
+
+var argNames = [...]string{
+	argFunction:    "function",
+	argParent:      "parent",
+	argBefore:      "began before the trace",
+	argGoroutine:   "goroutine",
+	argEndedBy:     "ended by goroutine",
+	argTask:        "task",
+	argParentTask:  "parent task",
+	argBlocked:     "blocked without a P (ns)",
+	argSwept:       "swept (bytes)",
+	argReclaimed:   "reclaimed (bytes)",
+	argLogCategory: "category",
+	argMessage:     "message",
+	argProc:        "P",
+	argError:       "error",
+	argOffset:      "byte offset",
+	argLost:        "bytes lost",
+}
+
 // packet begins a packet of the sequence. Packets may be out of order; those in
 // order have the shortest timestamps.
 func (e *events) packet(t model.Time) {
@@ -85,9 +164,13 @@ func (e *events) packet(t model.Time) {
 		b = appendUint(b, fPacketTimestamp, uint64(t-e.start))
 		b = appendUint(b, fPacketTimestampClock, offsetClock)
 	}
-	b = appendUint(b, fPacketSequenceID, eventSequence)
-	e.buf = appendUint(b, fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
+	e.buf = append(b, onEventSequence...)
 }
+
+// onEventSequence are the fields that all packets of the sequence share.
+var onEventSequence = appendUint(
+	appendUint(nil, fPacketSequenceID, eventSequence),
+	fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
 
 // endPacket ends it, with the interned data that it needs.
 func (e *events) endPacket() {
@@ -108,14 +191,12 @@ func (e *events) endEvent() {
 	e.endPacket()
 }
 
-// name and category are interned: there must be few of them.
-func (e *events) name(s string) {
-	e.buf = appendUint(e.buf, fEventNameIID, e.names.iid(&e.interned, s))
-}
+func (e *events) category(c category) { e.buf = appendUint(e.buf, fEventCategory, uint64(c)) }
 
-func (e *events) category(s string) {
-	e.buf = appendUint(e.buf, fEventCategory, e.categories.iid(&e.interned, s))
-}
+// name is interned: there must be few of them.
+func (e *events) name(s string) { e.nameIID(e.names.iid(&e.interned, s)) }
+
+func (e *events) nameIID(iid uint64) { e.buf = appendUint(e.buf, fEventNameIID, iid) }
 
 // uniqueName is a name that hardly any other event has.
 func (e *events) uniqueName(prefix string, n int64) {
@@ -130,24 +211,24 @@ func (e *events) stack(s *model.Stack) {
 	}
 }
 
-func (e *events) arg(name string, value int64) {
+func (e *events) arg(name argName, value int64) {
 	e.openArg(name)
 	e.closeArg(appendUint(e.buf, fAnnotationInt, uint64(value)))
 }
 
-func (e *events) argBool(name string) {
+func (e *events) argBool(name argName) {
 	e.openArg(name)
 	e.closeArg(appendUint(e.buf, fAnnotationBool, 1))
 }
 
-// argName is an argument whose value is interned.
-func (e *events) argName(name, value string) {
+// argIID is an argument whose value is one of e.argValues.
+func (e *events) argIID(name argName, iid uint64) {
 	e.openArg(name)
-	e.closeArg(appendUint(e.buf, fAnnotationStringIID, e.argValues.iid(&e.interned, value)))
+	e.closeArg(appendUint(e.buf, fAnnotationStringIID, iid))
 }
 
 // argText is an argument whose value hardly any other has.
-func (e *events) argText(name, value string) {
+func (e *events) argText(name argName, value string) {
 	e.openArg(name)
 	e.closeArg(appendString(e.buf, fAnnotationString, value))
 }
@@ -160,9 +241,9 @@ func (e *events) terminatingFlow(id model.GoID) {
 	e.buf = appendFixed64(e.buf, fEventTerminatingFlow, uint64(id))
 }
 
-func (e *events) openArg(name string) {
+func (e *events) openArg(name argName) {
 	e.buf, e.argMark = openMessage(e.buf, fEventAnnotation)
-	e.buf = appendUint(e.buf, fAnnotationNameIID, e.argNames.iid(&e.interned, name))
+	e.buf = appendUint(e.buf, fAnnotationNameIID, uint64(name))
 }
 
 func (e *events) closeArg(b []byte) { e.buf = closeMessage(b, e.argMark) }

@@ -30,6 +30,24 @@ type process struct {
 	pid  int32
 	name string
 	free laneHeap
+
+	goName, value uint64 // iids, 0 until needed
+}
+
+// goIID is the name of the go statements that start the function.
+func (p *process) goIID(e *events) uint64 {
+	if p.goName == 0 {
+		p.goName = e.names.iid(&e.interned, "go "+shortFunc(p.name))
+	}
+	return p.goName
+}
+
+// valueIID is the function as the value of an argument.
+func (p *process) valueIID(e *events) uint64 {
+	if p.value == 0 {
+		p.value = e.argValues.iid(&e.interned, p.name)
+	}
+	return p.value
 }
 
 // lane is a Perfetto thread with its track.
@@ -42,9 +60,23 @@ type lane struct {
 	process *process
 }
 
-// unknownFunc is the process of goroutines whose start function the trace does
-// not tell.
-const unknownFunc = "(unknown start function)"
+const (
+	// unknownFunc is the process of goroutines whose start function the trace
+	// does not tell.
+	unknownFunc = "(unknown start function)"
+	// cgoFunc is the process of goroutines that no go statement started, but C
+	// code that called Go on a thread of its own.
+	cgoFunc = "(callbacks from C threads)"
+)
+
+// processName names the process that a goroutine belongs to, "" if it is not
+// known as yet.
+func processName(g *model.Goroutine) string {
+	if g.State == model.Syscall && !g.Before {
+		return cgoFunc
+	}
+	return g.Func
+}
 
 func newLanes(p *packets, start model.Time, perGoroutine bool) *lanes {
 	// Numbers begin at 2: the UI paints what runs on a CPU by the process, and
@@ -60,8 +92,8 @@ func (l *lanes) newTrack() uint64 { l.tracks++; return l.tracks }
 // take returns a lane for a goroutine. One from before the trace gets a new
 // lane: others may have had the old ones since.
 func (l *lanes) take(g *model.Goroutine) *lane {
-	if g.Func != "" && !g.Before {
-		if p := l.processes[g.Func]; p != nil && len(p.free) > 0 {
+	if name := processName(g); name != "" && !g.Before {
+		if p := l.processes[name]; p != nil && len(p.free) > 0 {
 			return heap.Pop(&p.free).(*lane)
 		}
 	}
@@ -73,11 +105,14 @@ func (l *lanes) take(g *model.Goroutine) *lane {
 // describe writes the descriptor of a lane when its function is known, or, if
 // last, also when it is not.
 func (l *lanes) describe(ln *lane, g *model.Goroutine, last bool) {
-	if ln.process != nil || g.Func == "" && !last {
+	if ln.process != nil {
 		return
 	}
-	fn := g.Func
+	fn := processName(g)
 	if fn == "" {
+		if !last {
+			return
+		}
 		fn = unknownFunc
 	}
 	name := shortFunc(fn)

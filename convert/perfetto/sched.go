@@ -159,15 +159,20 @@ func (s *sched) wakingOutside(waker, tid int32, t model.Time) {
 	s.full(0, c)
 }
 
-// blocked gives the reason of the last blocked state that a lane entered at or
-// before t. The event stands behind the switch that began the state, in the
-// bundles of the same P.
-func (s *sched) blocked(p model.ProcID, tid int32, t model.Time, reason string) {
+// blocked gives the reason why a lane is blocked from start to end.
+//
+// The trace processor takes it for the last blocked state that began, until the
+// lane runs again; events of the same timestamp it takes in any order if they
+// are of different types. So the reason comes 1 ns behind the beginning.
+func (s *sched) blocked(p model.ProcID, tid int32, start, end model.Time, reason string) {
+	if start == end {
+		return
+	}
 	if p >= maxCPU {
 		p = 0
 	}
 	c := s.cpu(p)
-	b, mark := c.openEvent(t, tid)
+	b, mark := c.openEvent(start+1, tid)
 	b, inner := openMessage(b, fFtraceBlockedReason)
 	b = appendUint(b, fBlockedPID, uint64(tid))
 	b = appendUint(b, fBlockedCaller, s.reasons.iid(&s.interned, reason))

@@ -11,14 +11,14 @@ type slice struct {
 	start, end model.Time
 	open       bool // has no end: the trace ended before it did
 	name       string
-	category   string
+	category   category
 	stack      *model.Stack
-	args       []arg
+	args       [2]arg
 }
 
 // arg is a number that a slice shows; 0 is left out.
 type arg struct {
-	name  string
+	name  argName
 	value int64
 }
 
@@ -42,13 +42,13 @@ func (e *events) slice(track uint64, s *slice) {
 // edges holds the slices of one goroutine that began before the trace: all at
 // the same timestamp, where the order in the file decides how they nest. They
 // are written when the goroutine ends and all are known.
-type edges []*slice
+type edges []slice
 
 func (es edges) write(e *events, track uint64) {
 	// Among those with the same end, the one that was reported last, when it
 	// ended, is the outer one.
 	slices.Reverse(es)
-	slices.SortStableFunc(es, func(a, b *slice) int {
+	slices.SortStableFunc(es, func(a, b slice) int {
 		switch {
 		case a.end > b.end:
 			return -1
@@ -57,7 +57,7 @@ func (es edges) write(e *events, track uint64) {
 		}
 		return 0
 	})
-	for _, s := range es {
-		e.slice(track, s)
+	for i := range es {
+		e.slice(track, &es[i])
 	}
 }

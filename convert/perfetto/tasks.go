@@ -33,18 +33,18 @@ func (ts *tasks) start(t *model.Task) {
 
 	e := ts.events
 	e.event(sliceBegin, track, t.Start)
-	e.category("task")
+	e.category(catTask)
 	e.name(name)
 	e.stack(t.Stack)
-	e.arg("task", int64(t.ID))
+	e.arg(argTask, int64(t.ID))
 	if t.ParentID != model.BackgroundTask {
-		e.arg("parent task", int64(t.ParentID))
+		e.arg(argParentTask, int64(t.ParentID))
 	}
 	if t.Goroutine != nil {
-		e.arg("goroutine", int64(t.Goroutine.ID))
+		e.arg(argGoroutine, int64(t.Goroutine.ID))
 	}
 	if t.Before {
-		e.argBool("began before the trace")
+		e.argBool(argBefore)
 	}
 	e.endEvent()
 }
@@ -54,7 +54,7 @@ func (ts *tasks) end(t *model.Task) {
 		e := ts.events
 		e.event(sliceEnd, ts.open[t], t.End)
 		if t.EndGoroutine != nil {
-			e.arg("ended by goroutine", int64(t.EndGoroutine.ID))
+			e.arg(argEndedBy, int64(t.EndGoroutine.ID))
 		}
 		e.endEvent()
 	}
@@ -79,11 +79,11 @@ func (th *threads) slice(id model.ThreadID, g *model.Goroutine, name string, sta
 	}
 	e := th.events
 	e.event(sliceBegin, track, start)
-	e.category("thread")
+	e.category(catThread)
 	e.name(name)
-	e.arg("goroutine", int64(g.ID))
+	e.arg(argGoroutine, int64(g.ID))
 	if p != model.NoProc {
-		e.arg("P", int64(p))
+		e.arg(argProc, int64(p))
 	}
 	e.endEvent()
 	if !open {

@@ -54,7 +54,6 @@ type Writer struct {
 	procs      map[model.ProcID]*lazyTrack // for what a P does without a goroutine
 	noLane     *lane                       // for samples without a goroutine
 	goroutines []goroutine                 // by slot
-	goNames    map[string]string           // "go f" by f
 }
 
 // goroutine is what the writer knows of a goroutine.
@@ -73,7 +72,6 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 		minBlock: model.Time(opts.MinBlock),
 		packets:  packets{w: w},
 		procs:    make(map[model.ProcID]*lazyTrack),
-		goNames:  make(map[string]string),
 	}
 }
 
@@ -136,8 +134,12 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 	if g.Creator != nil {
 		e := w.events
 		e.event(instant, w.goroutine(g.Creator).lane.track, g.Start)
-		e.category("go")
-		e.name(w.goName(g.Func))
+		e.category(catGo)
+		if p := gr.lane.process; p != nil {
+			e.nameIID(p.goIID(e))
+		} else {
+			e.name("go")
+		}
 		e.stack(g.Creation)
 		e.flow(g.ID)
 		e.endEvent()
@@ -151,32 +153,22 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine) {
 	e := w.events
 	e.event(sliceBegin, gr.lane.track, g.Start)
-	e.category("goroutine")
+	e.category(catGoroutine)
 	e.uniqueName("G", int64(g.ID))
 	e.stack(g.Creation)
-	if g.Func != "" {
-		e.argName("function", g.Func)
+	if p := gr.lane.process; p != nil {
+		e.argIID(argFunction, p.valueIID(e))
 	}
 	if g.Parent != model.NoGoroutine {
-		e.arg("parent", int64(g.Parent))
+		e.arg(argParent, int64(g.Parent))
 	}
 	if g.Before {
-		e.argBool("existed before the trace")
+		e.argBool(argBefore)
 	}
 	if g.Creator != nil {
 		e.terminatingFlow(g.ID)
 	}
 	e.endEvent()
-}
-
-// goName names the go statement that starts a function.
-func (w *Writer) goName(fn string) string {
-	name, ok := w.goNames[fn]
-	if !ok {
-		name = "go " + shortFunc(fn)
-		w.goNames[fn] = name
-	}
-	return name
 }
 
 // wake writes that a lane became runnable.
@@ -211,16 +203,12 @@ func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		}
 
 	case model.Waiting:
-		reasonAt := s.Start
 		if first {
 			w.sched.setState(tid, s.Start, stateWaiting)
-			if !g.Before {
-				reasonAt++ // for certain behind the state, which is not in the bundle
-			}
 		}
-		w.sched.blocked(s.Proc, tid, reasonAt, s.Reason)
+		w.sched.blocked(s.Proc, tid, s.Start, s.End, s.Reason)
 		if s.Duration() >= w.minBlock {
-			w.laneSlice(gr, &slice{start: s.Start, end: s.End, open: s.Open, name: s.Reason, category: "wait", stack: s.Stack})
+			w.laneSlice(gr, slice{start: s.Start, end: s.End, open: s.Open, name: s.Reason, category: catWait, stack: s.Stack})
 		}
 		switch {
 		case s.Open && s.Start < s.End:
@@ -237,9 +225,9 @@ func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, first bool) {
 	tid := gr.lane.tid
 	blocked := s.End - s.ProcLost
-	w.laneSlice(gr, &slice{
-		start: s.Start, end: s.End, open: s.Open, name: "syscall", category: "syscall", stack: s.Stack,
-		args: []arg{{"blocked without a P (ns)", int64(blocked)}},
+	w.laneSlice(gr, slice{
+		start: s.Start, end: s.End, open: s.Open, name: "syscall", category: catSyscall, stack: s.Stack,
+		args: [2]arg{{argBlocked, int64(blocked)}},
 	})
 	if blocked == 0 {
 		return // it is running, as far as the P is concerned
@@ -247,14 +235,13 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 	if w.threads != nil {
 		w.threads.slice(s.Thread, g, "syscall", s.ProcLost, s.End, s.Open, model.NoProc)
 	}
-	reasonAt := s.ProcLost
 	if first && s.ProcLost == s.Start {
 		w.sched.setState(tid, s.Start, stateSyscall)
-		if !g.Before {
-			reasonAt++
-		}
 	}
-	w.sched.blocked(s.Proc, tid, reasonAt, "syscall")
+	if blocked > 1 || s.Next != model.NotExist {
+		// In 1 ns there is no room for the reason before the next blocked state.
+		w.sched.blocked(s.Proc, tid, s.ProcLost, s.End, "syscall")
+	}
 	switch {
 	case s.Open:
 		w.sched.setState(tid, s.End, stateSyscall)
@@ -267,12 +254,12 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 
 // laneSlice writes a slice on the lane of a goroutine, or keeps it if it began
 // with the trace.
-func (w *Writer) laneSlice(gr *goroutine, s *slice) {
+func (w *Writer) laneSlice(gr *goroutine, s slice) {
 	if s.start == w.trace.Start {
 		gr.edges = append(gr.edges, s)
 		return
 	}
-	w.events.slice(gr.lane.track, s)
+	w.events.slice(gr.lane.track, &s)
 }
 
 func (w *Writer) GoroutineEnd(g *model.Goroutine) {
@@ -307,7 +294,7 @@ func (w *Writer) Run(r *model.Run) {
 	}
 	w.sched.run(r.Proc, gr.lane.tid, r.Start, r.End, end)
 	if r.Label != "" {
-		w.laneSlice(gr, &slice{start: r.Start, end: r.End, open: r.Open, name: r.Label, category: "gc"})
+		w.laneSlice(gr, slice{start: r.Start, end: r.End, open: r.Open, name: r.Label, category: catGC})
 	}
 	if w.threads != nil {
 		name := unknownFunc
@@ -326,11 +313,11 @@ func (w *Writer) RegionStart(r *model.Region) {
 	}
 	e := w.events
 	e.event(sliceBegin, w.goroutine(r.Goroutine).lane.track, r.Start)
-	e.category("region")
+	e.category(catRegion)
 	e.name(r.Type)
 	e.stack(r.Stack)
 	if r.TaskID != model.BackgroundTask {
-		e.arg("task", int64(r.TaskID))
+		e.arg(argTask, int64(r.TaskID))
 	}
 	e.endEvent()
 }
@@ -339,7 +326,7 @@ func (w *Writer) RegionEnd(r *model.Region) {
 	gr := w.goroutine(r.Goroutine)
 	switch {
 	case r.Start == w.trace.Start:
-		w.laneSlice(gr, &slice{start: r.Start, end: r.End, open: r.Open, name: r.Type, category: "region", stack: r.Stack, args: []arg{{"task", int64(r.TaskID)}}})
+		w.laneSlice(gr, slice{start: r.Start, end: r.End, open: r.Open, name: r.Type, category: catRegion, stack: r.Stack, args: [2]arg{{argTask, int64(r.TaskID)}}})
 	case !r.Open:
 		w.events.end(gr.lane.track, r.End)
 	}
@@ -354,43 +341,43 @@ func (w *Writer) Log(l *model.Log) {
 	}
 	e := w.events
 	e.event(instant, w.goroutine(l.Goroutine).lane.track, l.Time)
-	e.category("log")
+	e.category(catLog)
 	if l.Category != "" {
 		e.name(l.Category)
-		e.argName("category", l.Category)
+		e.argIID(argLogCategory, e.argValues.iid(&e.interned, l.Category))
 	} else {
 		e.name("log")
 	}
-	e.argText("message", l.Message)
+	e.argText(argMessage, l.Message)
 	if l.TaskID != model.BackgroundTask {
-		e.arg("task", int64(l.TaskID))
+		e.arg(argTask, int64(l.TaskID))
 	}
 	e.stack(l.Stack)
 	e.endEvent()
 }
 
 func (w *Writer) Range(r *model.Range) {
-	s := &slice{start: r.Start, end: r.End, open: r.Open, name: r.Name, category: "gc", stack: r.Stack}
+	s := slice{start: r.Start, end: r.End, open: r.Open, name: r.Name, category: catGC, stack: r.Stack}
 	switch r.Kind {
 	case model.GCMark:
-		w.events.slice(w.gc.id(), s)
+		w.events.slice(w.gc.id(), &s)
 	case model.StopTheWorld:
-		s.category = "stw"
+		s.category = catSTW
 		if r.Goroutine != nil {
-			s.args = []arg{{"goroutine", int64(r.Goroutine.ID)}}
+			s.args = [2]arg{{argGoroutine, int64(r.Goroutine.ID)}}
 		}
-		w.events.slice(w.stw.id(), s)
+		w.events.slice(w.stw.id(), &s)
 	case model.Sweep, model.MarkAssist:
 		if r.Kind == model.Sweep {
-			s.args = []arg{{"swept (bytes)", int64(r.Swept)}, {"reclaimed (bytes)", int64(r.Reclaimed)}}
+			s.args = [2]arg{{argSwept, int64(r.Swept)}, {argReclaimed, int64(r.Reclaimed)}}
 		}
 		if r.Goroutine != nil {
 			w.laneSlice(w.goroutine(r.Goroutine), s)
 			break
 		}
-		w.events.slice(w.proc(r.Proc), s)
+		w.events.slice(w.proc(r.Proc), &s)
 	default:
-		w.events.slice(w.proc(r.Proc), s)
+		w.events.slice(w.proc(r.Proc), &s)
 	}
 }
 
@@ -440,10 +427,10 @@ func (w *Writer) damage(s *model.Summary) {
 	}
 	e := w.events
 	e.event(instant, w.runtime.track("Damage", "Where the trace could not be read any further"), s.End)
-	e.category("damage")
+	e.category(catDamage)
 	e.name(name)
-	e.argText("error", s.Damage.Error())
-	e.arg("byte offset", s.Damage.Offset)
-	e.arg("bytes lost", s.Damage.Lost)
+	e.argText(argError, s.Damage.Error())
+	e.arg(argOffset, s.Damage.Offset)
+	e.arg(argLost, s.Damage.Lost)
 	e.endEvent()
 }

@@ -1,0 +1,125 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	exptrace "golang.org/x/exp/trace"
+)
+
+// decoder yields the events of a trace in order. It is apart from what consumes
+// them, and at work in a goroutine of its own, a few batches ahead: decoding is
+// about half of the work. Decoding generations in parallel can be put in its
+// place.
+type decoder struct{ r *exptrace.Reader }
+
+func newDecoder(r io.Reader) (d *decoder, err error) {
+	defer func() { recovered(&err, recover()) }()
+	tr, err := exptrace.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	return &decoder{r: tr}, nil
+}
+
+// event is an event of the trace with what only the decoder may ask of it.
+type event struct {
+	exptrace.Event
+	// endedTask is the task of an EventTaskEnd. Event.Task, for such an event
+	// only, reads a table to which decoding adds.
+	endedTask exptrace.TaskID
+}
+
+// batch is some events, and the error that came behind them.
+type batch struct {
+	events []event
+	err    error
+}
+
+const (
+	batchSize  = 512 // events
+	batchAhead = 4   // batches that may wait to be consumed
+)
+
+// each calls yield with every event up to the end of the trace, until yield
+// returns an error, or until ctx ends; it returns the error. The event is only
+// valid during the call.
+//
+// The decoder has ended when each returns, but if ctx ended: then it may be
+// waiting for its reader still.
+func (d *decoder) each(ctx context.Context, yield func(*event) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	full, free := make(chan *batch, batchAhead), make(chan *batch, batchAhead+2)
+	for range cap(free) {
+		free <- &batch{events: make([]event, 0, batchSize)}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			var b *batch
+			select {
+			case b = <-free:
+			case <-ctx.Done():
+				return
+			}
+			d.fill(b)
+			select {
+			case full <- b:
+			case <-ctx.Done():
+				return
+			}
+			if b.err != nil {
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case b := <-full:
+			for i := range b.events {
+				if err := yield(&b.events[i]); err != nil {
+					cancel()
+					<-done
+					return err
+				}
+			}
+			if b.err != nil {
+				<-done
+				if b.err == io.EOF {
+					return nil
+				}
+				return b.err
+			}
+			free <- b
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// fill decodes the next events. A panic of the decoder, which meets bytes that
+// nobody has checked, is an error like another.
+func (d *decoder) fill(b *batch) {
+	defer func() { recovered(&b.err, recover()) }()
+	b.events = b.events[:0]
+	for len(b.events) < batchSize {
+		ev, err := d.r.ReadEvent()
+		if err != nil {
+			b.err = err
+			return
+		}
+		b.events = append(b.events, event{Event: ev})
+		if ev.Kind() == exptrace.EventTaskEnd {
+			b.events[len(b.events)-1].endedTask = ev.Task().ID
+		}
+	}
+}
+
+func recovered(err *error, p any) {
+	if p != nil {
+		*err = fmt.Errorf("the decoder panicked: %v", p)
+	}
+}
