@@ -154,6 +154,10 @@ var argNames = [...]string{
 
 // packet begins a packet of the sequence. Packets may be out of order; those in
 // order have the shortest timestamps.
+//
+// SEQ_NEEDS_INCREMENTAL_STATE is left out, to save 2 bytes each: it tells
+// readers to skip the packet if the first one of the sequence was lost, which
+// cannot happen within a file.
 func (e *events) packet(t model.Time) {
 	e.open()
 	b := e.buf
@@ -164,13 +168,8 @@ func (e *events) packet(t model.Time) {
 		b = appendUint(b, fPacketTimestamp, uint64(t-e.start))
 		b = appendUint(b, fPacketTimestampClock, offsetClock)
 	}
-	e.buf = append(b, onEventSequence...)
+	e.buf = appendUint(b, fPacketSequenceID, eventSequence)
 }
-
-// onEventSequence are the fields that all packets of the sequence share.
-var onEventSequence = appendUint(
-	appendUint(nil, fPacketSequenceID, eventSequence),
-	fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
 
 // endPacket ends it, with the interned data that it needs.
 func (e *events) endPacket() {

@@ -27,6 +27,7 @@ const (
 	eventsPerRequest   = 40
 	eventsPerTask      = 10 // more if there are tasks
 	eventsPerGoroutine = 6
+	eventsPerQuery     = 6
 )
 
 type config struct {
@@ -34,6 +35,7 @@ type config struct {
 	duration time.Duration // how long it may take
 	clients  int
 	fanout   int // goroutines per request
+	queries  int // per goroutine, to the pool
 	tasks    bool
 }
 
@@ -44,7 +46,8 @@ func main() {
 	flag.IntVar(&c.events, "events", 3_000_000, "stop when the trace has about this `number` of events")
 	flag.DurationVar(&c.duration, "d", time.Minute, "stop after this `duration` at the latest")
 	flag.IntVar(&c.clients, "clients", 8, "`number` of clients")
-	flag.IntVar(&c.fanout, "fanout", 20, "`number` of goroutines for each request")
+	flag.IntVar(&c.fanout, "fanout", 6, "`number` of goroutines for each request")
+	flag.IntVar(&c.queries, "queries", 2, "`number` of queries that each goroutine sends to the pool of workers")
 	flag.BoolVar(&c.tasks, "tasks", true, "make a task for each request, with regions and logs")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -61,7 +64,10 @@ func run(output string, c config) error {
 	if err != nil {
 		return err
 	}
-	s := &server{config: c}
+	s := &server{config: c, pool: make(chan query)}
+	for range workers {
+		go s.work()
+	}
 	web := &http.Server{Handler: s}
 	go web.Serve(ln) // returns http.ErrServerClosed
 	defer web.Close()
@@ -86,15 +92,19 @@ func run(output string, c config) error {
 
 // requests returns how many requests it takes to make the events wanted.
 func (c config) requests() int64 {
-	each := eventsPerRequest + c.fanout*eventsPerGoroutine
+	each := eventsPerRequest + c.fanout*(eventsPerGoroutine+c.queries*eventsPerQuery)
 	if c.tasks {
 		each += eventsPerTask
 	}
 	return int64((c.events + each - 1) / each)
 }
 
+// workers is the size of the pool.
+const workers = 3
+
 type server struct {
 	config config
+	pool   chan query
 
 	mu   sync.Mutex
 	hits map[string]int
@@ -175,7 +185,26 @@ func (s *server) part(i int, user string, parts chan<- int) {
 	for j := range block {
 		block[j] = i * j
 	}
-	parts <- s.hit(user) + block[len(block)-1]
+	sum := s.hit(user) + block[len(block)-1]
+	answer := make(chan int)
+	for range s.config.queries {
+		s.pool <- query{user, answer}
+		sum += <-answer
+	}
+	parts <- sum
+}
+
+// query asks for the length of a user's name.
+type query struct {
+	user   string
+	answer chan<- int
+}
+
+// work answers queries.
+func (s *server) work() {
+	for q := range s.pool {
+		q.answer <- len(q.user)
+	}
 }
 
 func (s *server) hit(user string) int {
