@@ -9,32 +9,37 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// tasks writes each task on a track of its own, below that of its parent. Tasks
-// overlap freely; the trace processor merges sibling tracks of one name and
-// packs what is on them.
+// tasks writes tasks on tracks named after their types, subtasks below their
+// parents. Tasks overlap, so that a type has as many tracks as tasks of it were
+// open at once: one that is free goes to the next task, as with goroutines and
+// lanes. The UI shows sibling tracks of one name as one.
 type tasks struct {
 	lanes  *lanes
 	events *events
 	group  *group
-	open   map[*model.Task]uint64 // tracks
+	root   taskTrack
+	open   map[*model.Task]*taskTrack
+}
+
+// taskTrack is a track of tasks with the tracks of their subtasks.
+type taskTrack struct {
+	uuid   uint64
+	typ    string
+	parent *taskTrack
+	free   map[string][]*taskTrack // children without a task, by type
+	// users is the number of tasks on the track and on its children: it is free
+	// when there are none.
+	users int
 }
 
 func (ts *tasks) start(t *model.Task) {
-	parent := ts.group.id()
-	if t.Parent != nil {
-		parent = ts.open[t.Parent]
-	}
-	name := t.Type
-	if name == "" {
-		name = "(task from before the trace)"
-	}
-	track := ts.lanes.track(parent, &perfettopb.TrackDescriptor{Name: proto.String(name)})
+	track := ts.take(t)
 	ts.open[t] = track
 
 	e := ts.events
-	e.event(sliceBegin, track, t.Start)
+	e.event(sliceBegin, track.uuid, t.Start)
 	e.category(catTask)
-	e.name(name)
+	e.name(track.typ)
 	e.stack(t.Stack)
 	e.arg(argTask, int64(t.ID))
 	if t.ParentID != model.BackgroundTask {
@@ -50,15 +55,58 @@ func (ts *tasks) start(t *model.Task) {
 }
 
 func (ts *tasks) end(t *model.Task) {
-	if !t.Open {
-		e := ts.events
-		e.event(sliceEnd, ts.open[t], t.End)
-		if t.EndGoroutine != nil {
-			e.arg(argEndedBy, int64(t.EndGoroutine.ID))
-		}
-		e.endEvent()
-	}
+	track := ts.open[t]
 	delete(ts.open, t)
+	if t.Open {
+		return
+	}
+	e := ts.events
+	e.event(sliceEnd, track.uuid, t.End)
+	if t.EndGoroutine != nil {
+		e.arg(argEndedBy, int64(t.EndGoroutine.ID))
+	}
+	e.endEvent()
+	ts.giveBack(track)
+}
+
+// take returns a track for a task. One from before the trace gets a new one:
+// others may have been on the old ones since.
+func (ts *tasks) take(t *model.Task) *taskTrack {
+	parent := &ts.root
+	if t.Parent != nil {
+		parent = ts.open[t.Parent]
+	}
+	typ := t.Type
+	if typ == "" {
+		typ = "(task from before the trace)"
+	}
+	var track *taskTrack
+	if free := parent.free[typ]; len(free) > 0 && !t.Before {
+		track = free[len(free)-1]
+		parent.free[typ] = free[:len(free)-1]
+	} else {
+		above := parent.uuid
+		if parent == &ts.root {
+			above = ts.group.id()
+		}
+		track = &taskTrack{typ: typ, parent: parent}
+		track.uuid = ts.lanes.track(above, &perfettopb.TrackDescriptor{Name: proto.String(typ)})
+	}
+	for p := track; p != nil; p = p.parent {
+		p.users++
+	}
+	return track
+}
+
+func (ts *tasks) giveBack(track *taskTrack) {
+	for p := track; p.parent != nil; p = p.parent {
+		if p.users--; p.users == 0 {
+			if p.parent.free == nil {
+				p.parent.free = make(map[string][]*taskTrack)
+			}
+			p.parent.free[p.typ] = append(p.parent.free[p.typ], p)
+		}
+	}
 }
 
 // threads writes what ran on each OS thread, on tracks of their own.

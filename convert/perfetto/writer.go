@@ -106,7 +106,7 @@ func (w *Writer) Begin(t *model.Trace) {
 	w.tasks = &tasks{
 		lanes: w.lanes, events: w.events,
 		group: &group{lanes: w.lanes, name: "Tasks"},
-		open:  make(map[*model.Task]uint64),
+		open:  make(map[*model.Task]*taskTrack),
 	}
 	if w.opts.Threads {
 		w.threads = &threads{

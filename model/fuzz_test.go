@@ -1,0 +1,132 @@
+package model_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/modeltest"
+)
+
+// tolerant lets a trace contradict itself: bytes that nobody wrote may well say
+// such things. What the model makes of them must keep its promises all the same.
+type tolerant struct{ *modeltest.Validator }
+
+func (s tolerant) End(sum *model.Summary) {
+	consistent := *sum
+	consistent.Inconsistent = nil
+	s.Validator.End(&consistent)
+}
+
+// checkRead reads bytes of any kind and checks what must be true of them all.
+func checkRead(t *testing.T, data []byte) {
+	t.Helper()
+	calls := &counter{}
+	v := modeltest.NewValidator(calls)
+	sum, err := model.Read(context.Background(), bytes.NewReader(data), tolerant{v})
+	var damage *model.Damage
+	var format *model.FormatError
+	switch {
+	case err == nil:
+		if sum == nil || sum.Damage != nil {
+			t.Fatalf("no error, but the summary %+v", sum)
+		}
+	case errors.As(err, &damage):
+		if sum == nil || sum.Damage != damage {
+			t.Fatalf("%v, but the summary %+v", err, sum)
+		}
+		checkDamage(t, damage, len(data))
+	case errors.As(err, &format):
+		if sum != nil || calls.begins+calls.ends > 0 {
+			t.Fatalf("%v, but the sink was called", err)
+		}
+		return
+	default:
+		t.Fatalf("an error that is neither Damage nor FormatError: %v", err)
+	}
+	for _, err := range v.Errors {
+		t.Error(err)
+	}
+	if calls.begins != 1 || calls.ends != 1 {
+		t.Errorf("%d calls of Begin, %d of End", calls.begins, calls.ends)
+	}
+}
+
+// checkDamage checks that a damage is inside of the input.
+func checkDamage(t *testing.T, d *model.Damage, size int) {
+	t.Helper()
+	if d.Offset < 0 || d.Offset > d.Size || d.Lost < 0 || d.Lost > d.Size || d.Size > int64(size) || d.Generations < 0 || d.Err == nil {
+		t.Errorf("damage %+v in an input of %d bytes", *d, size)
+	}
+}
+
+// counter counts the first and the last calls.
+type counter struct {
+	model.NopSink
+	begins, ends int
+}
+
+func (c *counter) Begin(*model.Trace) { c.begins++ }
+func (c *counter) End(*model.Summary) { c.ends++ }
+
+// smallTraces are traces of each major format, and with several generations,
+// that are small enough to be seeds.
+var smallTraces = []string{
+	"chain", "cgo", "empty", "flightrecorder", "leak-go1.21", "manytasks", "states", "truncated", "truncated-go1.21",
+}
+
+func FuzzRead(f *testing.F) {
+	for _, name := range smallTraces {
+		data, err := os.ReadFile(filepath.Join("../testdata/traces", name+".trace"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		f.Add(data[:len(data)*2/3])
+	}
+	for _, head := range []string{
+		"", "go 1.", "go 1.26 trac", "go 1.26 trace\x00\x00\x00", "go 1.22 trace\x00\x00\x00\x01",
+		"go 1.19 trace\x00\x00\x00", "go 1.11 trace\x00\x00\x00", "go 1.99 trace\x00\x00\x00",
+		"\x0a\x04\x08\x01\x10\x02", "\x1f\x8b\x08", "<html>", "{\"traceEvents\":[]}",
+	} {
+		f.Add([]byte(head))
+	}
+	f.Fuzz(checkRead)
+}
+
+// TestReadChangedBytes reads traces in which a few bytes were changed, which
+// gets further than what a fuzzer makes in the same time.
+func TestReadChangedBytes(t *testing.T) {
+	for _, name := range []string{"chain", "empty", "flightrecorder", "leak-go1.21", "manytasks", "states"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			whole, err := os.ReadFile(filepath.Join("../testdata/traces", name+".trace"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			random := rand.New(rand.NewPCG(1, 2))
+			for range 2_000_000 / len(whole) {
+				data := slices.Clone(whole)
+				changes := make(map[int]byte)
+				for range 1 + random.IntN(3) {
+					at := 16 + random.IntN(len(data)-16)
+					data[at] = byte(random.Uint32())
+					if random.IntN(2) == 0 {
+						data[at] = whole[at] + byte(random.IntN(5)) - 2
+					}
+					changes[at] = data[at]
+				}
+				if checkRead(t, data); t.Failed() {
+					t.Fatalf("with the bytes %v changed", maps.Collect(maps.All(changes)))
+				}
+			}
+		})
+	}
+}
