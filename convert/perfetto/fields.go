@@ -111,7 +111,6 @@ const (
 const (
 	fFtraceTimestamp     field = 1
 	fFtracePID           field = 2
-	fFtraceFlags         field = 5 // common_flags
 	fFtraceBlockedReason field = 18
 	fFtraceWaking        field = 20
 	fBlockedPID          field = 1

@@ -19,6 +19,11 @@ type sched struct {
 	reasons textTable
 	start   model.Time
 	cpus    []*cpu
+	// outside is a CPU for wakings by no goroutine and on no P: one on which
+	// nothing ever runs. It is -1 if none is chosen, and procs, the largest
+	// GOMAXPROCS so far, or above when it is.
+	outside model.ProcID
+	procs   model.ProcID
 	// tooMany counts the runs on Ps that the trace processor does not take.
 	tooMany int
 }
@@ -72,7 +77,7 @@ const (
 )
 
 func newSched(p *packets, start model.Time) *sched {
-	s := &sched{packets: p, start: start, reasons: newTextTable(fInternedKernelSymbols)}
+	s := &sched{packets: p, start: start, reasons: newTextTable(fInternedKernelSymbols), outside: -1}
 	p.putOn(&perfettopb.TracePacket{
 		TrustedPacketSequenceId: proto.Uint32(schedSequence),
 		FirstPacketOnSequence:   proto.Bool(true),
@@ -83,9 +88,16 @@ func newSched(p *packets, start model.Time) *sched {
 
 // cpu returns the collector for a P; what happens without a P goes to the first.
 func (s *sched) cpu(id model.ProcID) *cpu {
-	if id == model.NoProc {
+	switch id {
+	case model.NoProc:
 		id = 0
+	case s.outside:
+		s.outside = -1 // there is such a P after all
 	}
+	return s.collector(id)
+}
+
+func (s *sched) collector(id model.ProcID) *cpu {
 	for int(id) >= len(s.cpus) {
 		s.cpus = append(s.cpus, nil)
 	}
@@ -123,10 +135,25 @@ func (s *sched) run(p model.ProcID, tid int32, start, end model.Time, endState u
 // the scheduler if interrupt.
 func (s *sched) waking(p model.ProcID, tid int32, t model.Time, interrupt bool) {
 	if p >= maxCPU {
-		s.wakingOutside(0, tid, t)
+		s.wakingFromOutside(tid, t)
 		return
 	}
 	c := s.cpu(p)
+	c.wake(tid, t, interrupt)
+	s.full(p, c)
+}
+
+// wakingFromOutside is waking by no goroutine, without a P.
+func (s *sched) wakingFromOutside(tid int32, t model.Time) {
+	if s.outside < 0 {
+		s.outside = max(s.procs, model.ProcID(len(s.cpus)))
+	}
+	c := s.collector(s.outside)
+	c.wake(tid, t, true)
+	s.full(s.outside, c)
+}
+
+func (c *cpu) wake(tid int32, t model.Time, interrupt bool) {
 	c.wakingTime = protowire.AppendVarint(c.wakingTime, uint64(t-c.lastWak))
 	c.wakingPID = protowire.AppendVarint(c.wakingPID, uint64(tid))
 	flags := byte(0)
@@ -136,13 +163,12 @@ func (s *sched) waking(p model.ProcID, tid int32, t model.Time, interrupt bool) 
 	c.wakingFlags = append(c.wakingFlags, flags)
 	c.lastWak = t
 	c.wakings++
-	s.full(p, c)
 }
 
-// wakingOutside is waking without a P, by the lane waker, or, if 0, by none.
-// The waker of a compact waking is what runs on the CPU, so this is a whole
-// event.
-func (s *sched) wakingOutside(waker, tid int32, t model.Time) {
+// wakingBy is waking by the lane waker, without a P. The waker of a compact
+// waking is what runs on the CPU, so this is a whole event. It cannot tell an
+// interrupt: the trace processor takes common_flags from compact wakings only.
+func (s *sched) wakingBy(waker, tid int32, t model.Time) {
 	c := s.cpu(model.NoProc)
 	b, mark := c.openEvent(t, waker)
 	b, inner := openMessage(b, fFtraceWaking)
@@ -152,9 +178,6 @@ func (s *sched) wakingOutside(waker, tid int32, t model.Time) {
 	b = appendUint(b, fWakingEventSuccess, 1)
 	b = appendUint(b, fWakingEventCPU, 0)
 	b = closeMessage(b, inner)
-	if waker == idlePID {
-		b = appendUint(b, fFtraceFlags, fromInterrupt)
-	}
 	c.events = closeMessage(b, mark)
 	s.full(0, c)
 }

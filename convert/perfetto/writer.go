@@ -177,9 +177,9 @@ func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.T
 	case p != model.NoProc:
 		w.sched.waking(p, l.tid, t, waker == nil)
 	case waker != nil:
-		w.sched.wakingOutside(w.goroutine(waker).lane.tid, l.tid, t)
+		w.sched.wakingBy(w.goroutine(waker).lane.tid, l.tid, t)
 	default:
-		w.sched.wakingOutside(idlePID, l.tid, t)
+		w.sched.wakingFromOutside(l.tid, t)
 	}
 }
 
@@ -248,7 +248,7 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 	case s.Next == model.NotExist:
 		w.sched.setState(tid, s.End, stateGone)
 	default:
-		w.sched.wakingOutside(idlePID, tid, s.End)
+		w.sched.wakingFromOutside(tid, s.End)
 	}
 }
 
@@ -397,6 +397,9 @@ func (w *Writer) proc(p model.ProcID) uint64 {
 }
 
 func (w *Writer) Metric(m *model.Metric) {
+	if m.Name == gomaxprocs {
+		w.sched.procs = max(w.sched.procs, model.ProcID(m.Value))
+	}
 	w.events.count(w.metrics.track(m.Name), m.Time, int64(m.Value))
 }
 

@@ -2239,10 +2239,9 @@ func (x *FtraceEventBundle) GetCompactSched() *FtraceEventBundle_CompactSched {
 }
 
 type FtraceEvent struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Timestamp   *uint64                `protobuf:"varint,1,opt,name=timestamp" json:"timestamp,omitempty"`
-	Pid         *uint32                `protobuf:"varint,2,opt,name=pid" json:"pid,omitempty"`
-	CommonFlags *uint32                `protobuf:"varint,5,opt,name=common_flags,json=commonFlags" json:"common_flags,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Timestamp *uint64                `protobuf:"varint,1,opt,name=timestamp" json:"timestamp,omitempty"`
+	Pid       *uint32                `protobuf:"varint,2,opt,name=pid" json:"pid,omitempty"`
 	// Types that are valid to be assigned to Event:
 	//
 	//	*FtraceEvent_SchedBlockedReason
@@ -2292,13 +2291,6 @@ func (x *FtraceEvent) GetTimestamp() uint64 {
 func (x *FtraceEvent) GetPid() uint32 {
 	if x != nil && x.Pid != nil {
 		return *x.Pid
-	}
-	return 0
-}
-
-func (x *FtraceEvent) GetCommonFlags() uint32 {
-	if x != nil && x.CommonFlags != nil {
-		return *x.CommonFlags
 	}
 	return 0
 }
@@ -3088,11 +3080,10 @@ const file_perfetto_proto_rawDesc = "" +
 	" \x03(\x05B\x02\x10\x01R\n" +
 	"wakingPrio\x12.\n" +
 	"\x11waking_comm_index\x18\v \x03(\rB\x02\x10\x01R\x0fwakingCommIndex\x122\n" +
-	"\x13waking_common_flags\x18\f \x03(\rB\x02\x10\x01R\x11wakingCommonFlags\"\x9d\x02\n" +
+	"\x13waking_common_flags\x18\f \x03(\rB\x02\x10\x01R\x11wakingCommonFlags\"\xfa\x01\n" +
 	"\vFtraceEvent\x12\x1c\n" +
 	"\ttimestamp\x18\x01 \x01(\x04R\ttimestamp\x12\x10\n" +
-	"\x03pid\x18\x02 \x01(\rR\x03pid\x12!\n" +
-	"\fcommon_flags\x18\x05 \x01(\rR\vcommonFlags\x12c\n" +
+	"\x03pid\x18\x02 \x01(\rR\x03pid\x12c\n" +
 	"\x14sched_blocked_reason\x18\x12 \x01(\v2/.trace2x.perfetto.SchedBlockedReasonFtraceEventH\x00R\x12schedBlockedReason\x12M\n" +
 	"\fsched_waking\x18\x14 \x01(\v2(.trace2x.perfetto.SchedWakingFtraceEventH\x00R\vschedWakingB\a\n" +
 	"\x05event\"b\n" +
