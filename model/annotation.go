@@ -67,7 +67,7 @@ func (b *builder) openTask(t *Task) {
 }
 
 func (b *builder) taskBegun(t *Task) {
-	if b.tasks[t.ID] != nil {
+	if b.tasks[t.ID] != nil || b.endedOld[t.ID] {
 		b.inconsistent("task begun twice")
 		return
 	}

@@ -132,7 +132,11 @@ func (b *builder) event(e *event) {
 
 // transition takes an event that changes the state of a goroutine or a P.
 func (b *builder) transition(ev *exptrace.Event, t Time) {
-	st := ev.StateTransition()
+	st, ok := stateTransition(ev)
+	if !ok {
+		b.unknown("state transition")
+		return
+	}
 	switch st.Resource.Kind {
 	case exptrace.ResourceGoroutine:
 		from, to := st.Goroutine()
@@ -147,6 +151,13 @@ func (b *builder) transition(ev *exptrace.Event, t Time) {
 	default:
 		b.unknown("state transition of a " + st.Resource.Kind.String())
 	}
+}
+
+// stateTransition gets what changed. x/exp/trace does not check all states that
+// it reads, and panics when it is asked for one that does not exist.
+func stateTransition(ev *exptrace.Event) (st exptrace.StateTransition, ok bool) {
+	defer func() { ok = recover() == nil }()
+	return ev.StateTransition(), true
 }
 
 func (b *builder) procTransition(ev *exptrace.Event, p *proc, from, to exptrace.ProcState, t Time) {
@@ -199,7 +210,12 @@ func (b *builder) goTransition(ev *exptrace.Event, st *exptrace.StateTransition,
 	case kind == NotExist:
 		b.exited(g, t)
 	case g.cur.Kind == Runnable && kind == Running:
-		b.started(g, b.proc(procID(ev)), ThreadID(ev.Thread()), t)
+		p := b.proc(procID(ev))
+		if p == nil {
+			b.inconsistent("goroutine runs without a P")
+			return
+		}
+		b.started(g, p, ThreadID(ev.Thread()), t)
 	case g.cur.Kind == Running && kind == Syscall:
 		b.syscallBegun(g, b.stateStack(g, st), t)
 	case g.cur.Kind == Running:
@@ -213,6 +229,10 @@ func (b *builder) goTransition(ev *exptrace.Event, st *exptrace.StateTransition,
 			Stack:     b.ownStack(waker, ev),
 		}, t)
 	case g.cur.Kind == Syscall:
+		if kind == Running && g.proc == nil {
+			b.inconsistent("goroutine runs without a P")
+			kind = Runnable
+		}
 		b.syscallEnded(g, kind, t)
 	default:
 		b.unknown("goroutine state transition " + from.String() + " to " + to.String())
@@ -252,9 +272,14 @@ func (b *builder) found(ev *exptrace.Event, st *exptrace.StateTransition, id GoI
 		return
 	}
 	stack := b.stacks.intern(st.Stack)
+	p := b.proc(procID(ev))
+	if kind == Running && (p == nil || p.run.Goroutine != nil) {
+		// It cannot have run since the trace began.
+		b.inconsistent("goroutine runs without a P")
+		kind = Waiting
+	}
 	g := b.existing(id, kind)
 	b.learnFunc(g, stack)
-	p := b.proc(procID(ev))
 	switch kind {
 	case Waiting:
 		g.cur.Stack = stack
@@ -263,17 +288,14 @@ func (b *builder) found(ev *exptrace.Event, st *exptrace.StateTransition, id GoI
 		}
 	case Running:
 		b.runOn(g, p, ThreadID(ev.Thread()), b.trace.Start)
-		g.cur.Before = true
-		if p != nil {
-			p.run.Before = true
-		}
+		g.cur.Before, p.run.Before = true, true
 	case Syscall:
 		g.cur.Stack = stack
 		g.cur.Thread = ThreadID(ev.Thread())
 		// The goroutine holds a P only if its own thread tells its status, right
 		// after that of the P. Another thread does it while it runs a goroutine
 		// of its own, and never for a goroutine with a P.
-		if p != nil && p.g == nil && p.state.Running && ev.Goroutine() == exptrace.NoGoroutine {
+		if p != nil && p.run.Goroutine == nil && p.state.Running && ev.Goroutine() == exptrace.NoGoroutine {
 			g.cur.Proc = p.id
 			b.acquire(p, g, g.cur.Thread, b.trace.Start)
 			p.run.Before = true

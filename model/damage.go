@@ -56,6 +56,8 @@ type framing struct {
 	head  []byte
 	bad   bool // the structure is broken at batch
 	v2    bool
+	ends  bool // generations end with EvEndOfGeneration
+	ended bool // no batch has been passed since the last EvEndOfGeneration
 
 	generation uint64
 	starts     []int64 // offsets of the generations
@@ -66,6 +68,7 @@ const (
 	evExperimentalBatch = 49
 	evEndOfGeneration   = 52
 	maxBatchHeader      = 2 + 4*binary.MaxVarintLen64
+	maxBatchSize        = 64 << 10
 )
 
 func (f *framing) Read(p []byte) (int, error) {
@@ -87,7 +90,7 @@ func (f *framing) pass(p []byte) {
 		f.size += int64(n)
 		p = p[n:]
 		if f.size == headerSize {
-			f.v2 = string(f.head[5:7]) >= "22"
+			f.v2, f.ends = string(f.head[5:7]) >= "22", string(f.head[5:7]) >= "26"
 			f.head, f.batch = f.head[:0], headerSize
 		}
 	}
@@ -125,6 +128,7 @@ func (f *framing) header() bool {
 	b := f.head
 	switch b[0] {
 	case evEndOfGeneration:
+		f.ended = true
 		return true
 	case evEventBatch:
 		b = b[1:]
@@ -133,15 +137,13 @@ func (f *framing) header() bool {
 			b = b[1:]
 		}
 	default:
-		f.bad = true
-		return true
+		return f.broken()
 	}
 	var fields [4]uint64
 	for i := range fields {
 		v, n := binary.Uvarint(b)
 		if n < 0 || len(f.head) > maxBatchHeader {
-			f.bad = true
-			return true
+			return f.broken()
 		}
 		if n == 0 {
 			return false
@@ -152,8 +154,28 @@ func (f *framing) header() bool {
 		f.generation = fields[0]
 		f.starts = append(f.starts, f.batch)
 	}
+	if fields[3] > maxBatchSize {
+		return f.broken()
+	}
+	f.ended = false
 	f.skip = int64(fields[3])
 	return true
+}
+
+// broken gives up following the structure, from the batch on that is being
+// passed. It counts as the next generation's if the last one had ended.
+func (f *framing) broken() (done bool) {
+	f.bad = true
+	if len(f.starts) == 0 || f.ended {
+		f.starts = append(f.starts, f.batch)
+	}
+	return true
+}
+
+// incomplete reports whether the input, which has been passed, ends within a
+// generation. Before Go 1.26 that is not known if it ends between two batches.
+func (f *framing) incomplete() bool {
+	return f.skip > 0 || len(f.head) > 0 || f.v2 && len(f.starts) == 0 || f.ends && !f.ended
 }
 
 // damage gives an error of the decoder, after this many whole generations, its
@@ -162,10 +184,20 @@ func (f *framing) damage(generations int, err error) *Damage {
 	if f.err != nil {
 		err = f.err
 	}
+	if n := len(f.starts); !f.ends && n > 0 && generations >= n {
+		// Before Go 1.26, the decoder takes what there is of the last generation
+		// for all of it.
+		generations = n - 1
+	}
 	d := &Damage{Generations: generations, Size: f.size, Err: err}
 	start := f.size
-	if generations < len(f.starts) {
+	switch {
+	case generations < len(f.starts):
 		start = f.starts[generations]
+	case f.bad || len(f.head) > 0:
+		start = f.batch
+	case !f.v2:
+		start = min(headerSize, f.size)
 	}
 	end := f.size
 	if generations+1 < len(f.starts) {
@@ -173,9 +205,9 @@ func (f *framing) damage(generations int, err error) *Damage {
 	}
 	d.Offset, d.Lost = start, end-start
 	switch {
-	case f.bad:
+	case f.bad && end == f.size:
 		d.Offset = f.batch
-	case (f.eof || f.err != nil) && end == f.size && (f.skip > 0 || len(f.head) > 0 || errors.Is(err, io.ErrUnexpectedEOF)):
+	case (f.eof || f.err != nil) && end == f.size && (f.incomplete() || errors.Is(err, io.ErrUnexpectedEOF)):
 		d.Truncated, d.Offset = true, f.size
 	}
 	return d

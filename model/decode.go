@@ -12,15 +12,24 @@ import (
 // them, and at work in a goroutine of its own, a few batches ahead: decoding is
 // about half of the work. Decoding generations in parallel can be put in its
 // place.
-type decoder struct{ r *exptrace.Reader }
+type decoder struct {
+	r *exptrace.Reader
+	// checked has the stacks that are known to be good, for the formats that
+	// x/exp/trace does not check; nil for the others.
+	checked map[exptrace.Stack]bool
+}
 
-func newDecoder(r io.Reader) (d *decoder, err error) {
+func newDecoder(r io.Reader, v1 bool) (d *decoder, err error) {
 	defer func() { recovered(&err, recover()) }()
 	tr, err := exptrace.NewReader(r)
 	if err != nil {
 		return nil, err
 	}
-	return &decoder{r: tr}, nil
+	d = &decoder{r: tr}
+	if v1 {
+		d.checked = make(map[exptrace.Stack]bool)
+	}
+	return d, nil
 }
 
 // event is an event of the trace with what only the decoder may ask of it.
@@ -111,11 +120,48 @@ func (d *decoder) fill(b *batch) {
 			b.err = err
 			return
 		}
+		switch {
+		case d.checked != nil:
+			d.check(&ev)
+		case ev.Kind() == exptrace.EventStackSample:
+			// Not checked by x/exp/trace, other than the stacks of other events.
+			for range ev.Stack().Frames() {
+			}
+		}
 		b.events = append(b.events, event{Event: ev})
 		if ev.Kind() == exptrace.EventTaskEnd {
 			b.events[len(b.events)-1].endedTask = ev.Task().ID
 		}
 	}
+}
+
+// check panics if an event of Go 1.21 or earlier refers to a stack or a string
+// that is not in the trace: before that, only those who ask for it find out.
+func (d *decoder) check(ev *exptrace.Event) {
+	d.checkStack(ev.Stack())
+	switch ev.Kind() {
+	case exptrace.EventStateTransition:
+		d.checkStack(ev.StateTransition().Stack)
+	case exptrace.EventRangeBegin, exptrace.EventRangeActive, exptrace.EventRangeEnd:
+		ev.Range()
+	case exptrace.EventLabel:
+		ev.Label()
+	case exptrace.EventTaskBegin:
+		ev.Task()
+	case exptrace.EventRegionBegin, exptrace.EventRegionEnd:
+		ev.Region()
+	case exptrace.EventLog:
+		ev.Log()
+	}
+}
+
+func (d *decoder) checkStack(s exptrace.Stack) {
+	if d.checked[s] {
+		return
+	}
+	for range s.Frames() {
+	}
+	d.checked[s] = true
 }
 
 func recovered(err *error, p any) {

@@ -52,6 +52,24 @@ func (g *Goroutine) System() bool {
 	return strings.HasPrefix(g.Func, "runtime.")
 }
 
+// Current returns the state that the goroutine is in: its End, Next and Waker
+// are not known yet. In a system call, ProcLost is Start if the goroutine still
+// holds its P; OnProc tells. The state is only valid during the call of the sink
+// in which it was asked for.
+func (g *Goroutine) Current() *GoState { return &g.cur }
+
+// OnProc reports whether the goroutine holds a P.
+func (g *Goroutine) OnProc() bool { return g.proc != nil }
+
+// Assist returns since when the goroutine has been assisting the GC with
+// marking, if it does.
+func (g *Goroutine) Assist() (since Time, ok bool) {
+	if g.assist == nil {
+		return 0, false
+	}
+	return g.assist.Start, true
+}
+
 // GoState is an interval in which a goroutine was in one state.
 type GoState struct {
 	Kind       StateKind
@@ -151,11 +169,8 @@ func (b *builder) started(g *Goroutine, p *proc, thread ThreadID, t Time) {
 // runOn makes g running on p from t on.
 func (b *builder) runOn(g *Goroutine, p *proc, thread ThreadID, t Time) {
 	s := g.enter(Running, t)
-	s.Proc, s.Thread = NoProc, thread
-	if p != nil {
-		s.Proc = p.id
-		b.acquire(p, g, thread, t)
-	}
+	s.Proc, s.Thread = p.id, thread
+	b.acquire(p, g, thread, t)
 }
 
 // stopped takes a running goroutine off its P: it yields, blocks or is preempted.

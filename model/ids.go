@@ -46,8 +46,6 @@ const (
 	// Syscall is in a system call or in C code; it holds its P until
 	// GoState.ProcLost.
 	Syscall
-
-	numStates
 )
 
 // String returns the name of the state as the Go runtime spells it.

@@ -62,14 +62,8 @@ func (b *builder) proc(id ProcID) *proc {
 
 // procTurned makes a P running or idle.
 func (b *builder) procTurned(p *proc, running bool, thread ThreadID, t Time) {
-	if !running && p.g != nil {
-		// Only a goroutine in a system call can lose its P.
-		if p.g.cur.Kind == Syscall {
-			b.lostProc(p.g, t)
-		} else {
-			b.inconsistent("P stopped under a running goroutine")
-			b.release(p.g, t, p.g.cur.Kind)
-		}
+	if !running {
+		b.evict(p, t)
 	}
 	p.state.End = t
 	b.sink.ProcState(&p.state)
@@ -78,12 +72,22 @@ func (b *builder) procTurned(p *proc, running bool, thread ThreadID, t Time) {
 
 // acquire gives p to g.
 func (b *builder) acquire(p *proc, g *Goroutine, thread ThreadID, t Time) {
-	if p.g != nil {
-		b.inconsistent("two goroutines on one P")
-		b.release(p.g, t, p.g.cur.Kind)
-	}
+	b.evict(p, t)
 	p.g, g.proc = g, p
 	p.run = Run{Proc: p.id, Goroutine: g, Thread: thread, Start: t}
+}
+
+// evict takes p from the goroutine that has it, if any. Only one in a system
+// call can lose its P.
+func (b *builder) evict(p *proc, t Time) {
+	switch g := p.g; {
+	case g == nil:
+	case g.cur.Kind == Syscall:
+		b.lostProc(g, t)
+	default:
+		b.inconsistent("P taken from a running goroutine")
+		b.stopped(g, Waiting, unknownReason, nil, t)
+	}
 }
 
 // release takes the P, if it has one, from g, which goes on in state next.

@@ -3,10 +3,14 @@ package model
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 )
+
+// fingerprinted is how many bytes of a trace make its fingerprint.
+const fingerprinted = 4096
 
 // Read decodes the Go execution trace in r and reports it to sink. It reads
 // every format that golang.org/x/exp/trace reads, which it takes uncompressed.
@@ -23,7 +27,10 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	dec, err := newDecoder(br)
+	head, _ := br.Peek(fingerprinted)
+	sum := sha256.Sum256(head)
+	copy(trace.Fingerprint[:], sum[:])
+	dec, err := newDecoder(br, trace.v1)
 	if err != nil {
 		if in.err != nil {
 			return nil, fmt.Errorf("reading the trace: %w", in.err)
@@ -47,11 +54,15 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	if stop := (*stopped)(nil); errors.As(err, &stop) {
 		return nil, stop.err
 	}
+	if err == nil && in.incomplete() {
+		err = io.ErrUnexpectedEOF // of which the decoder takes no notice
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		damage := in.damage(b.summary.Generations, err)
+		b.summary.Generations = damage.Generations
 		return b.finish(damage), damage
 	}
 	summary := b.finish(nil)

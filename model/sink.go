@@ -75,6 +75,9 @@ type Trace struct {
 	Format string
 	// Start is the time of the first event.
 	Start Time
+	// Fingerprint identifies the trace: a hash of its first bytes, which have
+	// times in them, so that it differs between recordings.
+	Fingerprint [16]byte
 
 	v1 bool // the format of Go 1.21 and earlier
 }

@@ -422,3 +422,80 @@ func checkMetadata(t *testing.T, c *converted) {
 	}
 	same(t, "clock snapshots", c.query(t, "select clock_name, clock_value from clock_snapshot where clock_name in ('REALTIME', 'MONOTONIC')"), clocks)
 }
+
+// TestLeak: goroutines that are blocked from before the trace to its end.
+func TestLeak(t *testing.T) {
+	t.Parallel()
+	c := convert(t, "leak.trace", defaults)
+	whole := int64(c.Summary.End - c.Trace.Start)
+	var want []string
+	for name, reason := range map[string]string{
+		"main.leakNilChannel":  "chan receive",
+		"main.leakEmptySelect": "forever",
+		"main.leakMutex":       "sync",
+		"main.leakReceive":     "chan receive",
+		"main.leakSend":        "chan send",
+		"main.leakSelect":      "select",
+		"main.leakWaitGroup":   "sync",
+		"main.leakCond":        "sync.(*Cond).Wait",
+	} {
+		want = append(want, fmt.Sprint(name, " S ", reason, " ", whole))
+	}
+	same(t, "states of leaked goroutines", c.query(t, `
+		select p.name, s.state, s.blocked_function, s.dur from thread_state s
+		join thread using (utid) join process p using (upid)
+		where p.name glob 'main.leak*' and s.dur > 0`), want)
+	same(t, "slices of leaked goroutines without an end or a stack", c.query(t, `
+		select p.name, s.dur, k.callsite_id is not null from slice s
+		join thread_track t on t.id = s.track_id join thread using (utid) join process p using (upid)
+		join __intrinsic_track_event_callstacks k on k.slice_id = s.id
+		where p.name glob 'main.leak*' and s.category = 'wait' and (s.dur != -1 or k.callsite_id is null)`), nil)
+}
+
+// TestCriticalPath: A waits for B, and B for C, which does 20 ms of work before
+// B does 10 and A 5 (testdata/gen/chain).
+func TestCriticalPath(t *testing.T) {
+	t.Parallel()
+	c := convert(t, "chain.trace", defaults)
+	if _, err := c.Query("include perfetto module sched.thread_executing_span_with_slice"); err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]int64)
+	r, err := c.Query(`
+		select t.name, sum(p.dur) from _thread_executing_span_critical_path(
+			(select utid from thread where name = 'main.goroutineA'), trace_start(), trace_end() - trace_start()) p
+		join thread t using (utid) group by 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Rows {
+		got[row[0].(string)] = row[1].(int64)
+	}
+	for name, want := range map[string]int64{"main.goroutineC": 20e6, "main.goroutineB": 10e6, "main.goroutineA": 5e6} {
+		if got[name] < want*9/10 || got[name] > want*11/10+1e6 {
+			t.Errorf("%s has %d ns on the critical path of A, want about %d", name, got[name], want)
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("on the critical path of A are %v, want A, B and C only", got)
+	}
+}
+
+// TestUIQueries runs what the standard library offers for threads on goroutines.
+func TestUIQueries(t *testing.T) {
+	t.Parallel()
+	c := convert(t, "cpuprofile.trace", defaults)
+	for _, module := range []string{"sched.latency", "sched.thread_level_parallelism", "sched.time_in_state", "linux.perf.samples"} {
+		if _, err := c.Query("include perfetto module " + module); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same(t, "runs without a latency", c.query(t, `
+		select count(*) > 0 from sched_latency_for_running_interval`), []string{"1"})
+	same(t, "CPU time in samples (ns)", c.query(t, `
+		select cast(sum(c.value) as int) from counter c join track t on t.id = c.track_id where t.name = 'cpu-clock'`),
+		[]string{fmt.Sprint(c.Samples * 10_000_000)})
+	same(t, "samples outside of the processes of start functions", c.query(t, `
+		select p.name from perf_sample s join thread t using (utid) left join process p using (upid)
+		where p.name is null or p.pid = 0`), nil)
+}

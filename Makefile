@@ -1,0 +1,85 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+# The go command uses all cores by itself, and what deps installs comes first.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+# "./..." leaves out folders called testdata.
+ALL := ./... ./testdata/gen/...
+
+# More flags for "go test", as in TESTFLAGS='-run Chain -v'.
+TESTFLAGS ?=
+# Per package. The first one that starts Jaeger builds it, which takes minutes;
+# go test's own limit is 10m.
+TIMEOUT ?= 40m
+# A regular expression of benchmarks, and flags, as in BENCHFLAGS='-count 10'.
+BENCH ?= .
+BENCHFLAGS ?= -benchmem
+# For each fuzz target.
+FUZZTIME ?= 30s
+# Names of test traces to make again, as in TRACES=chain.trace; none for all.
+TRACES ?=
+
+STATICCHECK := go tool -modfile=tools/go.mod staticcheck
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## Build bin/trace2x
+	go build -o bin/trace2x ./cmd/trace2x
+
+.PHONY: test
+test: deps lint ## Run all checks and all tests, with the race detector
+	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+.PHONY: test-short
+test-short: ## Run the tests that need nothing but Go
+	go test -short $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: ## Check the format, vet, staticcheck; build everything
+	@tools/deps.sh cc
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "gofmt would change:"; echo "$$files"; exit 1; }
+	CGO_ENABLED=1 go build $(ALL)
+	CGO_ENABLED=1 go vet $(ALL)
+# Not testdata/gen: its programs compute and allocate what nobody uses, on purpose.
+	$(STATICCHECK) ./...
+
+# Not those of e2e, which measure how long other programs take to start.
+.PHONY: bench
+bench: ## Run the benchmarks; BENCH=regexp selects
+	@folders=$$({ grep -rl --include='*_test.go' --exclude-dir=e2e '^func Benchmark' . || true; } | sed 's,/[^/]*$$,,' | sort -u); \
+	[ -n "$$folders" ] || { echo "there are no benchmarks"; exit 1; }; \
+	go test -run '^$$' -bench '$(BENCH)' $(BENCHFLAGS) $$folders | tee bench.txt
+	@echo "These results are also in bench.txt, which benchstat can compare with others."
+
+# One by one, because go test fuzzes no more than one target at a time.
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (30s)
+	@targets=$$(grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' .) || { echo "there are no fuzz targets"; exit 1; }; \
+	while IFS=: read -r file func; do \
+		echo "$${file%/*} $${func#func }"; \
+		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$${file%/*}" </dev/null; \
+	done <<<"$$targets"
+
+.PHONY: traces
+traces: ## Make the test traces again; TRACES='chain.trace ...' selects
+	testdata/gen/make.sh $(TRACES)
+
+# The generated file's header has the version of protoc, so a test that compares
+# it would depend on the machine.
+.PHONY: generate
+generate: ## Generate the protobuf code
+	@tools/deps.sh protoc
+	go build -modfile=tools/go.mod -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go
+	PATH="$(CURDIR)/bin:$$PATH" go generate ./...
+
+.PHONY: deps
+deps: ## Check for what the tests need besides Go; with apt-get, install it
+	@tools/deps.sh cc node git
+
+.PHONY: clean
+clean: ## Remove what was built here; the e2e tests' cache is elsewhere
+	rm -rf bin bench.txt

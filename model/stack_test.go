@@ -1,0 +1,126 @@
+package model
+
+import (
+	"fmt"
+	"testing"
+
+	exptrace "golang.org/x/exp/trace"
+)
+
+// makeStack makes a new handle of a stack of these functions, the innermost first.
+func makeStack(funcs ...string) exptrace.Stack {
+	var frames []exptrace.StackFrame
+	for i, fn := range funcs {
+		frames = append(frames, exptrace.StackFrame{PC: uint64(100*len(fn) + i), Func: fn, File: "x.go", Line: uint64(i + 1)})
+	}
+	return exptrace.MakeStack(frames)
+}
+
+func TestInternStack(t *testing.T) {
+	table := newStackTable()
+	first, second := makeStack("main.inner", "main.outer"), makeStack("main.inner", "main.outer")
+	if first == second {
+		t.Fatal("the handles are equal: nothing to intern")
+	}
+	s := table.intern(first)
+	if s == nil || len(s.Frames) != 2 || s.ID != 1 {
+		t.Fatalf("got %+v", s)
+	}
+	if want := (Frame{ID: 1, PC: 1000, Func: "main.inner", File: "x.go", Line: 1}); *s.Frames[0] != want {
+		t.Errorf("frame %+v, want %+v", *s.Frames[0], want)
+	}
+	if other := table.intern(second); other != s {
+		t.Errorf("equal stacks are %p and %p", s, other)
+	}
+	table.forget()
+	if len(table.cache) > 0 {
+		t.Error("the handles of the last generation are kept")
+	}
+	if other := table.intern(first); other != s {
+		t.Error("a stack is another one after a generation")
+	}
+	shorter := table.intern(makeStack("main.inner"))
+	if shorter == s || shorter.ID != 2 || shorter.Frames[0] != s.Frames[0] {
+		t.Errorf("got %+v; want a new stack with the frame of the other", shorter)
+	}
+	if got := table.intern(exptrace.NoStack); got != nil {
+		t.Errorf("no stack is %+v", got)
+	}
+	if got := table.intern(makeStack()); got != nil {
+		t.Errorf("a stack without frames is %+v", got)
+	}
+}
+
+func TestStartFunc(t *testing.T) {
+	deep := make([]string, maxDepth)
+	for i := range deep {
+		deep[i] = fmt.Sprintf("main.f%d", i)
+	}
+	tests := []struct {
+		name  string
+		funcs []string
+		want  string
+	}{
+		{"none", nil, ""},
+		{"outermost", []string{"runtime.gopark", "main.inner", "main.worker"}, "main.worker"},
+		{"main goroutine", []string{"main.main", "runtime.main"}, "main.main"},
+		{"cut", deep, ""},
+		{"almost cut", deep[1:], deep[maxDepth-1]},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := newStackTable().intern(makeStack(tt.funcs...)).startFunc(); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestWaitReason(t *testing.T) {
+	tests := []struct {
+		funcs []string
+		want  string
+	}{
+		{nil, ""},
+		{[]string{"runtime.gopark", "runtime.chanrecv", "runtime.chanrecv1", "main.f"}, "chan receive"},
+		{[]string{"runtime.gopark", "runtime.chansend1", "main.f"}, "chan send"},
+		{[]string{"runtime.gopark", "runtime.selectgo", "main.f"}, "select"},
+		{[]string{"runtime.gopark", "runtime.block", "main.f"}, "forever"},
+		{[]string{"time.Sleep", "main.f"}, "sleep"},
+		{[]string{"internal/poll.runtime_pollWait", "internal/poll.(*pollDesc).wait", "net.(*conn).Read"}, "network"},
+		{[]string{"sync.runtime_notifyListWait", "sync.(*Cond).Wait"}, "sync.(*Cond).Wait"},
+		{[]string{"runtime.gopark", "internal/sync.runtime_SemacquireMutex", "sync.(*Mutex).Lock", "main.f"}, "sync"},
+		{[]string{"runtime.gopark", "runtime.somethingElse"}, ""},
+		// What the program does below its own functions is not why it waits.
+		{[]string{"runtime.gopark", "main.callback", "runtime.chanrecv1"}, ""},
+		{[]string{"main.f", "time.Sleep"}, ""},
+	}
+	for _, tt := range tests {
+		if got := newStackTable().intern(makeStack(tt.funcs...)).waitReason(); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.funcs, got, tt.want)
+		}
+	}
+}
+
+func TestNewRange(t *testing.T) {
+	tests := []struct {
+		name   string
+		kind   RangeKind
+		reason string
+	}{
+		{"GC concurrent mark phase", GCMark, ""},
+		{"GC incremental sweep", Sweep, ""},
+		{"GC mark assist", MarkAssist, ""},
+		{"stop-the-world (GC mark termination)", StopTheWorld, "GC mark termination"},
+		{"stop-the-world (CountPagesInUse (test))", StopTheWorld, "CountPagesInUse (test)"},
+		{"stop-the-world ()", StopTheWorld, ""},
+		{"stop-the-world", OtherRange, ""},
+		{"something new", OtherRange, ""},
+	}
+	for _, tt := range tests {
+		r := newRange(tt.name)
+		if r.Kind != tt.kind || r.Name != tt.name || r.Reason != tt.reason || r.Proc != NoProc || r.Goroutine != nil {
+			t.Errorf("%q: got %+v", tt.name, *r)
+		}
+	}
+}
