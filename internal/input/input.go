@@ -34,7 +34,7 @@ func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 	if name == "-" {
 		in.Name, raw, in.closer = "standard input", stdin, io.NopCloser(nil)
 	} else {
-		f, err := os.Open(name)
+		f, err := openFile(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -62,6 +62,27 @@ func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 		in.r = zr
 	}
 	return in, nil
+}
+
+// openFile opens a file. Of a named pipe, that waits for a writer.
+func openFile(ctx context.Context, name string) (*os.File, error) {
+	var f *os.File
+	var err error
+	opened := make(chan struct{})
+	go func() {
+		defer close(opened)
+		f, err = os.Open(name)
+	}()
+	select {
+	case <-opened:
+		return f, err
+	case <-ctx.Done():
+		go func() {
+			<-opened
+			f.Close() // nil if it failed, which Close allows
+		}()
+		return nil, ctx.Err()
+	}
 }
 
 func (in *Input) Read(p []byte) (int, error) { return in.r.Read(p) }

@@ -1,0 +1,73 @@
+package otel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// scopeName is the instrumentation scope of the spans.
+const scopeName = "github.com/trace2x/trace2x/convert/otel"
+
+// schemaURL is the version of the semantic conventions whose attribute names
+// the spans use.
+const schemaURL = "https://opentelemetry.io/schemas/1.37.0"
+
+// Report says what Convert did.
+type Report struct {
+	// Trace is what was read.
+	Trace *model.Summary
+	Stats
+	// Result is what became of the spans; all zero if none were sent.
+	Result Result
+	// NoClock means that neither the trace nor Options.WallStart told the
+	// wall-clock time.
+	NoClock bool
+}
+
+// Convert reads a Go execution trace from r and sends its spans with client,
+// which it starts and stops; a nil client counts them only. Reading, mapping
+// and sending overlap; a slow backend slows the reading.
+//
+// The report is nil if nothing could be read; the error is then one of
+// [model.Read]. Else the error joins what was wrong: a *[model.Damage], up to
+// which all was sent, and that spans were rejected.
+func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Report, error) {
+	if client == nil {
+		t := newTree(opts, func(*tracepb.Span) {}, func() error { return nil })
+		sum, err := model.Read(ctx, r, t)
+		return report(t, sum, Result{}), err
+	}
+	up := newUploader(ctx, client,
+		&resourcepb.Resource{Attributes: opts.Resource},
+		&commonpb.InstrumentationScope{Name: scopeName, Version: opts.Version},
+		schemaURL)
+	t := newTree(opts, up.add, up.err)
+	sum, err := model.Read(ctx, r, t)
+	result, sendErr := up.close()
+	if sum == nil && t.stats.Traces > 0 && sendErr != nil {
+		// The sending was given up, which ended the reading.
+		sum, err = &model.Summary{Trace: t.trace, End: t.now}, nil
+	}
+	if sendErr != nil {
+		sendErr = fmt.Errorf("sending spans: %w", sendErr)
+	}
+	return report(t, sum, result), errors.Join(err, sendErr)
+}
+
+func report(t *tree, sum *model.Summary, result Result) *Report {
+	if sum == nil {
+		return nil
+	}
+	return &Report{Trace: sum, Stats: t.stats, Result: result, NoClock: !t.mapping.clock && t.opts.WallStart.IsZero()}
+}
+
+// StringAttribute makes an attribute for Options.Resource.
+func StringAttribute(key, value string) *commonpb.KeyValue { return stringAttr(key, value) }

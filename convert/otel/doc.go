@@ -1,0 +1,22 @@
+// Package otel turns a Go execution trace into OpenTelemetry spans, for Jaeger,
+// Tempo and any backend that takes OTLP.
+//
+// Each root task of package runtime/trace becomes a trace: tasks and regions
+// are spans, logs are events. Below a task stands a span for each goroutine at
+// work for it, and below that a span for each long state in which it did not
+// run: blocked, runnable, in a system call. Shorter states are in the sums that
+// task, region and goroutine spans carry as attributes, in nanoseconds. What
+// belongs to no task makes one more trace, for the program as a whole: GC
+// cycles, stop-the-world pauses and the other goroutines.
+//
+// A goroutine is at work for a task if it began the task, from then until the
+// task ends; if it has a region or a log of the task, from the first to the
+// last of them; or if a goroutine at work started it while the task was open,
+// until it exits or the task ends. Goroutines of the runtime are never. A state
+// stands below what the goroutine began last: the innermost region or task.
+//
+// [Convert] does it all. Memory grows with the open tasks and goroutines, and
+// with the limit of spans of the program's trace, not with the length of the
+// execution trace. The package does not decide what a goroutine does or why:
+// that is in package model.
+package otel

@@ -1,0 +1,88 @@
+package otel
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// fileLimits suit OTLP JSON Lines. The Collector's otlpjsonfile receiver takes
+// lines of up to maxLine bytes (its max_log_size) and cuts longer ones in
+// pieces, which it then cannot read. JSON is two to four times as large as
+// protobuf.
+var fileLimits = limits{bytes: 192 << 10, spans: 2000, waiting: 4, inFlight: 1}
+
+const maxLine = 1 << 20
+
+// NewFileClient returns a client that writes OTLP JSON Lines to w, as the
+// Collector's file exporter does: one TracesData in each line, with IDs in hex.
+// The same spans make the same bytes. w is not buffered (lines come whole) and
+// not closed. After an error of w nothing more is written.
+func NewFileClient(w io.Writer) Client { return &fileClient{w: w} }
+
+type fileClient struct {
+	w   io.Writer
+	err error // of w
+}
+
+func (*fileClient) limits() limits { return fileLimits }
+
+// Start implements [Client].
+func (*fileClient) Start(context.Context) error { return nil }
+
+// Stop implements [Client].
+func (*fileClient) Stop(context.Context) error { return nil }
+
+// UploadTraces implements [Client]. It must not be called concurrently.
+func (c *fileClient) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+	if c.err != nil {
+		return c.err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	line, err := marshalJSON(spans)
+	if err != nil {
+		return err
+	}
+	// A span that is longer by itself is written all the same: other readers
+	// have other limits.
+	if len(line) > maxLine && countSpans(spans) > 1 {
+		return &sendError{cause: tooLarge, reason: fmt.Sprintf("a line of %d bytes", len(line))}
+	}
+	if _, err := c.w.Write(line); err != nil {
+		c.err = &sendError{cause: unusable, reason: err.Error(), err: err}
+	}
+	return c.err
+}
+
+// marshalJSON returns spans as a line of OTLP JSON with its end. Package
+// protojson could not: it writes IDs in base64, and white space as it likes.
+func marshalJSON(spans []*tracepb.ResourceSpans) ([]byte, error) {
+	pb, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
+	if err != nil {
+		return nil, encodeError(err)
+	}
+	traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(pb)
+	if err != nil {
+		return nil, encodeError(err)
+	}
+	line, err := new(ptrace.JSONMarshaler).MarshalTraces(traces)
+	if err != nil {
+		return nil, encodeError(err)
+	}
+	return append(line, '\n'), nil
+}
+
+func countSpans(resources []*tracepb.ResourceSpans) (n int) {
+	for _, r := range resources {
+		for _, s := range r.ScopeSpans {
+			n += len(s.Spans)
+		}
+	}
+	return n
+}

@@ -1,0 +1,53 @@
+package otel
+
+import (
+	"encoding/binary"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+type (
+	traceID [16]byte
+	spanID  [8]byte
+)
+
+// ids derives the IDs of traces and spans from what they stand for and from the
+// fingerprint of the trace file: the same file always gives the same IDs.
+type ids struct{ seed [2]uint64 }
+
+func newIDs(fingerprint [16]byte) ids {
+	return ids{[2]uint64{binary.LittleEndian.Uint64(fingerprint[:8]), binary.LittleEndian.Uint64(fingerprint[8:])}}
+}
+
+// trace is the ID of the trace of a root task; task 0 is the program.
+func (x ids) trace(task model.TaskID) (id traceID) {
+	binary.BigEndian.PutUint64(id[:8], notZero(hash(x.seed[0], uint64(task))))
+	binary.BigEndian.PutUint64(id[8:], notZero(hash(x.seed[1], uint64(task))))
+	return id
+}
+
+// span is the ID of a span of this kind; what identifies it among them.
+func (x ids) span(k kind, what ...uint64) (id spanID) {
+	binary.BigEndian.PutUint64(id[:], notZero(hash(x.seed[0]^x.seed[1], append(what, uint64(k))...)))
+	return id
+}
+
+// notZero keeps IDs valid: all zeros is not an ID.
+func notZero(h uint64) uint64 {
+	if h == 0 {
+		return 1
+	}
+	return h
+}
+
+// hash mixes words with the finalizer of SplitMix64, whose every output bit
+// depends on every input bit.
+func hash(h uint64, words ...uint64) uint64 {
+	for _, w := range words {
+		h += w + 0x9e3779b97f4a7c15
+		h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+		h = (h ^ h>>27) * 0x94d049bb133111eb
+		h ^= h >> 31
+	}
+	return h
+}

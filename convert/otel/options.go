@@ -1,0 +1,64 @@
+package otel
+
+import (
+	"regexp"
+	"time"
+
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+)
+
+// Detail says how much becomes spans; each level has those before it.
+type Detail int
+
+const (
+	Tasks      Detail = iota // tasks, and for the program GC cycles and pauses
+	Regions                  // regions
+	Goroutines               // goroutines at work for a task
+	States                   // their long states
+)
+
+// ParseDetail reads the name of a level.
+func ParseDetail(s string) (d Detail, ok bool) {
+	for d, name := range detailNames {
+		if s == name {
+			return Detail(d), true
+		}
+	}
+	return 0, false
+}
+
+func (d Detail) String() string { return detailNames[d] }
+
+var detailNames = [...]string{"tasks", "regions", "goroutines", "states"}
+
+// Options say what becomes spans. The zero value is useful: tasks only, without
+// any limit; see [DefaultOptions].
+type Options struct {
+	Detail Detail
+	// MinSpan is the shortest state that becomes a span.
+	MinSpan time.Duration
+	// MaxSpansPerTrace limits the spans of a trace; 0 is no limit. What it
+	// leaves out is counted on the root span, in go.spans.left_out.
+	MaxSpansPerTrace int
+	// MinTask keeps only root tasks that take at least this long, with all
+	// below them, and Task those whose type matches. With either, there is no
+	// trace for the program.
+	MinTask time.Duration
+	Task    *regexp.Regexp
+	// WallStart is the wall-clock time at which the trace begins, for traces
+	// that do not tell: those of Go 1.24 and earlier. With the zero time these
+	// start at Unix time 0.
+	WallStart time.Time
+	// Resource are the attributes of the program that was traced.
+	Resource []*commonpb.KeyValue
+	// Version is the version of trace2x, in the instrumentation scope.
+	Version string
+}
+
+// DefaultOptions keep a backend alive.
+func DefaultOptions() Options {
+	return Options{Detail: States, MinSpan: time.Millisecond, MaxSpansPerTrace: 10_000}
+}
+
+// filtered reports whether only some of the tasks are wanted.
+func (o *Options) filtered() bool { return o.MinTask > 0 || o.Task != nil }

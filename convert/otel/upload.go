@@ -1,0 +1,383 @@
+package otel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+)
+
+// Result says what became of the spans.
+type Result struct {
+	Accepted int64 // spans that the client took
+	Rejected int64 // spans that it did not take, for good
+	// Reasons are why spans were rejected, in the backend's words where it gave
+	// any, with the number of spans. After 20 different ones, the rest is
+	// counted under "other reasons".
+	Reasons map[string]int64
+	// Warnings are what the backend had to say of requests that it took whole,
+	// each text once; at most 20.
+	Warnings []string
+}
+
+const (
+	maxReasons   = 20
+	otherReasons = "other reasons"
+
+	// maxFailed batches that fail one after the other, with none accepted
+	// between them, are enough to know that the rest would fail as well.
+	maxFailed = 3
+	// minSplit is the size of a batch, in bytes, below which "too large" is not
+	// believed, and not answered with smaller batches.
+	minSplit = 16 << 10
+	// stopTime is how long a client may take to close its connections.
+	stopTime = 5 * time.Second
+)
+
+// uploader batches spans and sends them while the caller goes on. It is bounded:
+// when the backend is slow, add blocks. It gives up, and counts what follows as
+// rejected, when there is no sense in going on: the client cannot be used at all,
+// a batch was tried again for as long as the client does so while no other was
+// accepted, or maxFailed batches failed in a row.
+//
+// add, err and close are for one goroutine.
+type uploader struct {
+	ctx      context.Context // of the uploads
+	client   Client
+	envelope envelope
+	batcher  batcher
+	queue    chan batch
+	workers  sync.WaitGroup
+	started  bool // the client
+	closed   bool
+
+	gone chan struct{} // closed when given up
+
+	mu       sync.Mutex // guards what follows
+	result   Result
+	accepted int   // batches
+	failed   int   // batches, since the last that was accepted
+	gaveUp   error // why
+}
+
+// newUploader starts the client; close stops it. That ctx ends stops all uploads.
+// resource and scope must not be changed until close returns. The client's
+// batches come one at a time and in order if it is a file.
+func newUploader(ctx context.Context, client Client, resource *resourcepb.Resource, scope *commonpb.InstrumentationScope, schemaURL string) *uploader {
+	l := limitsOf(client)
+	u := &uploader{
+		ctx:      ctx,
+		client:   client,
+		envelope: envelope{resource, scope, schemaURL},
+		queue:    make(chan batch, l.waiting),
+		gone:     make(chan struct{}),
+		result:   Result{Reasons: make(map[string]int64)},
+	}
+	u.batcher = newBatcher(l, &u.envelope)
+	if err := client.Start(ctx); err != nil {
+		u.giveUp(err)
+	} else {
+		u.started = true
+	}
+	for range l.inFlight {
+		u.workers.Go(u.work)
+	}
+	return u
+}
+
+// add takes ownership of span. It blocks while as many batches wait as may.
+func (u *uploader) add(span *tracepb.Span) {
+	if err := u.err(); err != nil || u.closed {
+		u.reject(1, u.reason(err))
+		return
+	}
+	if full := u.batcher.add(span); len(full.spans) > 0 {
+		u.enqueue(full)
+	}
+}
+
+// err returns why there is no sense in going on: that ctx ended, or that sending
+// was given up. Until then it returns nil.
+func (u *uploader) err() error {
+	if err := context.Cause(u.ctx); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.gaveUp
+}
+
+// close sends what is left, waits for all uploads and stops the client. Every
+// span that was added is in the result. The error is not nil if one was
+// rejected, if ctx ended (then errors.Is finds its cause), or if the client
+// could not be stopped. add must not be called afterwards; a second close
+// returns the result again.
+func (u *uploader) close() (Result, error) {
+	var stopErr error
+	if !u.closed {
+		u.closed = true
+		if rest := u.batcher.take(); len(rest.spans) > 0 {
+			u.enqueue(rest)
+		}
+		close(u.queue)
+		u.workers.Wait()
+		stopErr = u.stop()
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	r := u.result
+	r.Reasons = maps.Clone(r.Reasons)
+	r.Warnings = slices.Clone(r.Warnings)
+	if stopErr == nil {
+		stopErr = context.Cause(u.ctx)
+	}
+	if r.Rejected == 0 {
+		return r, stopErr
+	}
+	return r, &rejectedError{result: r, err: errors.Join(stopErr, u.gaveUp)}
+}
+
+// stop does not use the uploads' context, which may have ended.
+func (u *uploader) stop() error {
+	if !u.started {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), stopTime)
+	defer cancel()
+	return u.client.Stop(ctx)
+}
+
+func (u *uploader) enqueue(b batch) {
+	select {
+	case u.queue <- b:
+	case <-u.ctx.Done():
+		u.reject(len(b.spans), u.reason(u.err()))
+	case <-u.gone:
+		u.reject(len(b.spans), u.reason(u.err()))
+	}
+}
+
+func (u *uploader) work() {
+	for b := range u.queue {
+		u.send(b)
+	}
+}
+
+// send sends a batch, in smaller ones if it is too large.
+func (u *uploader) send(b batch) {
+	if err := u.err(); err != nil {
+		u.reject(len(b.spans), u.reason(err))
+		return
+	}
+	before := u.acceptedBatches()
+	err := u.client.UploadTraces(u.ctx, u.envelope.wrap(b.spans))
+	if err == nil {
+		u.accept(len(b.spans), &PartialSuccess{})
+		return
+	}
+	if p := partialSuccess(err); p != nil {
+		u.accept(len(b.spans), p)
+		return
+	}
+	if context.Cause(u.ctx) != nil {
+		u.reject(len(b.spans), u.reason(context.Cause(u.ctx)))
+		return
+	}
+	cause := causeOf(err)
+	small := cause == tooLarge && b.bytes < minSplit
+	if (cause == tooLarge && !small || cause == notEncodable) && len(b.spans) > 1 {
+		first, second := b.halves()
+		u.send(first)
+		u.send(second)
+		return
+	}
+
+	u.reject(len(b.spans), u.reason(err))
+	switch {
+	case cause == unusable,
+		cause == passing && u.acceptedBatches() == before,
+		(cause == refused || cause == passing || small) && u.failedInRow() >= maxFailed:
+		u.giveUp(err)
+	}
+}
+
+// accept counts a batch of n spans that the client took, all but those of p.
+func (u *uploader) accept(n int, p *PartialSuccess) {
+	rejected := min(max(p.Rejected, 0), int64(n))
+	u.mu.Lock()
+	u.accepted++
+	u.failed = 0
+	u.result.Accepted += int64(n) - rejected
+	text := clean(p.Message)
+	if w := u.result.Warnings; rejected == 0 && text != "" && len(w) < maxReasons && !slices.Contains(w, text) {
+		u.result.Warnings = append(w, text)
+	}
+	u.mu.Unlock()
+	if rejected > 0 {
+		if text == "" {
+			text = "the backend did not say why"
+		}
+		u.reject(int(rejected), text)
+	}
+}
+
+func (u *uploader) acceptedBatches() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.accepted
+}
+
+// failedInRow counts a batch that failed.
+func (u *uploader) failedInRow() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.failed++
+	return u.failed
+}
+
+func (u *uploader) reject(n int, reason string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.result.Rejected += int64(n)
+	if _, known := u.result.Reasons[reason]; !known && len(u.result.Reasons) >= maxReasons {
+		reason = otherReasons
+	}
+	u.result.Reasons[reason] += int64(n)
+}
+
+// giveUp lets uploads that are in flight end by themselves: they may succeed.
+func (u *uploader) giveUp(err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.gaveUp == nil {
+		u.gaveUp = &gaveUpError{err}
+		close(u.gone)
+	}
+}
+
+// reason returns the text to count under for err. After giving up that is the
+// one for which it was.
+func (u *uploader) reason(err error) string {
+	if g := new(gaveUpError); errors.As(err, &g) {
+		err = g.err
+	}
+	if err == nil {
+		return "added after the end"
+	}
+	return clean(err.Error())
+}
+
+type gaveUpError struct{ err error }
+
+func (e *gaveUpError) Error() string { return "sending was given up: " + clean(e.err.Error()) }
+func (e *gaveUpError) Unwrap() error { return e.err }
+
+// rejectedError tells how many spans were rejected and the most frequent reason.
+type rejectedError struct {
+	result Result
+	err    error // may be nil
+}
+
+func (e *rejectedError) Error() string {
+	var most string
+	for reason, n := range e.result.Reasons {
+		if m := e.result.Reasons[most]; n > m || n == m && reason < most {
+			most = reason
+		}
+	}
+	text := fmt.Sprintf("%d of %d spans were rejected: %s", e.result.Rejected, e.result.Accepted+e.result.Rejected, most)
+	if more := len(e.result.Reasons) - 1; more > 0 {
+		text += fmt.Sprintf(" (and for %d other reasons)", more)
+	}
+	return text
+}
+
+func (e *rejectedError) Unwrap() error { return e.err }
+
+// A failureCause says what to do about a request that failed.
+type failureCause int
+
+const (
+	refused      failureCause = iota // by the backend, and it would be again
+	passing                          // trying again later could succeed
+	tooLarge                         // smaller requests could succeed
+	notEncodable                     // a span of it is not valid
+	unusable                         // no request can succeed
+)
+
+// sendError is an error of the clients of this package. Those of other clients
+// count as refused.
+type sendError struct {
+	cause  failureCause
+	reason string        // for people; the same for the same reason
+	after  time.Duration // how long the backend asks to wait; 0 if it does not
+	err    error         // may be nil
+}
+
+func (e *sendError) Error() string { return e.reason }
+func (e *sendError) Unwrap() error { return e.err }
+
+func causeOf(err error) failureCause {
+	if e := new(sendError); errors.As(err, &e) {
+		return e.cause
+	}
+	return refused
+}
+
+func encodeError(err error) error {
+	return &sendError{cause: notEncodable, reason: "cannot be encoded: " + err.Error(), err: err}
+}
+
+// sdkPartialSuccess is the text of an error of the OpenTelemetry SDK's own
+// clients, whose type is internal to them.
+var sdkPartialSuccess = regexp.MustCompile(`(?s)OTLP partial success: (.*) \((-?\d+) spans rejected\)`)
+
+// partialSuccess returns the partial success that err is, or nil.
+func partialSuccess(err error) *PartialSuccess {
+	if p := new(PartialSuccess); errors.As(err, &p) {
+		return p
+	}
+	m := sdkPartialSuccess.FindStringSubmatch(err.Error())
+	if m == nil {
+		return nil
+	}
+	n, err := strconv.ParseInt(m[2], 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &PartialSuccess{Rejected: n, Message: m[1]}
+}
+
+// localPort is our end of a connection in errors of package net: a port that is
+// another each time, which would make each error a reason of its own.
+var localPort = regexp.MustCompile(`\S+:\d+->`)
+
+// clean makes a text that may come from a backend fit for a line of a terminal:
+// without control characters, and not longer than 300 bytes.
+func clean(s string) string {
+	const maxText, more = 300, "…"
+	s = s[:min(len(s), 10*maxText)] // it may be a web page
+	s = localPort.ReplaceAllString(s, "")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText-len(more)], "") + more
+	}
+	return s
+}
