@@ -115,23 +115,24 @@ func (d *decoder) fill(b *batch) {
 	defer func() { recovered(&b.err, recover()) }()
 	b.events = b.events[:0]
 	for len(b.events) < batchSize {
-		ev, err := d.r.ReadEvent()
-		if err != nil {
-			b.err = err
+		n := len(b.events)
+		ev := &b.events[:n+1][n] // in place: events are large
+		if ev.Event, b.err = d.r.ReadEvent(); b.err != nil {
 			return
 		}
+		kind := ev.Kind()
 		switch {
 		case d.checked != nil:
-			d.check(&ev)
-		case ev.Kind() == exptrace.EventStackSample:
+			d.check(&ev.Event)
+		case kind == exptrace.EventStackSample:
 			// Not checked by x/exp/trace, other than the stacks of other events.
 			for range ev.Stack().Frames() {
 			}
 		}
-		b.events = append(b.events, event{Event: ev})
-		if ev.Kind() == exptrace.EventTaskEnd {
-			b.events[len(b.events)-1].endedTask = ev.Task().ID
+		if kind == exptrace.EventTaskEnd {
+			ev.endedTask = ev.Task().ID
 		}
+		b.events = b.events[:n+1]
 	}
 }
 

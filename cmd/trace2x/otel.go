@@ -161,7 +161,7 @@ func (fl *otelFlags) attributes(ctx context.Context) ([]*commonpb.KeyValue, erro
 	}
 	values := map[string]string{"service.name": "unknown_service:go", "process.runtime.name": "go"}
 	for _, kv := range fromEnv.Attributes() {
-		values[string(kv.Key)] = kv.Value.Emit()
+		values[string(kv.Key)] = kv.Value.String()
 	}
 	for _, kv := range given {
 		values[kv[0]] = kv[1]

@@ -40,7 +40,6 @@ type span struct {
 	state  model.StateKind // of a state
 	reason string
 	waker  *waker
-	gc     *model.Range // of a GC span
 
 	leftOut int // of a root: spans that the limit left out
 }
