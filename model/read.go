@@ -63,10 +63,21 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 		}
 		damage := in.damage(b.summary.Generations, err)
 		b.summary.Generations = damage.Generations
-		return b.finish(damage), damage
+		return finish(b, sink, damage)
 	}
-	summary := b.finish(nil)
-	return summary, sink.Err()
+	return finish(b, sink, nil)
+}
+
+// finish ends the trace for the sink, which may fail to write the last of it.
+func finish(b *builder, sink Sink, damage *Damage) (*Summary, error) {
+	summary := b.finish(damage)
+	if err := sink.Err(); err != nil {
+		return nil, err
+	}
+	if damage != nil {
+		return summary, damage
+	}
+	return summary, nil
 }
 
 // stopped is the error with which Read ends the reading itself.

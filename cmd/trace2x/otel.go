@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -220,7 +221,10 @@ func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.O
 	if rep == nil {
 		return inInput(in, err)
 	}
-	if out != nil && ctx.Err() == nil {
+	if out != nil {
+		if rep.Result.Rejected > 0 || ctx.Err() != nil {
+			return err // the file is not complete
+		}
 		if err := out.Commit(); err != nil {
 			return err
 		}
@@ -256,8 +260,8 @@ func (e *env) reportSpans(target string, r *otel.Report) {
 		return
 	}
 	english.Fprintf(e.stderr, "%s: %d spans accepted, %d rejected\n", target, r.Result.Accepted, r.Result.Rejected)
-	for reason, n := range r.Result.Reasons {
-		english.Fprintf(e.stderr, "warning: %d spans rejected: %s\n", n, reason)
+	for _, reason := range slices.Sorted(maps.Keys(r.Result.Reasons)) {
+		english.Fprintf(e.stderr, "warning: %d spans rejected: %s\n", r.Result.Reasons[reason], reason)
 	}
 	for _, w := range r.Result.Warnings {
 		fmt.Fprintf(e.stderr, "warning: the backend says: %s\n", w)

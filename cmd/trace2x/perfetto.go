@@ -91,16 +91,10 @@ func toPerfetto(ctx context.Context, e *env, from, to string, opts perfetto.Opti
 	defer out.Discard()
 
 	bar := newProgress(e.stderr, in)
-	w := perfetto.NewWriter(out, opts)
-	sum, err := model.Read(ctx, in, w)
+	sum, err := perfetto.Convert(ctx, in, out, opts)
 	bar.stop()
 	if sum == nil {
 		return inInput(in, err)
-	}
-	// The last of it may have failed to be written when all was read, or read up
-	// to the damage.
-	if err := w.Err(); err != nil {
-		return err
 	}
 	if commitErr := out.Commit(); commitErr != nil {
 		return commitErr

@@ -18,6 +18,11 @@ type program struct {
 	// that lasted longest, as many as fit into the trace. The shortest is first.
 	kept  goroutineHeap
 	total int // spans in kept
+	// held is the number of states of goroutines that have not ended. When all
+	// states together are twice what fits into the trace, the shorter ones are
+	// dropped, and from then on those that are shorter than minState.
+	held     int
+	minState model.Time
 }
 
 // aloneGoroutine is a goroutine that ended, with its states.
@@ -62,15 +67,51 @@ func (p *program) join(g *model.Goroutine, gr *goroutine) {
 }
 
 // leave takes a goroutine out, for good: it is at work for a task.
-func (p *program) leave(gr *goroutine) { gr.alone = nil }
+func (p *program) leave(gr *goroutine) {
+	if gr.alone != nil {
+		p.held -= len(gr.alone.held)
+		gr.alone = nil
+	}
+}
 
 // state takes a state of a goroutine.
 func (p *program) state(alone *node, x *span) {
-	if limit := p.tree.opts.MaxSpansPerTrace; limit > 0 && len(alone.held)+2 > limit {
+	if x.end-x.start < p.minState {
 		p.leftOut++
 		return
 	}
 	alone.held = append(alone.held, x)
+	p.held++
+	if limit := p.tree.opts.MaxSpansPerTrace; limit > 0 && p.held+p.total > 2*limit {
+		p.dropShort(limit)
+	}
+}
+
+// dropShort drops the shortest states until no more than limit are left.
+func (p *program) dropShort(limit int) {
+	for p.held+p.total > limit && p.minState < 1<<62 {
+		p.minState = max(2*p.minState, 1)
+		drop := func(states []*span) []*span {
+			kept := slices.DeleteFunc(states, func(x *span) bool { return x.end-x.start < p.minState })
+			p.leftOut += len(states) - len(kept)
+			return kept
+		}
+		p.held = 0
+		for i := range p.tree.goroutines {
+			if n := p.tree.goroutines[i].alone; n != nil {
+				n.held = drop(n.held)
+				p.held += len(n.held)
+			}
+		}
+		p.total = 0
+		for _, a := range p.kept {
+			a.states = drop(a.states)
+			p.total += a.spans()
+		}
+		if p.held == 0 {
+			return // only goroutines: fit drops the shortest
+		}
+	}
 }
 
 // goroutineEnd keeps the goroutine if it lasted long enough.
@@ -87,6 +128,7 @@ func (p *program) goroutineEnd(g *model.Goroutine, gr *goroutine) {
 	if since, ok := g.Assist(); ok {
 		n.sums.gcAssist += g.End - since
 	}
+	p.held -= len(n.held)
 	a := &aloneGoroutine{&n.span, n.held}
 	heap.Push(&p.kept, a)
 	p.total += a.spans()

@@ -1,0 +1,128 @@
+package otel
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// spansOf converts a trace without sending anything.
+func spansOf(t *testing.T, data []byte, opts Options) ([]*tracepb.Span, Stats) {
+	t.Helper()
+	var spans []*tracepb.Span
+	tree := newTree(opts, func(s *tracepb.Span) { spans = append(spans, s) }, func() error { return nil })
+	if _, err := model.Read(t.Context(), bytes.NewReader(data), tree); err != nil {
+		t.Fatal(err)
+	}
+	return spans, tree.stats
+}
+
+func count(spans []*tracepb.Span) (traces int, names map[string]int) {
+	ids := make(map[string]bool)
+	names = make(map[string]int)
+	for _, s := range spans {
+		ids[string(s.TraceId)] = true
+		names[s.Name]++
+	}
+	return len(ids), names
+}
+
+// TestFilters: only the root tasks asked for, with all below them.
+func TestFilters(t *testing.T) {
+	data := read(t, "httpserver.trace")
+	all, _ := spansOf(t, data, DefaultOptions())
+	var long []time.Duration
+	for _, s := range all {
+		if s.Name == "handleRequest" {
+			if d := time.Duration(s.EndTimeUnixNano - s.StartTimeUnixNano); d >= 2*time.Millisecond {
+				long = append(long, d)
+			}
+		}
+	}
+	if len(long) == 0 || len(long) == 398 {
+		t.Fatalf("%d requests of 2 ms or more", len(long))
+	}
+	opts := DefaultOptions()
+	opts.MinTask = 2 * time.Millisecond
+	spans, stats := spansOf(t, data, opts)
+	traces, names := count(spans)
+	if traces != len(long) || names["handleRequest"] != len(long) || names["render"] != len(long) || names["program"] != 0 || stats.Filtered != 398-len(long) {
+		t.Errorf("%d traces of %d long requests, %v, %d filtered", traces, len(long), names, stats.Filtered)
+	}
+	// What is below a task does not depend on the filter.
+	ids := make(map[string]bool)
+	for _, s := range all {
+		ids[string(s.TraceId)+string(s.SpanId)] = true
+	}
+	for _, s := range spans {
+		if !ids[string(s.TraceId)+string(s.SpanId)] {
+			t.Errorf("span %q is only there with the filter", s.Name)
+		}
+	}
+
+	opts = DefaultOptions()
+	opts.Task = regexp.MustCompile("^nothing$")
+	if spans, stats := spansOf(t, data, opts); len(spans) != 0 || stats.Filtered != 398 {
+		t.Errorf("%d spans of no task, %d filtered", len(spans), stats.Filtered)
+	}
+}
+
+func TestDetail(t *testing.T) {
+	data := read(t, "httpserver-go1.25.trace")
+	last := 0
+	for d := Tasks; d <= States; d++ {
+		opts := DefaultOptions()
+		opts.Detail = d
+		spans, stats := spansOf(t, data, opts)
+		for k := kindRegion; k <= kindState; k++ {
+			if got, want := stats.Spans[k.String()] > 0, int(k-kindRegion) < int(d); got != want {
+				t.Errorf("detail %v: %d spans of kind %v", d, stats.Spans[k.String()], k)
+			}
+		}
+		if len(spans) <= last {
+			t.Errorf("detail %v: %d spans, %d with less detail", d, len(spans), last)
+		}
+		last = len(spans)
+	}
+}
+
+// TestWallStart: a trace that does not tell the time of day begins when asked.
+func TestWallStart(t *testing.T) {
+	opts := DefaultOptions()
+	opts.WallStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	spans, _ := spansOf(t, read(t, "httpserver-go1.21.trace"), opts)
+	if got := time.Unix(0, int64(spans[len(spans)-1].StartTimeUnixNano)); !got.Equal(opts.WallStart) {
+		t.Errorf("the program starts at %v", got)
+	}
+}
+
+func FuzzTree(f *testing.F) {
+	for _, name := range []string{"empty", "chain", "states", "manytasks", "cgo"} {
+		data, err := os.ReadFile("../../testdata/traces/" + name + ".trace")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		opts := DefaultOptions()
+		opts.MinSpan, opts.MaxSpansPerTrace = 0, 50
+		perTrace := make(map[string]int)
+		tree := newTree(opts, func(s *tracepb.Span) {
+			if s.EndTimeUnixNano < s.StartTimeUnixNano {
+				t.Errorf("span %q ends before it starts", s.Name)
+			}
+			if perTrace[string(s.TraceId)]++; perTrace[string(s.TraceId)] > 50 {
+				t.Errorf("trace %x goes over the limit", s.TraceId)
+			}
+		}, func() error { return nil })
+		model.Read(context.Background(), bytes.NewReader(data), tree)
+	})
+}
