@@ -12,7 +12,7 @@ has() { command -v "$1" >/dev/null; }
 
 # A compiler without the C library's headers is common, so try to compile.
 has_cc() { echo '#include <stdlib.h>' | $(go env CC) -E - >/dev/null 2>&1; }
-has_node() { has node && has npm && node -e 'process.exit(parseInt(process.versions.node) < 18)'; }
+has_node() { has node && has npm && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; }
 
 # missing prints those that are not there.
 missing() {
