@@ -53,8 +53,10 @@ func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Re
 	sum, err := model.Read(ctx, r, t)
 	result, sendErr := up.close()
 	if sum == nil && t.stats.Traces > 0 && sendErr != nil {
-		// The sending was given up, which ended the reading.
-		sum, err = &model.Summary{Trace: t.trace, End: t.now}, nil
+		// The sending was given up, which ended the reading, unless that was done.
+		if sum, err = t.summary, nil; sum == nil {
+			sum = &model.Summary{Trace: t.trace, End: t.now}
+		}
 	}
 	if sendErr != nil {
 		sendErr = fmt.Errorf("sending spans: %w", sendErr)

@@ -30,6 +30,7 @@ type tree struct {
 	failed  func() error
 
 	trace      model.Trace
+	summary    *model.Summary // when all has been read
 	now        model.Time
 	ids        ids
 	mapping    *mapping
@@ -542,6 +543,7 @@ func (t *tree) Range(r *model.Range) {
 }
 
 func (t *tree) End(s *model.Summary) {
+	t.summary = s
 	t.advance(s.End)
 	t.program.end(s)
 	for k, n := range t.counts {
