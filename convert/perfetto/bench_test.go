@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 	"sync"
 	"syscall"
@@ -63,6 +64,7 @@ func BenchmarkConvert(b *testing.B) {
 	}
 	var bare, convert []time.Duration
 	var events, size int64
+	var peak uint64
 	for b.Loop() {
 		start := time.Now()
 		n, err := readAll(data)
@@ -72,6 +74,7 @@ func BenchmarkConvert(b *testing.B) {
 		bare = append(bare, time.Since(start))
 		runtime.GC()
 
+		stop := watchHeap()
 		start = time.Now()
 		w := &countingWriter{}
 		sum, err := perfetto.Convert(b.Context(), bytes.NewReader(data), w, perfetto.Options{MinBlock: perfetto.DefaultMinBlock})
@@ -79,6 +82,7 @@ func BenchmarkConvert(b *testing.B) {
 			b.Fatal(err)
 		}
 		convert = append(convert, time.Since(start))
+		peak = max(peak, stop())
 		if sum.Events != n {
 			b.Fatalf("%d events converted, %d read", sum.Events, n)
 		}
@@ -90,6 +94,37 @@ func BenchmarkConvert(b *testing.B) {
 	b.ReportMetric(median(convert).Seconds(), "convert-s")
 	b.ReportMetric(float64(median(convert))/float64(median(bare)), "ratio")
 	b.ReportMetric(float64(size)/float64(events), "bytes/event")
+	b.ReportMetric(float64(peak)/1e6, "peak-heap-MB")
+}
+
+// watchHeap looks at the size of the heap, in bytes, every few milliseconds;
+// stop returns by how much the largest was above the first.
+func watchHeap() (stop func() uint64) {
+	heap := func() uint64 {
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		metrics.Read(sample)
+		return sample[0].Value.Uint64()
+	}
+	first, peak := heap(), uint64(0)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				peak = max(peak, heap())
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() uint64 {
+		close(done)
+		<-ended
+		return max(peak, first) - first
+	}
 }
 
 // BenchmarkMemory runs the command on traces of different lengths: its peak
