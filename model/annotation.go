@@ -21,6 +21,14 @@ type Task struct {
 	// EndGoroutine ended the task, at EndStack; valid in TaskEnd, nil if Open.
 	EndGoroutine *Goroutine
 	EndStack     *Stack
+	// Span is the span of OpenTelemetry that the task is; nil if it is none, or
+	// if the trace does not tell, as for a task from before it.
+	Span *SpanContext
+	// DatadogSpanID is the ID of the span of dd-trace-go that the task is, 0 if
+	// it is none. It is valid in TaskEnd.
+	DatadogSpanID uint64
+
+	works []*Work
 }
 
 // Region is a runtime/trace.Region. The regions of a goroutine nest.
@@ -60,10 +68,14 @@ func (b *builder) task(id TaskID) *Task {
 }
 
 func (b *builder) openTask(t *Task) {
+	g := t.Goroutine
 	b.tasks[t.ID] = t
 	b.taskOrder = append(b.taskOrder, t)
 	b.sink.TaskStart(t)
 	t.Parent, t.Goroutine = nil, nil
+	if g != nil {
+		b.work(t, g, t.Start)
+	}
 }
 
 func (b *builder) taskBegun(t *Task) {
@@ -72,6 +84,7 @@ func (b *builder) taskBegun(t *Task) {
 		return
 	}
 	b.firstTask = min(b.firstTask, t.ID)
+	t.Span = b.spanOf(t.Goroutine, t.Type)
 	if t.ParentID != BackgroundTask {
 		t.Parent = b.task(t.ParentID)
 	}
@@ -94,6 +107,7 @@ func (b *builder) taskEnded(id TaskID, g *Goroutine, stack *Stack, now Time) {
 }
 
 func (b *builder) closeTask(t *Task, now Time, open bool) {
+	b.endWork(&t.works, now)
 	t.End, t.Open = now, open
 	b.sink.TaskEnd(t)
 	t.EndGoroutine = nil
@@ -126,6 +140,9 @@ func (b *builder) closeTasks(now Time) {
 
 func (b *builder) regionBegun(r *Region) {
 	r.Goroutine.regions = append(r.Goroutine.regions, r)
+	if r.Task != nil {
+		b.work(r.Task, r.Goroutine, r.Start)
+	}
 	b.sink.RegionStart(r)
 	r.Task = nil
 }
@@ -152,4 +169,7 @@ func (b *builder) regionEnded(g *Goroutine, id TaskID, typ string, stack *Stack,
 func (b *builder) regionClosed(r *Region, now Time, stack *Stack, open bool) {
 	r.End, r.EndStack, r.Open = now, stack, open
 	b.sink.RegionEnd(r)
+	if !r.Before {
+		b.leftRegion(r.Goroutine, r.TaskID, now)
+	}
 }

@@ -122,7 +122,14 @@ func (b *builder) event(e *event) {
 		l := ev.Log()
 		g := b.current(ev)
 		id := taskID(l.Task)
-		b.sink.Log(&Log{Time: t, Goroutine: g, TaskID: id, Task: b.task(id), Category: l.Category, Message: l.Message, Stack: b.ownStack(g, ev)})
+		if b.link(g, id, l.Category, l.Message) {
+			return
+		}
+		task := b.task(id)
+		if task != nil && g != nil {
+			b.pause(b.work(task, g, t), t)
+		}
+		b.sink.Log(&Log{Time: t, Goroutine: g, TaskID: id, Task: task, Category: l.Category, Message: l.Message, Stack: b.ownStack(g, ev)})
 	case exptrace.EventExperimental:
 		b.unknown("experimental event " + ev.Experimental().Name)
 	default:

@@ -23,6 +23,9 @@
 //   - A goroutine is announced by GoroutineStart before anything else names
 //     it, and nothing names it after GoroutineEnd. At one moment, states come
 //     before the run on the P that they end, and both before GoroutineEnd.
+//   - Work lies within its task and within its goroutine's life. It is announced
+//     before the region or the log, but after the task or the goroutine, that it
+//     begins with.
 //   - What existed before the trace began is announced when the trace first
 //     names it, with Start at the beginning of the trace and Before set. All
 //     goroutines that existed then are announced before the second Sync.
@@ -35,5 +38,5 @@
 // modified, with these exceptions: a *Stack and its frames, and all strings,
 // may be kept for ever; a *Goroutine may be kept until its GoroutineEnd
 // returns, a *Task until its TaskEnd returns, a *Region until its RegionEnd
-// returns.
+// returns, a *Work until its WorkEnd returns.
 package model

@@ -44,6 +44,8 @@ type Goroutine struct {
 	label   string
 	regions []*Region
 	assist  *Range
+	works   []*Work
+	span    *startedSpan // whose task is about to begin
 }
 
 // System reports whether the goroutine belongs to the runtime, decided as the
@@ -155,8 +157,10 @@ func (b *builder) announce(id GoID, t Time, kind StateKind, fill func(*Goroutine
 	b.goroutines[id] = g
 	b.summary.Goroutines++
 	b.summary.MaxAlive = max(b.summary.MaxAlive, len(b.goroutines))
+	creator := g.Creator
 	b.sink.GoroutineStart(g)
 	g.Creator = nil
+	b.inherit(g, creator, t)
 	return g
 }
 
@@ -227,7 +231,11 @@ func (b *builder) gone(g *Goroutine, t Time) {
 		b.rangeClosed(g.assist, t, g.Open)
 		g.assist = nil
 	}
+	if g.span != nil && !g.Open {
+		b.inconsistent(spanWithoutTask)
+	}
 	g.End = t
+	b.endWork(&g.works, t)
 	b.sink.GoroutineEnd(g)
 	delete(b.goroutines, g.ID)
 	b.pool.put(g)
@@ -259,6 +267,6 @@ func (p *goroutinePool) get() *Goroutine {
 }
 
 func (p *goroutinePool) put(g *Goroutine) {
-	*g = Goroutine{Slot: g.Slot, regions: g.regions[:0]}
+	*g = Goroutine{Slot: g.Slot, regions: g.regions[:0], works: g.works[:0]}
 	p.free = append(p.free, g)
 }

@@ -30,6 +30,15 @@ type Sink interface {
 	TaskEnd(*Task)
 	Log(*Log)
 
+	// WorkStart reports that a goroutine is at work for a task, from now on.
+	// WorkPause, that it is not any more but may come back, which WorkResume
+	// reports. WorkEnd is last, with the task or the goroutine, also after a
+	// pause: then it has not come back, and w.End is earlier than now.
+	WorkStart(*Work)
+	WorkPause(*Work)
+	WorkResume(w *Work, now Time)
+	WorkEnd(w *Work, now Time)
+
 	Range(*Range)
 	Metric(*Metric)
 	Sample(*Sample)
@@ -61,6 +70,10 @@ func (NopSink) RegionEnd(*Region)                   {}
 func (NopSink) TaskStart(*Task)                     {}
 func (NopSink) TaskEnd(*Task)                       {}
 func (NopSink) Log(*Log)                            {}
+func (NopSink) WorkStart(*Work)                     {}
+func (NopSink) WorkPause(*Work)                     {}
+func (NopSink) WorkResume(*Work, Time)              {}
+func (NopSink) WorkEnd(*Work, Time)                 {}
 func (NopSink) Range(*Range)                        {}
 func (NopSink) Metric(*Metric)                      {}
 func (NopSink) Sample(*Sample)                      {}
@@ -122,7 +135,8 @@ type Sample struct {
 	Stack     *Stack
 }
 
-// Log is a message of runtime/trace.Log.
+// Log is a message of runtime/trace.Log, but those that set Task.Span and
+// Task.DatadogSpanID.
 type Log struct {
 	Time      Time
 	Goroutine *Goroutine
@@ -148,6 +162,8 @@ type Summary struct {
 	// Generations is the number of generations that were read; it is 1 for
 	// traces of Go 1.21 and earlier.
 	Generations int
+	// LinkedSpans is the number of tasks that are spans of OpenTelemetry.
+	LinkedSpans int
 	// Unknown counts what this version of the model does not know, by name, and
 	// Inconsistent what contradicts what came before. Both are left out of the
 	// model.

@@ -9,11 +9,12 @@
 // belongs to no task makes one more trace, for the program as a whole: GC
 // cycles, stop-the-world pauses and the other goroutines.
 //
-// A goroutine is at work for a task if it began the task, from then until the
-// task ends; if it has a region or a log of the task, from the first to the
-// last of them; or if a goroutine at work started it while the task was open,
-// until it exits or the task ends. Goroutines of the runtime are never. A state
-// stands below what the goroutine began last: the innermost region or task.
+// Which goroutines are at work for a task says [model.Work]. A state stands below
+// what the goroutine began last: the innermost region or task.
+//
+// A task that is a span of OpenTelemetry, as package spanlink tells, is in the
+// trace that the program has sent already. It is not sent again; what the tree
+// has below it goes below that span. Its logs are events of the goroutines.
 //
 // [Convert] does it all. Memory grows with the open tasks and goroutines, and
 // with the limit of spans of the program's trace, not with the length of the

@@ -2,6 +2,7 @@ package otel
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,6 +79,9 @@ func (m *mapping) attributes(s *span) (as []*commonpb.KeyValue) {
 	}
 	if s.parentTask != model.BackgroundTask {
 		as = append(as, intAttr("go.task.parent_id", int64(s.parentTask)))
+	}
+	if s.datadogSpan != 0 {
+		as = append(as, stringAttr("dd.span_id", strconv.FormatUint(s.datadogSpan, 10)))
 	}
 	if s.goroutine != model.NoGoroutine {
 		as = append(as, intAttr("go.goroutine.id", int64(s.goroutine)))

@@ -37,14 +37,19 @@ type Options struct {
 	Detail Detail
 	// MinSpan is the shortest state that becomes a span.
 	MinSpan time.Duration
-	// MaxSpansPerTrace limits the spans of a trace; 0 is no limit. What it
-	// leaves out is counted on the root span, in go.spans.left_out.
+	// MaxSpansPerTrace limits the spans of a trace, and those below a task that
+	// is a span; 0 is no limit. What it leaves out is counted on the root span, in
+	// go.spans.left_out, or on the spans of goroutines below a task that is one,
+	// each with what is new.
 	MaxSpansPerTrace int
 	// MinTask keeps only root tasks that take at least this long, with all
-	// below them, and Task those whose type matches. With either, there is no
-	// trace for the program.
+	// below them, Task those whose type matches, and TraceID those that are spans
+	// of this distributed trace. A task that is a span is a root unless its parent
+	// is a span of the same trace. With any of these there is no trace for the
+	// program. The zero TraceID is none.
 	MinTask time.Duration
 	Task    *regexp.Regexp
+	TraceID [16]byte
 	// WallStart is the wall-clock time at which the trace begins, for traces
 	// that do not tell: those of Go 1.24 and earlier. With the zero time these
 	// start at Unix time 0.
@@ -61,4 +66,4 @@ func DefaultOptions() Options {
 }
 
 // filtered reports whether only some of the tasks are wanted.
-func (o *Options) filtered() bool { return o.MinTask > 0 || o.Task != nil }
+func (o *Options) filtered() bool { return o.MinTask > 0 || o.Task != nil || o.TraceID != [16]byte{} }

@@ -62,7 +62,7 @@ func (p *program) join(g *model.Goroutine, gr *goroutine) {
 			goroutine: g.ID,
 			thread:    model.NoThread,
 		},
-		parent: p.node, sent: true, counted: g.Start, active: 1, g: g,
+		parent: p.node, sent: true, counted: g.Start, g: g,
 	}
 }
 

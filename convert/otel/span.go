@@ -33,6 +33,7 @@ type span struct {
 	eventsLeft int // events that were too many
 
 	task, parentTask model.TaskID
+	datadogSpan      uint64     // 0 if none
 	goroutine        model.GoID // NoGoroutine if none
 	startFunc        string     // of the goroutine
 	thread           model.ThreadID
@@ -73,32 +74,29 @@ type node struct {
 	span
 	root   *root
 	parent *node // nil for a root
-	// sent says that it becomes a span. What is below a node that does not is
-	// below its parent.
+	// sent says that it becomes a span. What is below a node that does not, and
+	// is not linked, is below its parent.
 	sent bool
 
-	// A task has the goroutines that are at work for it.
-	works []*node
+	// linked says that the span is one that the program sent itself.
+	linked bool
 
 	// A goroutine at work for a task, and a region, are windows: they count the
 	// time of their goroutine, up to counted.
 	g       *model.Goroutine
 	task    *node // of a goroutine
-	index   int   // in task.works
+	work    *model.Work
 	counted model.Time
-	// active is the number of reasons why a goroutine is inside its task: that
-	// it began it or was started for it, and each open region. While there is
-	// none, what happens is tentative: it counts if the goroutine comes back, to
-	// another region.
-	active    int
-	last      model.Time // when active became 0
+	// paused says that the goroutine is outside of its task: what happens is
+	// tentative, and counts if it comes back.
+	paused    bool
 	tentative sums
 	held      []*span
 }
 
 // as is the ID under which the children of a node stand.
 func (n *node) as() spanID {
-	for n != nil && !n.sent {
+	for n != nil && !n.sent && !n.linked {
 		n = n.parent
 	}
 	if n == nil {
@@ -107,15 +105,18 @@ func (n *node) as() spanID {
 	return n.id
 }
 
-// countTo counts what the goroutine did up to t; it is in the state s.
-func (n *node) countTo(t model.Time, s *model.GoState, onProc bool) {
+// count counts what the goroutine did up to t; it is in the state s.
+func (n *node) count(t model.Time, s *model.GoState, onProc bool) {
 	into := n.sums
-	if n.active == 0 {
+	if n.paused {
 		into = &n.tentative
 	}
 	into.addState(s, n.counted, t, onProc)
 	n.counted = max(n.counted, t)
 }
+
+// countTo is count for what g does now.
+func (n *node) countTo(t model.Time, g *model.Goroutine) { n.count(t, g.Current(), g.OnProc()) }
 
 // verdict says whether a trace is wanted.
 type verdict uint8
@@ -126,7 +127,8 @@ const (
 	unwanted
 )
 
-// root is a trace: a root task, or the program.
+// root is a trace: a root task, or the program; or, for a task that is a span,
+// what there is of its trace below it.
 type root struct {
 	trace   traceID
 	node    *node
@@ -134,6 +136,8 @@ type root struct {
 	pending []*span // while undecided
 	spans   int     // that it has, or will have when they end
 	leftOut int
+	told    int // of leftOut, below a linked root
+	linked  int // tasks that are spans, while undecided
 }
 
 // reserve takes a place in the trace for a span.

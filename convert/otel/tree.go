@@ -10,8 +10,10 @@ import (
 
 // Stats counts what became spans.
 type Stats struct {
-	// Traces and Tasks count what is wanted; Filtered root tasks that are not.
-	Traces, Filtered int
+	// Traces is the number of traces that are made here, Linked that of tasks
+	// that are spans of OpenTelemetry and have their runtime lanes below these,
+	// Filtered that of root tasks that are not wanted.
+	Traces, Linked, Filtered int
 	// Spans counts spans by what they stand for: program, task, region,
 	// goroutine, state, gc.
 	Spans map[string]int
@@ -98,7 +100,10 @@ func (t *tree) emit(r *root, s *span) {
 
 func (t *tree) want(r *root) {
 	r.verdict = wanted
-	t.stats.Traces++
+	t.stats.Linked += r.linked
+	if !r.node.linked {
+		t.stats.Traces++
+	}
 	for _, s := range r.pending {
 		t.counts[s.kind]++
 		t.out(t.mapping.span(r.trace, s))
@@ -117,7 +122,6 @@ func (t *tree) TaskStart(task *model.Task) {
 	t.advance(task.Start)
 	n := &node{span: span{
 		kind:       kindTask,
-		id:         t.ids.span(kindTask, uint64(task.ID)),
 		name:       taskName(task),
 		start:      task.Start,
 		before:     task.Before,
@@ -128,29 +132,53 @@ func (t *tree) TaskStart(task *model.Task) {
 		goroutine:  model.NoGoroutine,
 		thread:     model.NoThread,
 	}}
-	if task.Parent != nil {
-		parent := t.tasks[task.Parent]
-		if parent == nil {
-			return // below a task that is not wanted
-		}
+	if g := task.Goroutine; g != nil {
+		n.goroutine, n.startFunc = g.ID, g.Func
+	}
+	parent := t.tasks[task.Parent]
+	if !t.asked(task, parent) {
+		return
+	}
+	trace := t.ids.trace(task.ID)
+	if task.Span != nil {
+		trace, n.id, n.linked = task.Span.TraceID, task.Span.SpanID, true
+	} else {
+		n.id = t.ids.span(kindTask, uint64(task.ID))
+	}
+	if parent != nil && (!n.linked || parent.root.trace == trace) {
 		n.root, n.parent = parent.root, parent
 		n.span.parent = parent.as()
 	} else {
-		if t.opts.Task != nil && !t.opts.Task.MatchString(task.Type) {
-			t.stats.Filtered++
-			return
-		}
-		n.root = &root{trace: t.ids.trace(task.ID), node: n}
+		n.root = &root{trace: trace, node: n}
 		if t.minTask == 0 {
 			t.want(n.root)
 		}
 	}
-	n.sent = n.root.reserve(t.opts.MaxSpansPerTrace)
-	t.tasks[task] = n
-	if g := task.Goroutine; g != nil {
-		n.goroutine, n.startFunc = g.ID, g.Func
-		t.work(n, g, task.Start).active++
+	switch {
+	case !n.linked:
+		n.sent = n.root.reserve(t.opts.MaxSpansPerTrace)
+	case n.root.verdict == wanted:
+		t.stats.Linked++
+	default:
+		n.root.linked++
 	}
+	t.tasks[task] = n
+}
+
+// asked reports whether a task is asked for; parent is nil if its parent is not,
+// or if it has none.
+func (t *tree) asked(task *model.Task, parent *node) bool {
+	if task.Span == nil && task.Parent != nil {
+		return parent != nil
+	}
+	asked := parent != nil || t.opts.Task == nil || t.opts.Task.MatchString(task.Type)
+	if t.opts.TraceID != [16]byte{} {
+		asked = asked && task.Span != nil && task.Span.TraceID == t.opts.TraceID
+	}
+	if !asked && task.Parent == nil {
+		t.stats.Filtered++
+	}
+	return asked
 }
 
 func (t *tree) TaskEnd(task *model.Task) {
@@ -160,10 +188,7 @@ func (t *tree) TaskEnd(task *model.Task) {
 		return
 	}
 	delete(t.tasks, task)
-	for len(n.works) > 0 {
-		t.workEnded(n.works[len(n.works)-1], task.End)
-	}
-	n.end, n.open = task.End, task.Open
+	n.end, n.open, n.datadogSpan = task.End, task.Open, task.DatadogSpanID
 	if n.name == "" {
 		n.name = taskName(task)
 	}
@@ -180,50 +205,76 @@ func (t *tree) TaskEnd(task *model.Task) {
 	}
 }
 
-// work makes a goroutine be at work for a task, from now on, if it is not yet.
-func (t *tree) work(task *node, g *model.Goroutine, now model.Time) *node {
-	gr := t.goroutine(g)
-	for _, w := range gr.windows {
-		if w.task == task {
-			return w
-		}
+func (t *tree) WorkStart(work *model.Work) {
+	task, g := t.tasks[work.Task], work.Goroutine
+	if task == nil {
+		return // not wanted
 	}
+	gr := t.goroutine(g)
 	t.program.leave(gr)
 	w := &node{
 		span: span{
 			kind:      kindGoroutine,
-			id:        t.ids.span(kindGoroutine, uint64(task.span.task), uint64(g.ID), uint64(now)),
-			start:     now,
-			before:    g.Before && now == t.trace.Start,
+			id:        t.ids.span(kindGoroutine, uint64(work.Task.ID), uint64(g.ID), uint64(work.Start)),
+			start:     work.Start,
+			before:    g.Before && work.Start == t.trace.Start,
 			sums:      &sums{},
-			task:      task.span.task,
+			task:      work.Task.ID,
 			goroutine: g.ID,
 			thread:    model.NoThread,
 		},
-		g: g, root: task.root, parent: task, task: task, index: len(task.works), counted: now, last: now,
+		g: g, root: task.root, parent: task, task: task, work: work, counted: work.Start,
 	}
 	w.span.parent = task.as()
 	w.sent = t.opts.Detail >= Goroutines && w.root.reserve(t.opts.MaxSpansPerTrace)
-	task.works = append(task.works, w)
 	gr.windows = append(gr.windows, w)
-	return w
 }
 
-// workEnded ends the work of a goroutine for a task.
-func (t *tree) workEnded(w *node, now model.Time) {
-	task, g := w.task, w.g
-	last := len(task.works) - 1
-	task.works[w.index] = task.works[last]
-	task.works[w.index].index = w.index
-	task.works[last] = nil
-	task.works = task.works[:last]
-
-	t.windowClosed(w, g, now)
-	task.sums.add(w.sums)
+// window returns the window of the work, nil if it is not wanted.
+func (t *tree) window(work *model.Work) *node {
+	for _, w := range t.goroutine(work.Goroutine).windows {
+		if w.work == work {
+			return w
+		}
+	}
+	return nil
 }
 
-// windowClosed ends a window on a goroutine, at the moment now.
-func (t *tree) windowClosed(w *node, g *model.Goroutine, now model.Time) {
+func (t *tree) WorkPause(work *model.Work) {
+	if w := t.window(work); w != nil {
+		w.countTo(work.End, work.Goroutine)
+		w.paused = true
+	}
+}
+
+// WorkResume makes what was tentative in the pause count.
+func (t *tree) WorkResume(work *model.Work, now model.Time) {
+	w := t.window(work)
+	if w == nil {
+		return
+	}
+	w.countTo(now, work.Goroutine)
+	w.paused = false
+	w.sums.add(&w.tentative)
+	w.tentative = sums{}
+	for _, x := range w.held {
+		if w.root.reserve(t.opts.MaxSpansPerTrace) {
+			t.emit(w.root, x)
+		}
+	}
+	w.held = nil
+}
+
+func (t *tree) WorkEnd(work *model.Work, _ model.Time) {
+	if w := t.window(work); w != nil {
+		t.windowClosed(w, work.End)
+		w.task.sums.add(w.sums)
+	}
+}
+
+// windowClosed ends a window; end is the last moment that counts.
+func (t *tree) windowClosed(w *node, end model.Time) {
+	g := w.g
 	gr := t.goroutine(g)
 	if i := slices.Index(gr.windows, w); i >= 0 {
 		gr.windows = slices.Delete(gr.windows, i, i+1)
@@ -235,49 +286,39 @@ func (t *tree) windowClosed(w *node, g *model.Goroutine, now model.Time) {
 			w.name = "goroutine (unknown start function)"
 		}
 	}
-	w.end = w.last
-	if w.active > 0 {
-		w.end = now
+	w.end = end
+	if !w.paused {
 		w.open = g.Open
-		cur := g.Current()
-		if w.counted < now {
+		if w.counted < end {
 			// The goroutine goes on in its state, outside of the window.
-			t.state(g, cur, w, now)
+			t.state(g, g.Current(), w, end)
 		}
-		w.countTo(now, cur, g.OnProc())
+		w.countTo(end, g)
 		if since, ok := g.Assist(); ok {
-			w.sums.gcAssist += now - max(since, w.start)
+			w.sums.gcAssist += end - max(since, w.start)
 		}
 	}
-	if w.sent {
-		t.emit(w.root, &w.span)
+	if !w.sent {
+		return
 	}
+	if w.task != nil && w.root.node.linked {
+		// The root of the trace is not sent: the goroutines tell, each what is new.
+		w.leftOut = w.root.leftOut - w.root.told
+		w.root.told = w.root.leftOut
+	}
+	t.emit(w.root, &w.span)
 }
 
 func (t *tree) GoroutineStart(g *model.Goroutine) {
 	t.advance(g.Start)
 	gr := t.goroutine(g)
 	*gr = goroutine{windows: gr.windows[:0]}
-	if g.Creator != nil && !g.System() {
-		for _, w := range t.goroutine(g.Creator).windows {
-			if w.task != nil && w.active > 0 {
-				t.work(w.task, g, g.Start).active++
-			}
-		}
-	}
-	if gr := t.goroutine(g); len(gr.windows) == 0 {
-		t.program.join(g, gr)
-	}
+	t.program.join(g, gr)
 }
 
 func (t *tree) GoroutineEnd(g *model.Goroutine) {
 	t.advance(g.End)
 	gr := t.goroutine(g)
-	for i := len(gr.windows) - 1; i >= 0; i-- {
-		if w := gr.windows[i]; w.task != nil {
-			t.workEnded(w, g.End)
-		}
-	}
 	t.program.goroutineEnd(g, gr)
 	clear(gr.windows)
 	*gr = goroutine{windows: gr.windows[:0]}
@@ -293,10 +334,10 @@ func (t *tree) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		t.state(g, s, gr.innermost(), s.End)
 	}
 	for _, w := range gr.windows {
-		w.countTo(s.End, s, false)
+		w.count(s.End, s, false)
 	}
 	if gr.alone != nil {
-		gr.alone.countTo(s.End, s, false)
+		gr.alone.count(s.End, s, false)
 	}
 }
 
@@ -304,7 +345,7 @@ func (t *tree) GoroutineState(g *model.Goroutine, s *model.GoState) {
 // one that the goroutine is in, else the last one to which it may come back.
 func (gr *goroutine) innermost() *node {
 	for i := len(gr.windows) - 1; i >= 0; i-- {
-		if gr.windows[i].active > 0 {
+		if !gr.windows[i].paused {
 			return gr.windows[i]
 		}
 	}
@@ -357,40 +398,16 @@ func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *spa
 	}
 }
 
-// child sends a span below a window, holds it while the window is tentative, or
-// leaves it out.
+// child sends a span below a window, holds it in a pause, or leaves it out.
 func (t *tree) child(w *node, x *span) {
 	switch {
 	case w.root == nil: // alone
 		t.program.state(w, x)
-	case w.active == 0:
+	case w.paused:
 		w.held = append(w.held, x)
 	case w.root.reserve(t.opts.MaxSpansPerTrace):
 		t.emit(w.root, x)
 	}
-}
-
-// entered makes a goroutine be inside its task again, at the moment now.
-func (t *tree) entered(w *node, g *model.Goroutine, now model.Time) {
-	if w.active == 0 {
-		w.countTo(now, g.Current(), g.OnProc())
-		w.sums.add(&w.tentative)
-		w.tentative = sums{}
-		for _, x := range w.held {
-			if w.root.reserve(t.opts.MaxSpansPerTrace) {
-				t.emit(w.root, x)
-			}
-		}
-		w.held = nil
-	}
-	w.active++
-}
-
-// left makes it be outside, until it comes back.
-func (t *tree) left(w *node, g *model.Goroutine, now model.Time) {
-	w.countTo(now, g.Current(), g.OnProc())
-	w.active--
-	w.last = now
 }
 
 func (t *tree) RegionStart(r *model.Region) {
@@ -420,7 +437,7 @@ func (t *tree) RegionStart(r *model.Region) {
 			goroutine: r.Goroutine.ID,
 			thread:    model.NoThread,
 		},
-		parent: parent, counted: r.Start, active: 1, g: r.Goroutine,
+		parent: parent, counted: r.Start, g: r.Goroutine,
 	}
 	if r.Before {
 		// It ends at once: what its goroutine did in it has been told before, and
@@ -433,9 +450,6 @@ func (t *tree) RegionStart(r *model.Region) {
 	}
 	switch {
 	case task != nil:
-		if !r.Before {
-			t.entered(t.work(task, r.Goroutine, r.Start), r.Goroutine, r.Start)
-		}
 		if parent == nil {
 			n.parent = task
 		}
@@ -452,7 +466,6 @@ func (t *tree) RegionStart(r *model.Region) {
 	n.sent = t.opts.Detail >= Regions && n.root.reserve(t.opts.MaxSpansPerTrace)
 	t.regions[r] = n
 	if !r.Before {
-		gr = t.goroutine(r.Goroutine)
 		gr.windows = append(gr.windows, n)
 	}
 }
@@ -471,12 +484,7 @@ func (t *tree) RegionEnd(r *model.Region) {
 		}
 		return
 	}
-	for _, w := range t.goroutine(r.Goroutine).windows {
-		if w.task != nil && w.span.task == r.TaskID && w.active > 0 {
-			t.left(w, r.Goroutine, r.End)
-		}
-	}
-	t.windowClosed(n, r.Goroutine, r.End)
+	t.windowClosed(n, r.End)
 }
 
 func (t *tree) Log(l *model.Log) {
@@ -501,12 +509,16 @@ func (t *tree) Log(l *model.Log) {
 	if task == nil {
 		return
 	}
-	task.addEvent(e)
-	if g := l.Goroutine; g != nil {
-		w := t.work(task, g, l.Time)
-		t.entered(w, g, l.Time)
-		t.left(w, g, l.Time)
+	if task.linked && l.Goroutine != nil {
+		// The span is not sent: the goroutine that is at work for it has the log.
+		for _, w := range t.goroutine(l.Goroutine).windows {
+			if w.task == task {
+				w.addEvent(e)
+				return
+			}
+		}
 	}
+	task.addEvent(e)
 }
 
 func (t *tree) Range(r *model.Range) {
@@ -519,7 +531,7 @@ func (t *tree) Range(r *model.Range) {
 		gr := t.goroutine(r.Goroutine)
 		for _, w := range gr.windows {
 			into := w.sums
-			if w.active == 0 {
+			if w.paused {
 				into = &w.tentative
 			}
 			into.gcAssist += r.End - max(r.Start, w.start)

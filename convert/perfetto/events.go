@@ -131,6 +131,9 @@ const (
 	argError
 	argOffset
 	argLost
+	argTraceID
+	argSpanID
+	argDatadogSpanID
 )
 
 var argNames = [...]string{
@@ -150,6 +153,11 @@ var argNames = [...]string{
 	argError:       "error",
 	argOffset:      "byte offset",
 	argLost:        "bytes lost",
+	// The names are those of OpenTelemetry (Logging, "trace context in non-OTLP
+	// log formats") and of Datadog's log correlation.
+	argTraceID:       "trace_id",
+	argSpanID:        "span_id",
+	argDatadogSpanID: "dd.span_id",
 }
 
 // packet begins a packet of the sequence. Packets may be out of order; those in

@@ -25,6 +25,9 @@ func (w *Writer) Sample(s *model.Sample) {
 		return
 	}
 	gr := w.goroutine(s.Goroutine)
+	if gr.lane == nil {
+		return // out of focus
+	}
 	w.lanes.describe(gr.lane, s.Goroutine, false)
 	if gr.lane.process == nil {
 		// A sample names its process, for good: wait until it is known.

@@ -1,7 +1,9 @@
 package perfetto
 
 import (
+	"encoding/hex"
 	"fmt"
+	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
@@ -51,6 +53,10 @@ func (ts *tasks) start(t *model.Task) {
 	if t.Before {
 		e.argBool(argBefore)
 	}
+	if t.Span != nil {
+		e.argText(argTraceID, hex.EncodeToString(t.Span.TraceID[:]))
+		e.argText(argSpanID, hex.EncodeToString(t.Span.SpanID[:]))
+	}
 	e.endEvent()
 }
 
@@ -62,6 +68,9 @@ func (ts *tasks) end(t *model.Task) {
 	}
 	e := ts.events
 	e.event(sliceEnd, track.uuid, t.End)
+	if t.DatadogSpanID != 0 {
+		e.argText(argDatadogSpanID, strconv.FormatUint(t.DatadogSpanID, 10))
+	}
 	if t.EndGoroutine != nil {
 		e.arg(argEndedBy, int64(t.EndGoroutine.ID))
 	}
@@ -73,8 +82,8 @@ func (ts *tasks) end(t *model.Task) {
 // others may have been on the old ones since.
 func (ts *tasks) take(t *model.Task) *taskTrack {
 	parent := &ts.root
-	if t.Parent != nil {
-		parent = ts.open[t.Parent]
+	if p := ts.open[t.Parent]; p != nil {
+		parent = p // else the parent ended, or is out of focus
 	}
 	typ := t.Type
 	if typ == "" {

@@ -19,6 +19,10 @@ type Options struct {
 	Threads bool
 	// LanePerGoroutine gives each goroutine a lane of its own.
 	LanePerGoroutine bool
+	// TraceID limits the trace to one distributed trace: to the tasks that are
+	// spans of it, and the goroutines at work for them. What the Ps run, the
+	// garbage collector and the counters stay whole. The zero TraceID is no limit.
+	TraceID [16]byte
 	// Version is the version of trace2x that the file names; may be empty.
 	Version string
 }
@@ -39,6 +43,7 @@ type Writer struct {
 	opts     Options
 	minBlock model.Time
 	trace    model.Trace
+	focus    *focus // nil for everything
 
 	packets  packets
 	events   *events
@@ -58,16 +63,29 @@ type Writer struct {
 
 // goroutine is what the writer knows of a goroutine.
 type goroutine struct {
-	lane    *lane
+	lane    *lane // nil if the goroutine is not in focus
 	edges   edges
 	samples []model.Sample // of a lane that is not described yet
+
+	// With a focus:
+	works   int // for tasks in focus
+	since   model.Time
+	creator *model.Goroutine // as long as the goroutine is being announced
+	regions int              // that have a slice which has not ended
+	waker   *lane            // for runs in which it wakes up others, out of focus
+	woke    bool             // in this run
 }
 
 var _ model.Sink = (*Writer)(nil)
 
 // NewWriter returns a writer of a trace to w. It buffers; w need not.
 func NewWriter(w io.Writer, opts Options) *Writer {
+	var f *focus
+	if opts.TraceID != [16]byte{} {
+		f = newFocus(opts.TraceID)
+	}
 	return &Writer{
+		focus:    f,
 		opts:     opts,
 		minBlock: model.Time(opts.MinBlock),
 		packets:  packets{w: w},
@@ -124,16 +142,27 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 		w.goroutines = append(w.goroutines, goroutine{})
 	}
 	gr := w.goroutine(g)
-	gr.lane = w.lanes.take(g)
 	if g.Before {
 		w.counters.existing(g.State)
+	} else {
+		w.counters.turned(model.NotExist, g.State, g.Start)
+	}
+	if w.focus != nil {
+		gr.creator = g.Creator
+		return
+	}
+	gr.lane = w.lanes.take(g)
+	if g.Before {
 		return // its lifetime is an edge, see GoroutineEnd
 	}
-	w.counters.turned(model.NotExist, g.State, g.Start)
+	w.created(g, gr, g.Creator)
+}
 
-	if g.Creator != nil {
+// created writes that a goroutine began, and the go statement that made it.
+func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Goroutine) {
+	if creator != nil {
 		e := w.events
-		e.event(instant, w.goroutine(g.Creator).lane.track, g.Start)
+		e.event(instant, w.goroutine(creator).lane.track, g.Start)
 		e.category(catGo)
 		if p := gr.lane.process; p != nil {
 			e.nameIID(p.goIID(e))
@@ -144,15 +173,15 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 		e.flow(g.ID)
 		e.endEvent()
 	}
-	w.beginLifetime(g, gr)
+	w.beginLifetime(g, gr, g.Start, creator)
 	if g.State == model.Runnable {
-		w.wake(gr.lane, g.Creator, g.CreatorProc, g.Start)
+		w.wake(gr.lane, creator, g.CreatorProc, g.Start)
 	}
 }
 
-func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine) {
+func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine, t model.Time, creator *model.Goroutine) {
 	e := w.events
-	e.event(sliceBegin, gr.lane.track, g.Start)
+	e.event(sliceBegin, gr.lane.track, t)
 	e.category(catGoroutine)
 	e.uniqueName("G", int64(g.ID))
 	e.stack(g.Creation)
@@ -165,7 +194,7 @@ func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine) {
 	if g.Before {
 		e.argBool(argBefore)
 	}
-	if g.Creator != nil {
+	if creator != nil {
 		e.terminatingFlow(g.ID)
 	}
 	e.endEvent()
@@ -173,11 +202,15 @@ func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine) {
 
 // wake writes that a lane became runnable.
 func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.Time) {
+	var by *lane
+	if waker != nil {
+		by = w.wakerLane(waker)
+	}
 	switch {
 	case p != model.NoProc:
 		w.sched.waking(p, l.tid, t, waker == nil)
 	case waker != nil:
-		w.sched.wakingBy(w.goroutine(waker).lane.tid, l.tid, t)
+		w.sched.wakingBy(by.tid, l.tid, t)
 	default:
 		w.sched.wakingFromOutside(l.tid, t)
 	}
@@ -185,10 +218,22 @@ func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.T
 
 func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	gr := w.goroutine(g)
-	w.lanes.describe(gr.lane, g, false)
 	if !s.Open {
 		w.counters.turned(s.Kind, s.Next, s.End)
 	}
+	gr.creator = nil
+	if gr.lane != nil {
+		w.state(g, gr, s)
+	}
+}
+
+func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
+	if s.Start < gr.since {
+		part := *s
+		part.Start, part.ProcLost = gr.since, max(s.ProcLost, gr.since)
+		s = &part
+	}
+	w.lanes.describe(gr.lane, g, false)
 	// A state that a goroutine begins with was not entered by a switch or a
 	// waking, but for those of new runnable goroutines.
 	first := s.Start == g.Start && s.Start < s.End
@@ -255,7 +300,7 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 // laneSlice writes a slice on the lane of a goroutine, or keeps it if it began
 // with the trace.
 func (w *Writer) laneSlice(gr *goroutine, s slice) {
-	if s.start == w.trace.Start {
+	if s.start == w.trace.Start && w.focus == nil {
 		gr.edges = append(gr.edges, s)
 		return
 	}
@@ -264,19 +309,33 @@ func (w *Writer) laneSlice(gr *goroutine, s slice) {
 
 func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	gr := w.goroutine(g)
+	if gr.waker != nil {
+		w.lanes.describe(gr.waker, g, true)
+		w.lanes.giveBack(gr.waker)
+	}
+	if gr.lane == nil {
+		*gr = goroutine{}
+		return
+	}
 	w.lanes.describe(gr.lane, g, true)
 	if g.Before {
-		w.beginLifetime(g, gr)
+		w.beginLifetime(g, gr, g.Start, nil)
 		gr.edges.write(w.events, gr.lane.track)
 	}
 	if !g.Open {
 		w.events.end(gr.lane.track, g.End)
 	}
+	w.samplesOf(gr)
+	w.lanes.giveBack(gr.lane)
+	*gr = goroutine{}
+}
+
+// samplesOf writes the samples of a goroutine that had to wait.
+func (w *Writer) samplesOf(gr *goroutine) {
 	for i := range gr.samples {
 		w.sample(gr.lane, &gr.samples[i])
 	}
-	w.lanes.giveBack(gr.lane)
-	*gr = goroutine{}
+	gr.samples = nil
 }
 
 func (w *Writer) Run(r *model.Run) {
@@ -292,8 +351,12 @@ func (w *Writer) Run(r *model.Run) {
 			end = taskDead
 		}
 	}
-	w.sched.run(r.Proc, gr.lane.tid, r.Start, r.End, end)
-	if r.Label != "" {
+	if w.focus != nil {
+		w.focusedRun(r, gr, end)
+	} else {
+		w.sched.run(r.Proc, gr.lane.tid, r.Start, r.End, end)
+	}
+	if r.Label != "" && gr.lane != nil {
 		w.laneSlice(gr, slice{start: r.Start, end: r.End, open: r.Open, name: r.Label, category: catGC})
 	}
 	if w.threads != nil {
@@ -308,11 +371,13 @@ func (w *Writer) Run(r *model.Run) {
 func (w *Writer) ProcState(*model.ProcState) {} // sched has what ran; the rest is idle
 
 func (w *Writer) RegionStart(r *model.Region) {
-	if r.Start == w.trace.Start {
-		return // an edge, when it ends
+	gr := w.goroutine(r.Goroutine)
+	if r.Start == w.trace.Start || gr.lane == nil {
+		return // an edge, when it ends; or out of focus
 	}
+	gr.regions++
 	e := w.events
-	e.event(sliceBegin, w.goroutine(r.Goroutine).lane.track, r.Start)
+	e.event(sliceBegin, gr.lane.track, r.Start)
 	e.category(catRegion)
 	e.name(r.Type)
 	e.stack(r.Stack)
@@ -324,19 +389,32 @@ func (w *Writer) RegionStart(r *model.Region) {
 
 func (w *Writer) RegionEnd(r *model.Region) {
 	gr := w.goroutine(r.Goroutine)
+	if gr.lane == nil || r.Start < gr.since {
+		return
+	}
 	switch {
 	case r.Start == w.trace.Start:
 		w.laneSlice(gr, slice{start: r.Start, end: r.End, open: r.Open, name: r.Type, category: catRegion, stack: r.Stack, args: [2]arg{{argTask, int64(r.TaskID)}}})
 	case !r.Open:
+		gr.regions--
 		w.events.end(gr.lane.track, r.End)
 	}
 }
 
-func (w *Writer) TaskStart(t *model.Task) { w.tasks.start(t) }
-func (w *Writer) TaskEnd(t *model.Task)   { w.tasks.end(t) }
+func (w *Writer) TaskStart(t *model.Task) {
+	if w.focus == nil || w.focus.taskStarted(t) {
+		w.tasks.start(t)
+	}
+}
+
+func (w *Writer) TaskEnd(t *model.Task) {
+	if w.focus == nil || w.focus.taskEnded(t) {
+		w.tasks.end(t)
+	}
+}
 
 func (w *Writer) Log(l *model.Log) {
-	if l.Goroutine == nil {
+	if l.Goroutine == nil || w.goroutine(l.Goroutine).lane == nil {
 		return
 	}
 	e := w.events
@@ -372,7 +450,10 @@ func (w *Writer) Range(r *model.Range) {
 			s.args = [2]arg{{argSwept, int64(r.Swept)}, {argReclaimed, int64(r.Reclaimed)}}
 		}
 		if r.Goroutine != nil {
-			w.laneSlice(w.goroutine(r.Goroutine), s)
+			if gr := w.goroutine(r.Goroutine); gr.lane != nil && s.end > gr.since {
+				s.start = max(s.start, gr.since)
+				w.laneSlice(gr, s)
+			}
 			break
 		}
 		w.events.slice(w.proc(r.Proc), &s)

@@ -188,11 +188,35 @@ func (d *Dump) TaskStart(t *model.Task) {
 	default:
 		parent = fmt.Sprintf("parent=%d", t.ParentID)
 	}
-	d.line(at, "task", fmt.Sprint(t.ID), fmt.Sprintf("%q", t.Type), parent, goroutineID(t.Goroutine), strings.TrimSpace(flag("before", t.Before)), top("at", t.Stack))
+	linked := ""
+	if t.Span != nil {
+		linked = fmt.Sprintf("span=%x/%x", t.Span.TraceID, t.Span.SpanID)
+	}
+	d.line(at, "task", fmt.Sprint(t.ID), fmt.Sprintf("%q", t.Type), parent, linked, goroutineID(t.Goroutine), strings.TrimSpace(flag("before", t.Before)), top("at", t.Stack))
 }
 
 func (d *Dump) TaskEnd(t *model.Task) {
-	d.line(t.End, "task-end", fmt.Sprint(t.ID), fmt.Sprintf("%q", t.Type), d.since(t.Start, t.Before, t.Open), goroutineID(t.EndGoroutine), top("at", t.EndStack))
+	datadog := ""
+	if t.DatadogSpanID != 0 {
+		datadog = fmt.Sprintf("datadog=%d", t.DatadogSpanID)
+	}
+	d.line(t.End, "task-end", fmt.Sprint(t.ID), fmt.Sprintf("%q", t.Type), d.since(t.Start, t.Before, t.Open), goroutineID(t.EndGoroutine), datadog, top("at", t.EndStack))
+}
+
+func (d *Dump) WorkStart(w *model.Work) {
+	d.line(max(d.now, w.Start), "work", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task))
+}
+
+func (d *Dump) WorkPause(w *model.Work) {
+	d.line(w.End, "work-pause", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task))
+}
+
+func (d *Dump) WorkResume(w *model.Work, now model.Time) {
+	d.line(now, "work-resume", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task))
+}
+
+func (d *Dump) WorkEnd(w *model.Work, now model.Time) {
+	d.line(now, "work-end", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task), d.since(w.Start, false, false), fmt.Sprintf("until=%d", w.End-d.start))
 }
 
 func (d *Dump) Log(l *model.Log) {

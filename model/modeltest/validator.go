@@ -30,6 +30,19 @@ type Validator struct {
 	threads    map[model.ThreadID]model.Time
 	tasks      map[*model.Task]bool
 	taskIDs    map[model.TaskID]bool
+	works      map[workKey]*work
+	linked     int
+}
+
+type workKey struct {
+	task *model.Task
+	g    *model.Goroutine
+}
+
+type work struct {
+	w      *model.Work
+	at     model.Time // of the last call
+	paused bool
 }
 
 type goroutine struct {
@@ -56,6 +69,7 @@ func NewValidator(next model.Sink) *Validator {
 		threads:    make(map[model.ThreadID]model.Time),
 		tasks:      make(map[*model.Task]bool),
 		taskIDs:    make(map[model.TaskID]bool),
+		works:      make(map[workKey]*work),
 	}
 }
 
@@ -256,6 +270,9 @@ func (v *Validator) TaskStart(t *model.Task) {
 		v.errorf("task %d starts twice", t.ID)
 	}
 	v.tasks[t], v.taskIDs[t.ID] = true, true
+	if t.Span != nil {
+		v.linked++
+	}
 	v.Sink.TaskStart(t)
 }
 
@@ -271,6 +288,61 @@ func (v *Validator) TaskEnd(t *model.Task) {
 func (v *Validator) Log(l *model.Log) {
 	v.at(l.Time, "log")
 	v.Sink.Log(l)
+}
+
+func (v *Validator) WorkStart(w *model.Work) {
+	v.at(w.Start, "WorkStart")
+	v.alive(w.Goroutine, "work")
+	if !v.tasks[w.Task] {
+		v.errorf("G%d is at work for task %d, which is not open", w.Goroutine.ID, w.Task.ID)
+	}
+	key := workKey{w.Task, w.Goroutine}
+	if v.works[key] != nil {
+		v.errorf("G%d is at work for task %d twice", w.Goroutine.ID, w.Task.ID)
+	}
+	v.works[key] = &work{w: w, at: w.Start}
+	v.Sink.WorkStart(w)
+}
+
+// working finds what is known of work that goes on.
+func (v *Validator) working(w *model.Work, paused bool) *work {
+	k := v.works[workKey{w.Task, w.Goroutine}]
+	if k == nil || k.w != w {
+		v.errorf("G%d is not at work for task %d", w.Goroutine.ID, w.Task.ID)
+		return &work{w: w}
+	}
+	if k.paused != paused {
+		v.errorf("the pause of G%d from task %d is %v, not %v", w.Goroutine.ID, w.Task.ID, k.paused, paused)
+	}
+	return k
+}
+
+func (v *Validator) WorkPause(w *model.Work) {
+	v.span(w.Start, w.End, false, false, "work")
+	k := v.working(w, false)
+	k.at, k.paused = w.End, true
+	v.Sink.WorkPause(w)
+}
+
+func (v *Validator) WorkResume(w *model.Work, now model.Time) {
+	v.at(now, "WorkResume")
+	v.working(w, true).paused = false
+	v.Sink.WorkResume(w, now)
+}
+
+func (v *Validator) WorkEnd(w *model.Work, now model.Time) {
+	v.at(now, "WorkEnd")
+	k := v.works[workKey{w.Task, w.Goroutine}]
+	if k == nil {
+		v.working(w, false)
+	} else if k.paused && w.End != k.at {
+		v.errorf("work of G%d ends at %d, it paused at %d", w.Goroutine.ID, w.End, k.at)
+	} else if !k.paused && w.End != now {
+		v.errorf("work of G%d ends at %d", w.Goroutine.ID, w.End)
+	}
+	v.alive(w.Goroutine, "work")
+	v.Sink.WorkEnd(w, now)
+	delete(v.works, workKey{w.Task, w.Goroutine})
 }
 
 func (v *Validator) Range(r *model.Range) {
@@ -310,6 +382,12 @@ func (v *Validator) End(s *model.Summary) {
 	}
 	if len(v.tasks) > 0 {
 		v.errorf("%d tasks without an end", len(v.tasks))
+	}
+	if len(v.works) > 0 {
+		v.errorf("%d goroutines at work without an end", len(v.works))
+	}
+	if s.LinkedSpans != v.linked {
+		v.errorf("%d linked spans counted, %d announced", s.LinkedSpans, v.linked)
 	}
 	if s.Goroutines != v.announced {
 		v.errorf("%d goroutines counted, %d announced", s.Goroutines, v.announced)

@@ -1,0 +1,105 @@
+package model
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+)
+
+// SpanContext identifies a span of a distributed trace, as OpenTelemetry does.
+type SpanContext struct {
+	TraceID [16]byte
+	SpanID  [8]byte
+}
+
+// Categories of the logs in which a program says that a task is a span. They
+// are not reported as logs.
+const (
+	// otelSpan is of package spanlink, whose documentation has the format. The
+	// OpenTelemetry SDK begins the task right after it, on the same goroutine.
+	otelSpan = "opentelemetry.traceparent"
+	// datadogSpan is of dd-trace-go (ddtrace/tracer, startExecutionTracerTask):
+	// the ID of the span as 8 bytes, little-endian, in the task that it began
+	// just before. There is no ID of the trace.
+	datadogSpan = "datadog.uint64_span_id"
+)
+
+// longestSpanName is the length at which package spanlink cuts the names of
+// spans.
+const longestSpanName = 512
+
+// startedSpan is a span whose task is about to begin.
+type startedSpan struct {
+	SpanContext
+	name string
+}
+
+// is reports whether a task of this type may be the span.
+func (s *startedSpan) is(typ string) bool {
+	if len(s.name) == longestSpanName {
+		return strings.HasPrefix(typ, s.name)
+	}
+	return typ == s.name
+}
+
+// parseStartedSpan reads "TRACEPARENT NAME". Of later versions of traceparent
+// than 00, the beginning is the same (W3C Trace Context, "Versioning of
+// traceparent").
+func parseStartedSpan(message string) (s startedSpan, ok bool) {
+	const length = len("00-") + 2*len(s.TraceID) + len("-") + 2*len(s.SpanID) + len("-00")
+	parent, name, ok := strings.Cut(message, " ")
+	if !ok || len(parent) < length || parent[2] != '-' || parent[35] != '-' || parent[52] != '-' {
+		return s, false
+	}
+	_, err1 := hex.Decode(s.TraceID[:], []byte(parent[3:35]))
+	_, err2 := hex.Decode(s.SpanID[:], []byte(parent[36:52]))
+	if err1 != nil || err2 != nil || s.TraceID == [16]byte{} || s.SpanID == [8]byte{} {
+		return s, false
+	}
+	s.name = strings.Clone(name)
+	return s, true
+}
+
+// link takes a log that says which span a task is. It is false for other logs.
+func (b *builder) link(g *Goroutine, id TaskID, category, message string) bool {
+	switch category {
+	case otelSpan:
+		s, ok := parseStartedSpan(message)
+		if !ok || g == nil {
+			return false
+		}
+		if g.span != nil {
+			b.inconsistent(spanWithoutTask)
+		}
+		g.span = &s
+		return true
+	case datadogSpan:
+		t := b.task(id)
+		if len(message) != 8 || t == nil {
+			return false
+		}
+		// Later ones in the same task are of spans below it without a task.
+		if t.DatadogSpanID == 0 {
+			t.DatadogSpanID = binary.LittleEndian.Uint64([]byte(message))
+		}
+		return true
+	}
+	return false
+}
+
+const spanWithoutTask = "span linked without its task"
+
+// spanOf returns the span that a task is that g begins, nil if it is none.
+func (b *builder) spanOf(g *Goroutine, typ string) *SpanContext {
+	if g == nil || g.span == nil {
+		return nil
+	}
+	s := g.span
+	g.span = nil
+	if !s.is(typ) {
+		b.inconsistent(spanWithoutTask)
+		return nil
+	}
+	b.summary.LinkedSpans++
+	return &s.SpanContext
+}
