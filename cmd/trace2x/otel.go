@@ -29,6 +29,7 @@ type otelFlags struct {
 	out       string
 	detail    string
 	task      string
+	traceID   string
 	wallStart string
 	service   string
 	resource  []string
@@ -48,6 +49,10 @@ func newOtel(e *env) *cobra.Command {
 task of runtime/trace with its subtasks, regions, logs, the goroutines at work
 for it and where they waited, and one trace for the program as a whole.
 
+A task that is a span of OpenTelemetry, as package spanlink tells, is not sent
+again: the goroutines at work for it, and where they waited, go below that span,
+in the distributed trace that the program has sent.
+
 They go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else to
 http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
 OTEL_RESOURCE_ATTRIBUTES work as the OpenTelemetry specification says; flags win.
@@ -61,6 +66,9 @@ it is taken from the time at which the file was written.`,
 
   # only requests that took half a second or more
   trace2x otel --endpoint http://tempo:4318 --service checkout --min-task 500ms trace.out
+
+  # the runtime's part of one distributed trace
+  trace2x otel --service checkout --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 trace.out
 
   # only tasks of one type, over gRPC
   trace2x otel --protocol grpc --endpoint http://localhost:4317 --task '^handleRequest$' trace.out
@@ -96,6 +104,7 @@ it is taken from the time at which the file was written.`,
 	f.IntVar(&opts.MaxSpansPerTrace, "max-spans-per-trace", opts.MaxSpansPerTrace, "the most spans in one trace, 0 for no limit; the root span says what is left out")
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")
 	f.StringVar(&fl.task, "task", "", "only root tasks whose type matches `REGEXP`")
+	f.StringVar(&fl.traceID, "trace-id", "", "only what is below the spans of the distributed trace `ID`, 32 hex digits")
 	f.StringVarP(&fl.out, "output", "o", "", "write OTLP JSON Lines to `FILE`, - for standard output, and send nothing")
 	f.BoolVar(&fl.dryRun, "dry-run", false, "send nothing; tell how many spans there would be")
 	return cmd
@@ -104,6 +113,7 @@ it is taken from the time at which the file was written.`,
 // apply checks the flags and puts them into the options.
 func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otel.ClientOptions) error {
 	var ok bool
+	var err error
 	if opts.Detail, ok = otel.ParseDetail(fl.detail); !ok {
 		return fmt.Errorf("--detail %q: it is tasks, regions, goroutines or states", fl.detail)
 	}
@@ -116,6 +126,9 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otel
 			return fmt.Errorf("--task: %w", err)
 		}
 		opts.Task = re
+	}
+	if opts.TraceID, err = parseTraceID(fl.traceID); err != nil {
+		return err
 	}
 	if fl.wallStart != "" {
 		t, err := time.Parse(time.RFC3339Nano, fl.wallStart)
@@ -230,6 +243,9 @@ func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.O
 		}
 	}
 	e.report(in, rep.Trace)
+	if opts.TraceID != [16]byte{} {
+		e.reportTraceID(opts.TraceID, rep.Linked)
+	}
 	e.reportSpans(target, rep)
 	var damage *model.Damage
 	if errors.As(err, &damage) {
@@ -248,7 +264,14 @@ func (e *env) reportSpans(target string, r *otel.Report) {
 			kinds = append(kinds, english.Sprintf("%d %s", n, k))
 		}
 	}
-	english.Fprintf(e.stderr, "%d traces with %d spans (%s)\n", r.Traces, total, strings.Join(kinds, ", "))
+	what := english.Sprintf("%d traces", r.Traces)
+	switch {
+	case r.Linked > 0 && r.Traces > 0:
+		what = english.Sprintf("%d linked spans and %d traces", r.Linked, r.Traces)
+	case r.Linked > 0:
+		what = english.Sprintf("%d linked spans", r.Linked)
+	}
+	english.Fprintf(e.stderr, "%s with %d spans (%s)\n", what, total, strings.Join(kinds, ", "))
 	if r.Filtered > 0 {
 		english.Fprintf(e.stderr, "%d root tasks were not asked for\n", r.Filtered)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 
 func newPerfetto(e *env) *cobra.Command {
 	opts := perfetto.Options{Version: version()}
-	var out string
+	var out, traceID string
 	cmd := &cobra.Command{
 		Use:   "perfetto TRACE",
 		Short: "Write a trace for ui.perfetto.dev",
@@ -37,6 +38,9 @@ warning and exit code 1.`,
   # compressed, as ui.perfetto.dev opens it too
   trace2x perfetto -o trace.pftrace.gz trace.out
 
+  # only the goroutines at work for one distributed trace, linked by spanlink
+  trace2x perfetto --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 trace.out
+
   # every wait with its stack, however short, and the OS threads
   trace2x perfetto --min-block 0 --threads trace.out`,
 		Args: cobra.ExactArgs(1),
@@ -46,6 +50,10 @@ warning and exit code 1.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if opts.MinBlock < 0 {
 				return errors.New("--min-block must not be negative")
+			}
+			var err error
+			if opts.TraceID, err = parseTraceID(traceID); err != nil {
+				return err
 			}
 			e.ran = true
 			name := out
@@ -60,7 +68,30 @@ warning and exit code 1.`,
 	f.DurationVar(&opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
 	f.BoolVar(&opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
 	f.BoolVar(&opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
+	f.StringVar(&traceID, "trace-id", "", "only the tasks that are spans of the distributed trace `ID`, 32 hex digits, and the goroutines at work for them; the Ps, the GC and the counters stay whole")
 	return cmd
+}
+
+// reportTraceID tells how many spans of the distributed trace asked for there
+// were.
+func (e *env) reportTraceID(id [16]byte, spans int) {
+	if spans == 0 {
+		fmt.Fprintf(e.stderr, "warning: no task is a span of the distributed trace %x\n", id)
+		return
+	}
+	english.Fprintf(e.stderr, "%d spans of the distributed trace %x\n", spans, id)
+}
+
+// parseTraceID reads the ID of a distributed trace as OpenTelemetry writes it;
+// "" is the zero ID.
+func parseTraceID(s string) (id [16]byte, err error) {
+	if s == "" {
+		return id, nil
+	}
+	if n, err := hex.Decode(id[:], []byte(s[:min(len(s), 32)])); err != nil || n != len(id) || len(s) != 32 || id == [16]byte{} {
+		return id, fmt.Errorf("--trace-id %q: it is 32 hex digits, not all 0", s)
+	}
+	return id, nil
 }
 
 // outputName names the output of an input for which the user gave none.
@@ -91,7 +122,8 @@ func toPerfetto(ctx context.Context, e *env, from, to string, opts perfetto.Opti
 	defer out.Discard()
 
 	bar := newProgress(e.stderr, in)
-	sum, err := perfetto.Convert(ctx, in, out, opts)
+	w := perfetto.NewWriter(out, opts)
+	sum, err := model.Read(ctx, in, w)
 	bar.stop()
 	if sum == nil {
 		return inInput(in, err)
@@ -100,6 +132,9 @@ func toPerfetto(ctx context.Context, e *env, from, to string, opts perfetto.Opti
 		return commitErr
 	}
 	e.report(in, sum)
+	if opts.TraceID != [16]byte{} {
+		e.reportTraceID(opts.TraceID, w.Spans())
+	}
 	fmt.Fprintf(e.stderr, "%s: %s, %.1f bytes per event\n", outName(to), byteCount(out.Size()), float64(out.Size())/float64(max(sum.Events, 1)))
 	if err != nil {
 		var damage *model.Damage

@@ -24,6 +24,9 @@ var english = message.NewPrinter(language.English)
 func (e *env) report(in *input.Input, s *model.Summary) {
 	english.Fprintf(e.stderr, "%s: %s, %d events in %v, %d goroutines (%d at once)\n",
 		in.Name, s.Format, s.Events, time.Duration(s.End-s.Start).Round(time.Microsecond), s.Goroutines, s.MaxAlive)
+	if s.LinkedSpans > 0 {
+		english.Fprintf(e.stderr, "%d tasks are spans of OpenTelemetry\n", s.LinkedSpans)
+	}
 	for _, what := range slices.Sorted(maps.Keys(s.Unknown)) {
 		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", s.Unknown[what], what)
 	}

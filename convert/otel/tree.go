@@ -136,7 +136,8 @@ func (t *tree) TaskStart(task *model.Task) {
 		n.goroutine, n.startFunc = g.ID, g.Func
 	}
 	parent := t.tasks[task.Parent]
-	if !t.asked(task, parent) {
+	asked := t.asked(task, parent)
+	if !asked && parent == nil {
 		return
 	}
 	trace := t.ids.trace(task.ID)
@@ -150,7 +151,11 @@ func (t *tree) TaskStart(task *model.Task) {
 		n.span.parent = parent.as()
 	} else {
 		n.root = &root{trace: trace, node: n}
-		if t.minTask == 0 {
+		switch {
+		case !asked:
+			// What its goroutines do in it is not the parent's all the same.
+			n.root.verdict = unwanted
+		case t.minTask == 0:
 			t.want(n.root)
 		}
 	}
@@ -192,7 +197,7 @@ func (t *tree) TaskEnd(task *model.Task) {
 	if n.name == "" {
 		n.name = taskName(task)
 	}
-	if n.root.node == n {
+	if n.root.node == n && n.root.verdict != unwanted {
 		n.leftOut = n.root.leftOut
 		t.stats.LeftOut += n.leftOut
 		if n.root.verdict == undecided && task.End-task.Start < t.minTask {

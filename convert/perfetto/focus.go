@@ -12,7 +12,8 @@ import (
 // they did.
 type focus struct {
 	traceID [16]byte
-	tasks   map[*model.Task]bool
+	tasks   map[*model.Task]bool // that are open, whether they are in focus
+	spans   int                  // that were in focus
 	others  map[model.ProcID]*lane
 	// turns has, for each P, when the goroutine that holds it came into focus or
 	// left it, since its run began.
@@ -42,7 +43,9 @@ func newFocus(traceID [16]byte) *focus {
 func (f *focus) taskStarted(t *model.Task) bool {
 	switch {
 	case t.Span != nil:
-		f.tasks[t] = t.Span.TraceID == f.traceID
+		if f.tasks[t] = t.Span.TraceID == f.traceID; f.tasks[t] {
+			f.spans++
+		}
 	case t.Parent != nil:
 		f.tasks[t] = f.tasks[t.Parent]
 	}

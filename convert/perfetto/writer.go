@@ -96,6 +96,15 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 // Size returns the number of bytes written.
 func (w *Writer) Size() int64 { return w.packets.size }
 
+// Spans returns the number of spans of the distributed trace that
+// Options.TraceID names, so far.
+func (w *Writer) Spans() int {
+	if w.focus == nil {
+		return 0
+	}
+	return w.focus.spans
+}
+
 // Err returns the first error of the underlying writer.
 func (w *Writer) Err() error {
 	if w.packets.err != nil {

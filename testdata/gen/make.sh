@@ -40,9 +40,13 @@ go_of() {
 	GOROOT=/usr/lib/go-1.19 GOWORK=off GOFLAGS= /usr/lib/go-1.19/bin/go "$@"
 }
 
-# build go1.N program: prints the path of the binary.
+# build go1.N program: prints the path of the binary. A program that needs other
+# modules is one itself.
 build() {
 	dir=$tmp/$1/$2
+	if [ -f "$gen/$2/go.mod" ]; then
+		(cd "$gen/$2" && go_of "$1" build -trimpath -buildvcs=false -o "$dir/$2" . >&2)
+	fi
 	if [ ! -x "$dir/$2" ]; then
 		mkdir -p "$dir"
 		cp "$gen/$2"/*.go "$dir"
@@ -119,7 +123,7 @@ make_trace() {
 if [ $# -eq 0 ]; then
 	set -- httpserver.trace pipeline.trace leak.trace syscalls.trace cgo.trace \
 		cpuprofile.trace flightrecorder.trace empty.trace chain.trace \
-		states.trace manytasks.trace gc.trace \
+		states.trace manytasks.trace gc.trace spanlink.trace \
 		httpserver-go1.19.trace httpserver-go1.21.trace \
 		httpserver-go1.22.trace httpserver-go1.23.trace \
 		httpserver-go1.24.trace httpserver-go1.25.trace \
