@@ -154,10 +154,11 @@ var argNames = [...]string{
 	argOffset:      "byte offset",
 	argLost:        "bytes lost",
 	// The names are those of OpenTelemetry (Logging, "trace context in non-OTLP
-	// log formats") and of Datadog's log correlation.
+	// log formats"), and of Datadog's log correlation but for a dot, which the
+	// trace processor does not take.
 	argTraceID:       "trace_id",
 	argSpanID:        "span_id",
-	argDatadogSpanID: "dd.span_id",
+	argDatadogSpanID: "dd_span_id",
 }
 
 // packet begins a packet of the sequence. Packets may be out of order; those in

@@ -30,16 +30,22 @@ type converted struct {
 	file string
 }
 
+func readTrace(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("../../testdata/traces", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 // convert converts a trace of testdata/traces and opens the result.
 func convert(t *testing.T, name string, opts perfetto.Options) *converted {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs the trace processor")
 	}
-	data, err := os.ReadFile(filepath.Join("../../testdata/traces", name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := readTrace(t, name)
 	var damage *model.Damage
 	record := modeltest.NewRecord()
 	validator := modeltest.NewValidator(record)

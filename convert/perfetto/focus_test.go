@@ -1,0 +1,186 @@
+package perfetto_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// focused is a sink that knows which goroutines are at work for a distributed
+// trace, when, and what they do then.
+type focused struct {
+	model.NopSink
+	id    [16]byte
+	tasks map[*model.Task]bool
+
+	names   []string // of tasks
+	open    map[model.GoID]int
+	windows map[model.GoID][]window
+	states  map[model.GoID][]model.GoState
+}
+
+type window struct{ start, end model.Time }
+
+func (f *focused) TaskStart(t *model.Task) {
+	f.tasks[t] = t.Span != nil && t.Span.TraceID == f.id || t.Span == nil && f.tasks[t.Parent]
+	if f.tasks[t] {
+		f.names = append(f.names, t.Type)
+	}
+}
+
+func (f *focused) WorkStart(w *model.Work) {
+	if !f.tasks[w.Task] {
+		return
+	}
+	id := w.Goroutine.ID
+	if f.open[id]++; f.open[id] == 1 {
+		f.windows[id] = append(f.windows[id], window{start: w.Start})
+	}
+}
+
+func (f *focused) WorkEnd(w *model.Work, now model.Time) {
+	if !f.tasks[w.Task] {
+		return
+	}
+	id := w.Goroutine.ID
+	if f.open[id]--; f.open[id] == 0 {
+		f.windows[id][len(f.windows[id])-1].end = now
+	}
+}
+
+func (f *focused) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	f.states[g.ID] = append(f.states[g.ID], *s)
+}
+
+// sums adds up what the goroutines do in their windows, by state and reason.
+func (f *focused) sums() (lines []string) {
+	sums := make(map[string]model.Time)
+	for id, states := range f.states {
+		for _, s := range states {
+			for _, w := range f.windows[id] {
+				cut := func(from, to model.Time) model.Time { return max(0, min(to, w.end)-max(from, w.start)) }
+				switch s.Kind {
+				case model.Running:
+					sums["Running -"] += cut(s.Start, s.End)
+				case model.Runnable:
+					sums["R -"] += cut(s.Start, s.End)
+				case model.Waiting:
+					sums["S "+s.Reason] += cut(s.Start, s.End)
+				case model.Syscall:
+					sums["Running -"] += cut(s.Start, s.ProcLost)
+					sums["D syscall"] += cut(s.ProcLost, s.End)
+				}
+			}
+		}
+	}
+	for what, d := range sums {
+		if d > 0 {
+			lines = append(lines, fmt.Sprint(what, " ", int64(d)))
+		}
+	}
+	return lines
+}
+
+// TestTraceID: with a distributed trace asked for, its goroutines are there as
+// they are without that, for as long as they are at work for it, and nothing
+// else but what the Ps ran, who woke them, the GC and the counters.
+func TestTraceID(t *testing.T) {
+	whole := convert(t, "spanlink.trace", defaults)
+	rows := whole.query(t, `
+		select distinct a.display_value from slice s join args a using (arg_set_id)
+		where s.category = 'task' and a.key = 'debug.trace_id'`)
+	if len(rows) < 15 {
+		t.Fatalf("%d distributed traces", len(rows))
+	}
+	counters := `select ts, value, name from counter join track on track.id = track_id`
+	for _, hexID := range rows {
+		id, _ := hex.DecodeString(hexID)
+		opts := defaults
+		opts.TraceID = [16]byte(id)
+		c := convert(t, "spanlink.trace", opts)
+		f := &focused{
+			id: opts.TraceID, tasks: make(map[*model.Task]bool), open: make(map[model.GoID]int),
+			windows: make(map[model.GoID][]window), states: make(map[model.GoID][]model.GoState),
+		}
+		if _, err := model.Read(t.Context(), bytes.NewReader(readTrace(t, "spanlink.trace")), f); err != nil {
+			t.Fatal(err)
+		}
+
+		checkStats(t, c)
+		same(t, "tasks", c.query(t, "select name from slice where category = 'task'"), f.names)
+		var windows []string
+		for id, ws := range f.windows {
+			for _, w := range ws {
+				windows = append(windows, fmt.Sprintf("%d %d G%d", w.start, w.end-w.start, id))
+			}
+		}
+		lifetimes := c.query(t, "select ts, iif(dur = -1, trace_end() - ts, dur), name from slice where category = 'goroutine'")
+		for _, w := range windows {
+			if !slices.Contains(lifetimes, w) {
+				t.Errorf("%s: no lane for %s", hexID, w)
+			}
+		}
+		// What is not in a window is a run of one that wakes up one in focus.
+		same(t, "lanes that did not wake up any", c.query(t, `
+			create perfetto view lane as
+			select utid, s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) as dur, s.name
+			from slice s join thread_track k on k.id = s.track_id where s.category = 'goroutine';
+			select ts, dur, name from lane where (`+tuples(windows)+`) is 0 and not exists (
+				select 1 from thread_state s where s.state = 'R' and s.waker_utid = lane.utid
+				and s.ts between lane.ts and lane.ts + lane.dur)`), nil)
+		same(t, "time by state of "+hexID, c.query(t, `
+			select s.state, iif(s.state = 'S' or s.state = 'D', ifnull(s.blocked_function, '?'), '-'), sum(s.dur)
+			from lane join thread_state s on s.utid = lane.utid and s.ts >= lane.ts and s.ts + s.dur <= lane.ts + lane.dur
+			where s.dur > 0 and (`+tuples(windows)+`) group by 1, 2`), f.sums())
+		onPs := "select ucpu, sum(dur) from sched where utid != 0 group by 1"
+		same(t, "time on the Ps", c.query(t, onPs), whole.query(t, onPs))
+		same(t, "counters", c.query(t, counters), whole.query(t, counters))
+	}
+}
+
+// tuples is a condition: a row of lane is one of these lines.
+func tuples(lines []string) string {
+	s := "0"
+	for _, l := range lines {
+		s += fmt.Sprintf(" or lane.ts || ' ' || lane.dur || ' ' || lane.name = '%s'", l)
+	}
+	return s
+}
+
+// TestLinkedSpans: a task that is a span shows the IDs of the span, one of
+// Datadog the ID that there is.
+func TestLinkedSpans(t *testing.T) {
+	c := convert(t, "spanlink.trace", defaults)
+	var linked []string
+	sink := &links{add: func(s string) { linked = append(linked, s) }}
+	if _, err := model.Read(t.Context(), bytes.NewReader(readTrace(t, "spanlink.trace")), sink); err != nil {
+		t.Fatal(err)
+	}
+	if len(linked) < 30 {
+		t.Errorf("%d linked tasks", len(linked))
+	}
+	arg := func(key string) string {
+		return "(select display_value from args a where a.arg_set_id = s.arg_set_id and a.key = 'debug." + key + "')"
+	}
+	same(t, "linked spans", c.query(t, `
+		select ifnull(`+arg("trace_id")+`, '-'), ifnull(`+arg("span_id")+`, '-'), ifnull(`+arg("dd_span_id")+`, '-')
+		from slice s where category = 'task' and (`+arg("span_id")+` is not null or `+arg("dd_span_id")+` is not null)`), linked)
+}
+
+type links struct {
+	model.NopSink
+	add func(string)
+}
+
+func (l *links) TaskEnd(t *model.Task) {
+	if t.Span != nil {
+		l.add(fmt.Sprintf("%x %x -", t.Span.TraceID, t.Span.SpanID))
+	}
+	if t.DatadogSpanID != 0 {
+		l.add(fmt.Sprintf("- - %d", t.DatadogSpanID))
+	}
+}
