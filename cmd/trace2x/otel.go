@@ -264,14 +264,14 @@ func (e *env) reportSpans(target string, r *otel.Report) {
 			kinds = append(kinds, english.Sprintf("%d %s", n, k))
 		}
 	}
-	what := english.Sprintf("%d traces", r.Traces)
+	what := plural(r.Traces, "trace")
 	switch {
 	case r.Linked > 0 && r.Traces > 0:
-		what = english.Sprintf("%d linked spans and %d traces", r.Linked, r.Traces)
+		what = plural(r.Linked, "linked span") + " and " + what
 	case r.Linked > 0:
-		what = english.Sprintf("%d linked spans", r.Linked)
+		what = plural(r.Linked, "linked span")
 	}
-	english.Fprintf(e.stderr, "%s with %d spans (%s)\n", what, total, strings.Join(kinds, ", "))
+	fmt.Fprintf(e.stderr, "%s with %s (%s)\n", what, plural(total, "span"), strings.Join(kinds, ", "))
 	if r.Filtered > 0 {
 		english.Fprintf(e.stderr, "%d root tasks were not asked for\n", r.Filtered)
 	}

@@ -79,7 +79,7 @@ func (e *env) reportTraceID(id [16]byte, spans int) {
 		fmt.Fprintf(e.stderr, "warning: no task is a span of the distributed trace %x\n", id)
 		return
 	}
-	english.Fprintf(e.stderr, "%d spans of the distributed trace %x\n", spans, id)
+	fmt.Fprintf(e.stderr, "%s of the distributed trace %x\n", plural(spans, "span"), id)
 }
 
 // parseTraceID reads the ID of a distributed trace as OpenTelemetry writes it;

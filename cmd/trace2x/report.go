@@ -20,12 +20,20 @@ import (
 // english groups the digits of large numbers.
 var english = message.NewPrinter(language.English)
 
+// plural is a number of things.
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return english.Sprintf("%d %s", n, noun)
+}
+
 // report tells what was read, and what of it was left out.
 func (e *env) report(in *input.Input, s *model.Summary) {
 	english.Fprintf(e.stderr, "%s: %s, %d events in %v, %d goroutines (%d at once)\n",
 		in.Name, s.Format, s.Events, time.Duration(s.End-s.Start).Round(time.Microsecond), s.Goroutines, s.MaxAlive)
 	if s.LinkedSpans > 0 {
-		english.Fprintf(e.stderr, "%d tasks are spans of OpenTelemetry\n", s.LinkedSpans)
+		fmt.Fprintf(e.stderr, "%s of OpenTelemetry among the tasks\n", plural(s.LinkedSpans, "span"))
 	}
 	for _, what := range slices.Sorted(maps.Keys(s.Unknown)) {
 		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", s.Unknown[what], what)

@@ -1,0 +1,197 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// jaegerTimeout is for a Jaeger that has to be built.
+const jaegerTimeout = 30 * time.Minute
+
+// TestReadme runs the five commands of README.md, in order, with a Jaeger, ports
+// and a folder of its own.
+func TestReadme(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs Jaeger")
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands []string
+	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(readme, -1) {
+		commands = append(commands, strings.TrimSpace(string(m[1])))
+	}
+	if len(commands) != 5 {
+		t.Fatalf("%d commands: %q", len(commands), commands)
+	}
+	dir := t.TempDir()
+	service, query, otlp := freeAddress(t), freeAddress(t), freeAddress(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+otlp)
+	mine := strings.NewReplacer("localhost:8080", service, "localhost:16686", query, "examples/slowrequest/slow-", dir+"/slow-")
+	for i := range commands {
+		commands[i] = mine.Replace(commands[i])
+	}
+
+	// Jaeger refuses equal addresses, so each has a free port.
+	jaeger := commands[0] + " --collector.otlp.http.host-port=" + otlp + " --query.http-server.host-port=" + query
+	for _, other := range []string{"admin.http", "collector.otlp.grpc", "query.grpc-server", "collector.grpc-server", "collector.http-server"} {
+		jaeger += fmt.Sprintf(" --%s.host-port=%s", other, freeAddress(t))
+	}
+	background(t, jaeger)
+	await(t, "http://"+query, jaegerTimeout)
+	background(t, commands[1]+" -addr "+service+" -dir "+dir)
+	await(t, "http://"+service, 5*time.Minute)
+
+	output(t, commands[2])
+	deadline := time.Now().Add(time.Minute)
+	for {
+		if files, _ := os.ReadDir(dir); len(files) > 0 && strings.HasSuffix(files[0].Name(), ".trace") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no execution trace of the slow request")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if out := output(t, commands[3]); !strings.Contains(out, "linked spans") || !strings.Contains(out, " 0 rejected") {
+		t.Errorf("%s", out)
+	}
+	// The service sends its own spans within a second.
+	for !slowRequestExplained(t, []byte(output(t, commands[4]))) {
+		if time.Now().After(deadline) {
+			t.Fatal("the slow request has no runtime lanes in Jaeger")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// slowRequestExplained finds the trace of the slow request in Jaeger's answer,
+// and checks what stands below its span. It is false while that span is not
+// there.
+func slowRequestExplained(t *testing.T, answer []byte) bool {
+	t.Helper()
+	type span struct {
+		SpanID, OperationName string
+		StartTime, Duration   int64 // µs
+		References            []struct{ SpanID string }
+		Tags                  []struct {
+			Key   string
+			Value any
+		}
+	}
+	var traces struct{ Data []struct{ Spans []span } }
+	if err := json.Unmarshal(answer, &traces); err != nil {
+		t.Fatalf("%v: %s", err, answer)
+	}
+	child := func(spans []span, of span, name string) span {
+		for _, s := range spans {
+			if s.OperationName == name && len(s.References) == 1 && s.References[0].SpanID == of.SpanID {
+				return s
+			}
+		}
+		t.Fatalf("%s has no %s below it: %+v", of.OperationName, name, spans)
+		panic("not reached")
+	}
+	for _, trace := range traces.Data {
+		for _, request := range trace.Spans {
+			if request.OperationName != "GET /cart" {
+				continue
+			}
+			lane := child(trace.Spans, request, "goroutine net/http.(*conn).serve")
+			wait := child(trace.Spans, lane, "sync")
+			if wait.Duration < 400_000 || wait.Duration > request.Duration {
+				t.Errorf("it waited for %d of %d µs", wait.Duration, request.Duration)
+			}
+			tags := make(map[string]any)
+			for _, tag := range wait.Tags {
+				tags[tag.Key] = tag.Value
+			}
+			for key, want := range map[string]string{
+				"code.function.name":          "main.(*store).nextCart",
+				"go.waker.goroutine.function": "main.(*store).reindex",
+				"go.waker.code.function.name": "main.(*store).reindex",
+			} {
+				if tags[key] != want {
+					t.Errorf("%s is %v, want %s", key, tags[key], want)
+				}
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// root is the folder in which the commands are to be run.
+const root = "../.."
+
+// output runs a command to its end and returns what it prints.
+func output(t *testing.T, command string) string {
+	t.Helper()
+	cmd := exec.Command("bash", "-c", command)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	return string(out)
+}
+
+// background runs a command until the test ends, with all that it started.
+func background(t *testing.T, command string) {
+	t.Helper()
+	cmd := exec.Command("bash", "-c", command)
+	cmd.Dir = root
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s\n%s", command, out.Bytes())
+		}
+	})
+}
+
+// await waits until a server answers.
+func await(t *testing.T, url string, timeout time.Duration) {
+	t.Helper()
+	for deadline := time.Now().Add(timeout); ; time.Sleep(50 * time.Millisecond) {
+		resp, err := http.Get(url)
+		if err == nil {
+			resp.Body.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// freeAddress is an address that nobody listens on, as far as one can know.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}

@@ -1,0 +1,154 @@
+package spanlink_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime/trace"
+	"strings"
+	"sync"
+	"testing"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/trace2x/trace2x/spanlink"
+)
+
+// recorded returns an execution trace of f. Its strings are in it as they are.
+func recorded(t testing.TB, f func()) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := trace.Start(&buf); err != nil {
+		t.Fatal(err)
+	}
+	f()
+	trace.Stop()
+	return buf.Bytes()
+}
+
+func provider(opts ...sdktrace.TracerProviderOption) *sdktrace.TracerProvider {
+	return sdktrace.NewTracerProvider(append(opts, sdktrace.WithSpanProcessor(spanlink.NewProcessor()))...)
+}
+
+func TestLogs(t *testing.T) {
+	tracer := provider().Tracer("")
+	_, before := tracer.Start(t.Context(), "before")
+	var message string
+	long := strings.Repeat("x", 2*spanlink.MaxName)
+	data := recorded(t, func() {
+		ctx, s := tracer.Start(t.Context(), "GET /cart")
+		sc := s.SpanContext()
+		message = fmt.Sprintf("00-%s-%s-01 GET /cart", sc.TraceID(), sc.SpanID())
+		_, child := tracer.Start(ctx, long)
+		child.End()
+		s.End()
+	})
+	before.End()
+	if !bytes.Contains(data, []byte(message)) || !bytes.Contains(data, []byte(spanlink.Category)) {
+		t.Errorf("the trace does not have %q", message)
+	}
+	if !bytes.Contains(data, []byte("-01 "+long[:spanlink.MaxName])) || bytes.Contains(data, []byte("-01 "+long[:spanlink.MaxName+1])) {
+		t.Error("the long name is not cut where it should be")
+	}
+	if bytes.Contains(data, []byte("before")) {
+		t.Error("a span from before is in the trace")
+	}
+}
+
+type decision sdktrace.SamplingDecision
+
+func (d decision) ShouldSample(sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	return sdktrace.SamplingResult{Decision: sdktrace.SamplingDecision(d)}
+}
+func (decision) Description() string { return "" }
+
+func TestNotSampled(t *testing.T) {
+	for _, d := range []sdktrace.SamplingDecision{sdktrace.Drop, sdktrace.RecordOnly} {
+		tracer := provider(sdktrace.WithSampler(decision(d))).Tracer("")
+		data := recorded(t, func() {
+			_, s := tracer.Start(t.Context(), "not sampled")
+			s.End()
+		})
+		if bytes.Contains(data, []byte(spanlink.Category)) {
+			t.Errorf("decision %v: the span is linked", d)
+		}
+	}
+}
+
+// TestUntouched: the spans are the same with and without the processor, and the
+// race detector sees concurrent ones.
+func TestUntouched(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	tracer := provider(sdktrace.WithSyncer(spans)).Tracer("")
+	recorded(t, func() {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for range 50 {
+					_, s := tracer.Start(context.Background(), "span")
+					s.End()
+				}
+			}()
+		}
+		wg.Wait()
+	})
+	got := spans.GetSpans()
+	if len(got) != 400 {
+		t.Errorf("%d spans", len(got))
+	}
+	for _, s := range got {
+		if s.Name != "span" || len(s.Attributes)+len(s.Events)+len(s.Links) > 0 {
+			t.Fatalf("%+v", s)
+		}
+	}
+}
+
+// capture keeps a started span, to start it again and again.
+type capture struct {
+	sdktrace.SpanProcessor
+	span sdktrace.ReadWriteSpan
+}
+
+func (c *capture) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) { c.span = s }
+func (c *capture) OnEnd(sdktrace.ReadOnlySpan)                         {}
+
+func startedSpan() sdktrace.ReadWriteSpan {
+	var c capture
+	_, s := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(&c)).Tracer("").Start(context.Background(), "GET /cart/{id}")
+	s.End()
+	return c.span
+}
+
+func TestNothingRecorded(t *testing.T) {
+	p, s, ctx := spanlink.NewProcessor(), startedSpan(), context.Background()
+	if n := testing.AllocsPerRun(1000, func() { p.OnStart(ctx, s) }); n != 0 {
+		t.Errorf("%v allocations while nothing is recorded", n)
+	}
+}
+
+// BenchmarkOnStart measures what the processor adds to the start of a span,
+// while nothing is recorded and while an execution trace is.
+func BenchmarkOnStart(b *testing.B) {
+	p, s, ctx := spanlink.NewProcessor(), startedSpan(), context.Background()
+	start := func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			p.OnStart(ctx, s)
+		}
+	}
+	b.Run("off", start)
+	b.Run("recording", func(b *testing.B) {
+		if err := trace.Start(discard{}); err != nil {
+			b.Fatal(err)
+		}
+		defer trace.Stop()
+		start(b)
+	})
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
