@@ -58,6 +58,10 @@ func (ofRuntime) RegionEnd(*model.Region)                         {}
 func (ofRuntime) TaskStart(*model.Task)                           {}
 func (ofRuntime) TaskEnd(*model.Task)                             {}
 func (ofRuntime) Log(*model.Log)                                  {}
+func (ofRuntime) WorkStart(*model.Work)                           {}
+func (ofRuntime) WorkPause(*model.Work)                           {}
+func (ofRuntime) WorkResume(*model.Work, model.Time)              {}
+func (ofRuntime) WorkEnd(*model.Work, model.Time)                 {}
 
 // fromC passes on goroutines that C threads bring to Go, and calls of C that
 // lost their P.
@@ -86,9 +90,11 @@ func (f fromC) Run(r *model.Run) {
 		f.Dump.Run(r)
 	}
 }
-func (fromC) ProcState(*model.ProcState) {}
-func (fromC) Metric(*model.Metric)       {}
-func (fromC) Range(*model.Range)         {}
+func (fromC) ProcState(*model.ProcState)      {}
+func (fromC) Metric(*model.Metric)            {}
+func (fromC) Range(*model.Range)              {}
+func (fromC) WorkStart(*model.Work)           {}
+func (fromC) WorkEnd(*model.Work, model.Time) {}
 
 // TestGolden compares the calls of the model, or some of them, with goldens.
 // After they have been written anew, read what git diff says.
@@ -107,6 +113,7 @@ func TestGolden(t *testing.T) {
 		{"leak.trace", "leak", func(d *modeltest.Dump) model.Sink { return lasting{d, leaked} }},
 		{"leak-go1.21.trace", "leak-go1.21", func(d *modeltest.Dump) model.Sink { return lasting{d, make(map[string]int)} }},
 		{"syscalls.trace", "syscalls", func(d *modeltest.Dump) model.Sink { return lasting{d, make(map[string]int)} }},
+		{"spanlink.trace", "spanlink-noted", func(d *modeltest.Dump) model.Sink { return noted{d} }},
 		{"flightrecorder.trace", "flightrecorder-noted", func(d *modeltest.Dump) model.Sink { return noted{d} }},
 		{"cgo.trace", "cgo", func(d *modeltest.Dump) model.Sink { return fromC{d, make(map[model.GoID]bool)} }},
 		{"cpuprofile.trace", "cpuprofile", func(d *modeltest.Dump) model.Sink { return ofRuntime{d} }},

@@ -1,0 +1,167 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	exptrace "golang.org/x/exp/trace"
+)
+
+const parent = "00-0102030405060708090a0b0c0d0e0f10-1112131415161718-01"
+
+func TestParseStartedSpan(t *testing.T) {
+	tests := []struct {
+		message string
+		ok      bool
+		name    string
+	}{
+		{parent + " GET /cart", true, "GET /cart"},
+		{parent + "  two spaces", true, " two spaces"},
+		{parent + " ", true, ""},
+		{"cc" + parent[2:] + "-more name", true, "name"}, // a later version
+		{parent, false, ""},
+		{"", false, ""},
+		{" ", false, ""},
+		{parent[1:] + " name", false, ""},
+		{strings.Replace(parent, "-", "_", 1) + " name", false, ""},
+		{strings.Replace(parent, "0a", "0x", 1) + " name", false, ""},
+		{"00-" + strings.Repeat("0", 32) + parent[35:] + " name", false, ""},
+		{parent[:36] + strings.Repeat("0", 16) + "-01 name", false, ""},
+	}
+	for _, tt := range tests {
+		s, ok := parseStartedSpan(tt.message)
+		if ok != tt.ok || s.name != tt.name && ok {
+			t.Errorf("%q: %t, name %q", tt.message, ok, s.name)
+		}
+		if want := "0102030405060708090a0b0c0d0e0f10 1112131415161718"; ok && fmt.Sprintf("%x %x", s.TraceID, s.SpanID) != want {
+			t.Errorf("%q: %x %x", tt.message, s.TraceID, s.SpanID)
+		}
+	}
+}
+
+func FuzzParseStartedSpan(f *testing.F) {
+	f.Add(parent + " GET /cart")
+	f.Add("00-")
+	f.Fuzz(func(t *testing.T, message string) {
+		s, ok := parseStartedSpan(message)
+		if ok && (s.TraceID == [16]byte{} || s.SpanID == [8]byte{} || !strings.HasSuffix(message, " "+s.name)) {
+			t.Errorf("%q: %+v", message, s)
+		}
+	})
+}
+
+// linked is a sink that notes which spans tasks are.
+type linked struct{ works }
+
+func (l linked) TaskStart(t *Task) {
+	if t.Span != nil {
+		l.add("task %d is %x", t.ID, t.Span.SpanID[7])
+	} else {
+		l.add("task %d", t.ID)
+	}
+}
+func (l linked) TaskEnd(t *Task)      { l.add("task %d ends, Datadog %d", t.ID, t.DatadogSpanID) }
+func (l linked) Log(x *Log)           { l.add("log %s", x.Category) }
+func (l linked) WorkStart(*Work)      {}
+func (l linked) WorkPause(*Work)      {}
+func (l linked) WorkEnd(*Work, Time)  {}
+func (linked) WorkResume(*Work, Time) {}
+
+func TestLink(t *testing.T) {
+	span := func(f *feed, at on, id byte, name string) {
+		message := fmt.Sprintf("%s%02x-01 %s", parent[:50], id, name)
+		emit(f, exptrace.EventLog, at, exptrace.Log{Category: otelSpan, Message: message}, exptrace.NoStack)
+	}
+	begin := func(f *feed, at on, id exptrace.TaskID, typ string) {
+		emit(f, exptrace.EventTaskBegin, at, exptrace.Task{ID: id, Type: typ}, exptrace.NoStack)
+	}
+	end := func(f *feed, at on, id exptrace.TaskID) {
+		emit(f, exptrace.EventTaskEnd, at, exptrace.Task{ID: id}, exptrace.NoStack)
+	}
+	log := func(f *feed, at on, id exptrace.TaskID, category, message string) {
+		emit(f, exptrace.EventLog, at, exptrace.Log{Task: id, Category: category, Message: message}, exptrace.NoStack)
+	}
+	long := strings.Repeat("x", longestSpanName)
+	tests := []struct {
+		name         string
+		feed         func(f *feed, main, other on)
+		want         []string
+		inconsistent bool
+	}{
+		{
+			name: "one after the other, of one name",
+			feed: func(f *feed, main, other on) {
+				span(f, main, 1, "a")
+				begin(f, main, 5, "a")
+				span(f, main, 2, "a")
+				begin(f, main, 6, "a")
+				begin(f, main, 7, "a")
+			},
+			want: []string{"task 5 is 1", "task 6 is 2", "task 7"},
+		},
+		{
+			name: "at the same time, of one name",
+			feed: func(f *feed, main, other on) {
+				span(f, main, 1, "a")
+				span(f, other, 2, "a")
+				begin(f, other, 6, "a")
+				begin(f, main, 5, "a")
+			},
+			want: []string{"task 6 is 2", "task 5 is 1"},
+		},
+		{
+			name:         "of another name",
+			feed:         func(f *feed, main, other on) { span(f, main, 1, "a"); begin(f, main, 5, "b"); begin(f, main, 6, "a") },
+			want:         []string{"task 5", "task 6"},
+			inconsistent: true,
+		},
+		{
+			name:         "without a task",
+			feed:         func(f *feed, main, other on) { span(f, main, 1, "a"); span(f, main, 2, "a"); begin(f, main, 5, "a") },
+			want:         []string{"task 5 is 2"},
+			inconsistent: true,
+		},
+		{
+			name: "of a name that was cut",
+			feed: func(f *feed, main, other on) { span(f, main, 1, long); begin(f, main, 5, long+"and more") },
+			want: []string{"task 5 is 1"},
+		},
+		{
+			name: "not in the right form",
+			feed: func(f *feed, main, other on) {
+				log(f, main, 0, otelSpan, "nonsense")
+				begin(f, main, 5, "nonsense")
+				log(f, main, 5, datadogSpan, "nonsense!")
+				log(f, main, 0, datadogSpan, "nonsense")
+			},
+			want: []string{"log " + otelSpan, "task 5", "log " + datadogSpan, "log " + datadogSpan},
+		},
+		{
+			name: "Datadog's, and one of a span without a task",
+			feed: func(f *feed, main, other on) {
+				begin(f, main, 5, "a")
+				log(f, main, 5, datadogSpan, "\x01\x02\x00\x00\x00\x00\x00\x00")
+				log(f, main, 5, datadogSpan, "\x03\x00\x00\x00\x00\x00\x00\x00")
+				end(f, main, 5)
+			},
+			want: []string{"task 5", "task 5 ends, Datadog 513"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFeed(t)
+			f.b.sink = linked{works{calls: f.sink}}
+			main := f.begin()
+			f.proc(nowhere, 1, exptrace.ProcUndetermined, exptrace.ProcRunning)
+			f.goroutine(idle(1, 2), 2, exptrace.GoUndetermined, exptrace.GoRunning, "")
+			tt.feed(f, main, on{2, 1, 2})
+			f.want(tt.want...)
+			if tt.inconsistent {
+				f.wantInconsistent(spanWithoutTask)
+			} else {
+				f.wantInconsistent()
+			}
+		})
+	}
+}
