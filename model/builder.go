@@ -20,10 +20,14 @@ type builder struct {
 	// trace begins, with the first Sync 1 ns earlier.
 	shift Time
 
-	stacks     *stackTable
-	names      map[string]string
-	reasons    []string // the first ones of names that are reasons
+	stacks  *stackTable
+	names   map[string]string
+	chunk   *chunk   // that is being taken
+	stack   []*Stack // of the generation, by number
+	reasons []string // likewise
+
 	goroutines map[GoID]*Goroutine
+	recent     [256]*Goroutine // by ID, some of them; it may have others by now
 	pool       goroutinePool
 	procs      []*proc
 
@@ -52,6 +56,8 @@ func newBuilder(sink Sink, trace Trace) *builder {
 			Inconsistent: make(map[string]int),
 		},
 		stacks:     newStackTable(),
+		stack:      []*Stack{nil},
+		reasons:    []string{""},
 		names:      make(map[string]string),
 		goroutines: make(map[GoID]*Goroutine),
 		tasks:      make(map[TaskID]*Task),
@@ -61,20 +67,38 @@ func newBuilder(sink Sink, trace Trace) *builder {
 	}
 }
 
-// event takes the next event of the trace.
+// take takes the next events of the trace.
+func (b *builder) take(c *chunk) {
+	b.chunk = c
+	if c.first {
+		b.stack, b.reasons = append(b.stack[:0], nil), append(b.reasons[:0], "")
+	}
+	for _, h := range c.stacks {
+		b.stack = append(b.stack, b.stacks.intern(h))
+	}
+	for _, reason := range c.reasons {
+		b.reasons = append(b.reasons, b.name(reason))
+	}
+	for i := range c.events {
+		b.event(&c.events[i])
+	}
+}
+
 func (b *builder) event(e *event) {
-	ev := &e.Event
-	t := Time(ev.Time()) + b.shift
+	t := e.time + b.shift
 	if b.summary.Events == 0 {
 		b.trace.Start = t
 		b.sink.Begin(&b.trace)
 	}
 	b.now = t
 	b.summary.Events++
+	if e.kind == exptrace.EventStateTransition {
+		b.transition(e, t)
+		return
+	}
 
-	switch ev.Kind() {
-	case exptrace.EventStateTransition:
-		b.transition(ev, t)
+	ev := &b.chunk.details[e.detail-1]
+	switch e.kind {
 	case exptrace.EventSync:
 		b.sync(ev, t)
 	case exptrace.EventMetric:
@@ -86,50 +110,40 @@ func (b *builder) event(e *event) {
 	case exptrace.EventStackSample:
 		b.sink.Sample(&Sample{
 			Time:      t,
-			Goroutine: b.goroutines[GoID(ev.Goroutine())],
-			Proc:      procID(ev),
-			Thread:    ThreadID(ev.Thread()),
-			Stack:     b.stacks.intern(ev.Stack()),
+			Goroutine: b.find(e.g),
+			Proc:      ProcID(e.proc),
+			Thread:    e.thread,
+			Stack:     b.stack[e.stack],
 		})
 	case exptrace.EventRangeBegin, exptrace.EventRangeActive, exptrace.EventRangeEnd:
-		b.rangeEvent(ev, t)
+		b.rangeEvent(e, ev, t)
 	case exptrace.EventTaskBegin:
 		task := ev.Task()
-		g := b.current(ev)
+		g := b.current(e)
 		b.taskBegun(&Task{
 			ID:        TaskID(task.ID),
 			Type:      b.name(task.Type),
 			ParentID:  taskID(task.Parent),
 			Goroutine: g,
-			Stack:     b.ownStack(g, ev),
+			Stack:     b.stackOf(g, e.stack),
 			Start:     t,
 		})
 	case exptrace.EventTaskEnd:
-		g := b.current(ev)
-		b.taskEnded(TaskID(e.endedTask), g, b.ownStack(g, ev), t)
+		g := b.current(e)
+		b.taskEnded(TaskID(e.id), g, b.stackOf(g, e.stack), t)
 	case exptrace.EventRegionBegin:
-		if g := b.current(ev); g != nil {
+		if g := b.current(e); g != nil {
 			region := ev.Region()
 			id := taskID(region.Task)
-			b.regionBegun(&Region{Goroutine: g, Type: b.name(region.Type), TaskID: id, Task: b.task(id), Stack: b.ownStack(g, ev), Start: t})
+			b.regionBegun(&Region{Goroutine: g, Type: b.name(region.Type), TaskID: id, Task: b.task(id), Stack: b.stackOf(g, e.stack), Start: t})
 		}
 	case exptrace.EventRegionEnd:
-		if g := b.current(ev); g != nil {
+		if g := b.current(e); g != nil {
 			region := ev.Region()
-			b.regionEnded(g, taskID(region.Task), b.name(region.Type), b.ownStack(g, ev), t)
+			b.regionEnded(g, taskID(region.Task), b.name(region.Type), b.stackOf(g, e.stack), t)
 		}
 	case exptrace.EventLog:
-		l := ev.Log()
-		g := b.current(ev)
-		id := taskID(l.Task)
-		if b.link(g, id, l.Category, l.Message) {
-			return
-		}
-		task := b.task(id)
-		if task != nil && g != nil {
-			b.pause(b.work(task, g, t), t)
-		}
-		b.sink.Log(&Log{Time: t, Goroutine: g, TaskID: id, Task: task, Category: l.Category, Message: l.Message, Stack: b.ownStack(g, ev)})
+		b.log(e, ev, t)
 	case exptrace.EventExperimental:
 		b.unknown("experimental event " + ev.Experimental().Name)
 	default:
@@ -138,75 +152,61 @@ func (b *builder) event(e *event) {
 }
 
 // transition takes an event that changes the state of a goroutine or a P.
-func (b *builder) transition(ev *exptrace.Event, t Time) {
-	st, ok := stateTransition(ev)
-	if !ok {
-		b.unknown("state transition")
-		return
-	}
-	switch st.Resource.Kind {
+func (b *builder) transition(e *event, t Time) {
+	switch e.resource {
 	case exptrace.ResourceGoroutine:
-		from, to := st.Goroutine()
-		b.goTransition(ev, &st, from, to, t)
+		b.goTransition(e, t)
 	case exptrace.ResourceProc:
-		p := b.proc(ProcID(st.Resource.Proc()))
-		if p == nil {
-			return
+		if p := b.proc(ProcID(e.id)); p != nil {
+			b.procTransition(p, exptrace.ProcState(e.from), exptrace.ProcState(e.to), e.thread, t)
 		}
-		from, to := st.Proc()
-		b.procTransition(ev, p, from, to, t)
+	case unknownResource:
+		b.unknown("state transition")
 	default:
-		b.unknown("state transition of a " + st.Resource.Kind.String())
+		b.unknown("state transition of a " + e.resource.String())
 	}
 }
 
-// stateTransition gets what changed. x/exp/trace does not check all states that
-// it reads, and panics when it is asked for one that does not exist.
-func stateTransition(ev *exptrace.Event) (st exptrace.StateTransition, ok bool) {
-	defer func() { ok = recover() == nil }()
-	return ev.StateTransition(), true
-}
-
-func (b *builder) procTransition(ev *exptrace.Event, p *proc, from, to exptrace.ProcState, t Time) {
+func (b *builder) procTransition(p *proc, from, to exptrace.ProcState, thread ThreadID, t Time) {
 	running := to == exptrace.ProcRunning
 	switch {
 	case from == exptrace.ProcUndetermined && p.state.Before:
-		p.state.Running, p.state.Thread = running, ThreadID(ev.Thread())
+		p.state.Running, p.state.Thread = running, thread
 	case from == exptrace.ProcNotExist && p.state.Before:
 		// It was made, by a larger GOMAXPROCS, when the trace first names it.
-		p.state = ProcState{Proc: p.id, Running: running, Thread: ThreadID(ev.Thread()), Start: t}
+		p.state = ProcState{Proc: p.id, Running: running, Thread: thread, Start: t}
 	case running == p.state.Running:
 		// The status of a P that is known.
 	default:
-		b.procTurned(p, running, ThreadID(ev.Thread()), t)
+		b.procTurned(p, running, thread, t)
 	}
 }
 
-func (b *builder) goTransition(ev *exptrace.Event, st *exptrace.StateTransition, from, to exptrace.GoState, t Time) {
-	id := GoID(st.Resource.Goroutine())
-	kind, ok := stateKind(to)
+func (b *builder) goTransition(e *event, t Time) {
+	id, from := GoID(e.id), e.from
+	kind, ok := stateKind(e.to)
 	if !ok {
-		b.unknown("goroutine state " + to.String())
+		b.unknown("goroutine state " + e.to.String())
 		return
 	}
-	g := b.goroutine(id, ev)
+	g := b.goroutine(id, e.proc)
 	switch {
 	case from == exptrace.GoNotExist:
 		if g != nil {
 			b.inconsistent("goroutine created twice")
 			b.exited(g, t)
 		}
-		b.created(ev, st, id, kind, t)
+		b.created(e, kind, t)
 		return
 	case g == nil:
-		b.found(ev, st, id, kind)
+		b.found(e, kind)
 		return
-	case from == exptrace.GoUndetermined || from == to:
+	case from == exptrace.GoUndetermined || from == e.to:
 		// The status of a goroutine that is known.
 		if g.cur.Kind != kind {
 			b.inconsistent("goroutine status differs from its state")
 		}
-		b.learnFunc(g, b.stacks.intern(st.Stack))
+		b.learnFunc(g, b.stack[e.own])
 		return
 	}
 	if known, ok := stateKind(from); !ok || known != g.cur.Kind {
@@ -217,23 +217,23 @@ func (b *builder) goTransition(ev *exptrace.Event, st *exptrace.StateTransition,
 	case kind == NotExist:
 		b.exited(g, t)
 	case g.cur.Kind == Runnable && kind == Running:
-		p := b.proc(procID(ev))
+		p := b.proc(ProcID(e.proc))
 		if p == nil {
 			b.inconsistent("goroutine runs without a P")
 			return
 		}
-		b.started(g, p, ThreadID(ev.Thread()), t)
+		b.started(g, p, e.thread, t)
 	case g.cur.Kind == Running && kind == Syscall:
-		b.syscallBegun(g, b.stateStack(g, st), t)
+		b.syscallBegun(g, b.stackOf(g, e.own), t)
 	case g.cur.Kind == Running:
-		b.stopped(g, kind, b.reason(st.Reason, kind), b.stateStack(g, st), t)
+		b.stopped(g, kind, b.reason(e.reason, kind), b.stackOf(g, e.own), t)
 	case g.cur.Kind == Waiting && kind == Runnable:
-		waker := b.current(ev)
+		waker := b.current(e)
 		b.unblocked(g, Waker{
 			Goroutine: waker,
-			Proc:      procID(ev),
-			Thread:    ThreadID(ev.Thread()),
-			Stack:     b.ownStack(waker, ev),
+			Proc:      ProcID(e.proc),
+			Thread:    e.thread,
+			Stack:     b.stackOf(waker, e.stack),
 		}, t)
 	case g.cur.Kind == Syscall:
 		if kind == Running && g.proc == nil {
@@ -242,7 +242,7 @@ func (b *builder) goTransition(ev *exptrace.Event, st *exptrace.StateTransition,
 		}
 		b.syscallEnded(g, kind, t)
 	default:
-		b.unknown("goroutine state transition " + from.String() + " to " + to.String())
+		b.unknown("goroutine state transition " + from.String() + " to " + e.to.String())
 		b.leave(g, t, kind)
 		b.release(g, t, kind)
 		g.enter(kind, t)
@@ -250,15 +250,15 @@ func (b *builder) goTransition(ev *exptrace.Event, st *exptrace.StateTransition,
 }
 
 // created makes a goroutine that a go statement, or a call from C, began.
-func (b *builder) created(ev *exptrace.Event, st *exptrace.StateTransition, id GoID, kind StateKind, t Time) {
-	creator := b.current(ev)
-	creation := b.ownStack(creator, ev)
-	start := b.stacks.intern(st.Stack)
-	g := b.announce(id, t, kind, func(g *Goroutine) {
+func (b *builder) created(e *event, kind StateKind, t Time) {
+	creator := b.current(e)
+	creation := b.stackOf(creator, e.stack)
+	start := b.stack[e.own]
+	g := b.announce(GoID(e.id), t, kind, func(g *Goroutine) {
 		if creator != nil {
 			g.Parent = creator.ID
 		}
-		g.Creator, g.CreatorProc, g.Creation = creator, procID(ev), creation
+		g.Creator, g.CreatorProc, g.Creation = creator, ProcID(e.proc), creation
 		if start != nil {
 			g.Func = startFuncName(start.Frames[0].Func)
 		}
@@ -267,25 +267,25 @@ func (b *builder) created(ev *exptrace.Event, st *exptrace.StateTransition, id G
 	case Waiting:
 		g.cur.Reason = coroutine
 	case Syscall:
-		g.cur.Thread = ThreadID(ev.Thread())
+		g.cur.Thread = e.thread
 	}
 }
 
 // found makes a goroutine from before the trace, which the trace names for the
 // first time with its status.
-func (b *builder) found(ev *exptrace.Event, st *exptrace.StateTransition, id GoID, kind StateKind) {
+func (b *builder) found(e *event, kind StateKind) {
 	if kind == NotExist {
 		b.inconsistent("unknown goroutine exited")
 		return
 	}
-	stack := b.stacks.intern(st.Stack)
-	p := b.proc(procID(ev))
+	stack := b.stack[e.own]
+	p := b.proc(ProcID(e.proc))
 	if kind == Running && (p == nil || p.run.Goroutine != nil) {
 		// It cannot have run since the trace began.
 		b.inconsistent("goroutine runs without a P")
 		kind = Waiting
 	}
-	g := b.existing(id, kind)
+	g := b.existing(GoID(e.id), kind)
 	b.learnFunc(g, stack)
 	switch kind {
 	case Waiting:
@@ -294,20 +294,34 @@ func (b *builder) found(ev *exptrace.Event, st *exptrace.StateTransition, id GoI
 			g.cur.Reason = unknownReason
 		}
 	case Running:
-		b.runOn(g, p, ThreadID(ev.Thread()), b.trace.Start)
+		b.runOn(g, p, e.thread, b.trace.Start)
 		g.cur.Before, p.run.Before = true, true
 	case Syscall:
 		g.cur.Stack = stack
-		g.cur.Thread = ThreadID(ev.Thread())
+		g.cur.Thread = e.thread
 		// The goroutine holds a P only if its own thread tells its status, right
 		// after that of the P. Another thread does it while it runs a goroutine
 		// of its own, and never for a goroutine with a P.
-		if p != nil && p.run.Goroutine == nil && p.state.Running && ev.Goroutine() == exptrace.NoGoroutine {
+		if p != nil && p.run.Goroutine == nil && p.state.Running && e.g == NoGoroutine {
 			g.cur.Proc = p.id
 			b.acquire(p, g, g.cur.Thread, b.trace.Start)
 			p.run.Before = true
 		}
 	}
+}
+
+func (b *builder) log(e *event, ev *exptrace.Event, t Time) {
+	l := ev.Log()
+	g := b.current(e)
+	id := taskID(l.Task)
+	if b.link(g, id, l.Category, l.Message) {
+		return
+	}
+	task := b.task(id)
+	if task != nil && g != nil {
+		b.pause(b.work(task, g, t), t)
+	}
+	b.sink.Log(&Log{Time: t, Goroutine: g, TaskID: id, Task: task, Category: l.Category, Message: l.Message, Stack: b.stackOf(g, e.stack)})
 }
 
 func (b *builder) label(ev *exptrace.Event) {
@@ -316,12 +330,12 @@ func (b *builder) label(ev *exptrace.Event) {
 		b.unknown("label of a " + l.Resource.Kind.String())
 		return
 	}
-	if g := b.goroutines[GoID(l.Resource.Goroutine())]; g != nil {
+	if g := b.find(GoID(l.Resource.Goroutine())); g != nil {
 		g.label = b.name(l.Label)
 	}
 }
 
-func (b *builder) rangeEvent(ev *exptrace.Event, t Time) {
+func (b *builder) rangeEvent(e *event, ev *exptrace.Event, t Time) {
 	er := ev.Range()
 	var g *Goroutine
 	var p *proc
@@ -329,15 +343,15 @@ func (b *builder) rangeEvent(ev *exptrace.Event, t Time) {
 	switch er.Scope.Kind {
 	case exptrace.ResourceGoroutine:
 		key.goid = GoID(er.Scope.Goroutine())
-		g = b.goroutines[key.goid]
+		g = b.find(key.goid)
 	case exptrace.ResourceProc:
 		key.proc = ProcID(er.Scope.Proc())
 		p = b.proc(key.proc)
 	}
 
-	if ev.Kind() != exptrace.EventRangeEnd {
+	if e.kind != exptrace.EventRangeEnd {
 		r := newRange(er.Name)
-		active := ev.Kind() == exptrace.EventRangeActive
+		active := e.kind == exptrace.EventRangeActive
 		if slot := rangeSlot(r.Kind, g, p); active && (slot != nil && *slot != nil || slot == nil && b.ranges[key] != nil) {
 			return // told again at the border of a generation
 		}
@@ -349,10 +363,10 @@ func (b *builder) rangeEvent(ev *exptrace.Event, t Time) {
 			r.Start, r.Before = b.trace.Start, true
 		} else {
 			if r.Goroutine == nil {
-				r.Goroutine = b.current(ev)
+				r.Goroutine = b.current(e)
 			}
-			r.Proc = procID(ev)
-			r.Stack = b.ownStack(r.Goroutine, ev)
+			r.Proc = ProcID(e.proc)
+			r.Stack = b.stackOf(r.Goroutine, e.stack)
 		}
 		b.rangeBegun(r, key, g, p)
 		return
@@ -361,9 +375,9 @@ func (b *builder) rangeEvent(ev *exptrace.Event, t Time) {
 	r := b.rangeEnded(rangeKind(er.Name), key, g, p)
 	if r == nil { // begun before the trace
 		r = newRange(er.Name)
-		r.Start, r.Before, r.Proc = b.trace.Start, true, procID(ev)
+		r.Start, r.Before, r.Proc = b.trace.Start, true, ProcID(e.proc)
 		if r.Goroutine = g; g == nil {
-			r.Goroutine = b.current(ev)
+			r.Goroutine = b.current(e)
 		}
 		if r.Goroutine != nil {
 			r.goid = r.Goroutine.ID
@@ -385,7 +399,6 @@ func (b *builder) rangeEvent(ev *exptrace.Event, t Time) {
 }
 
 func (b *builder) sync(ev *exptrace.Event, t Time) {
-	b.stacks.forget()
 	s := ev.Sync()
 	out := Sync{Time: t, N: s.N}
 	if c := s.ClockSnapshot; c != nil {
@@ -423,34 +436,40 @@ func (b *builder) finish(damage *Damage) *Summary {
 
 // current returns the goroutine that was executing when the event happened,
 // nil for none.
-func (b *builder) current(ev *exptrace.Event) *Goroutine {
-	if id := GoID(ev.Goroutine()); id != NoGoroutine {
-		return b.goroutine(id, ev)
+func (b *builder) current(e *event) *Goroutine {
+	if e.g != NoGoroutine {
+		return b.goroutine(e.g, e.proc)
 	}
 	return nil
 }
 
-// goroutine returns a goroutine that an event names, nil if it is not known.
-// Mostly it is the one on the event's P, which saves the look-up.
-func (b *builder) goroutine(id GoID, ev *exptrace.Event) *Goroutine {
-	if p := ev.Proc(); p >= 0 && int(p) < len(b.procs) {
+// goroutine returns a goroutine that an event on a P names, nil if it is not
+// known. Mostly it is the one on the P.
+func (b *builder) goroutine(id GoID, p int32) *Goroutine {
+	if p >= 0 && int(p) < len(b.procs) {
 		if p := b.procs[p]; p != nil && p.g != nil && p.g.ID == id {
 			return p.g
 		}
 	}
-	return b.goroutines[id]
+	return b.find(id)
 }
 
-// ownStack returns the stack of the goroutine that was executing.
-func (b *builder) ownStack(g *Goroutine, ev *exptrace.Event) *Stack {
-	s := b.stacks.intern(ev.Stack())
-	b.learnFunc(g, s)
-	return s
+// find returns a goroutine, nil if it is not known.
+func (b *builder) find(id GoID) *Goroutine {
+	recent := &b.recent[uint64(id)%uint64(len(b.recent))]
+	if g := *recent; g != nil && g.ID == id {
+		return g
+	}
+	g := b.goroutines[id]
+	if g != nil {
+		*recent = g
+	}
+	return g
 }
 
-// stateStack returns the stack of the goroutine that changed its state.
-func (b *builder) stateStack(g *Goroutine, st *exptrace.StateTransition) *Stack {
-	s := b.stacks.intern(st.Stack)
+// stackOf returns a stack of the generation, which is one of g.
+func (b *builder) stackOf(g *Goroutine, n uint32) *Stack {
+	s := b.stack[n]
 	b.learnFunc(g, s)
 	return s
 }
@@ -468,27 +487,15 @@ const (
 	unknownReason = "unknown"
 )
 
-func (b *builder) reason(reason string, kind StateKind) string {
-	if reason == "" && kind == Waiting {
-		if b.trace.v1 {
-			return "unspecified" // as later versions call it
-		}
-		return coroutine
+// reason returns a reason of the generation.
+func (b *builder) reason(n uint16, kind StateKind) string {
+	switch {
+	case n != 0 || kind != Waiting:
+		return b.reasons[n]
+	case b.trace.v1:
+		return "unspecified" // as later versions call it
 	}
-	if reason == "" {
-		return ""
-	}
-	// There are few reasons, and very many uses of them.
-	for _, r := range b.reasons {
-		if r == reason {
-			return r
-		}
-	}
-	reason = b.name(reason)
-	if len(b.reasons) < 32 {
-		b.reasons = append(b.reasons, reason)
-	}
-	return reason
+	return coroutine
 }
 
 // name interns a string of the trace.

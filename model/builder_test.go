@@ -99,6 +99,7 @@ func idle(p exptrace.ProcID, m exptrace.ThreadID) on { return on{exptrace.NoGoro
 // feed gives events to a builder, one each 10 ns, the first at 10.
 type feed struct {
 	t    *testing.T
+	x    *compactor
 	b    *builder
 	sink *calls
 	now  exptrace.Time
@@ -106,7 +107,7 @@ type feed struct {
 
 func newFeed(t *testing.T) *feed {
 	sink := &calls{}
-	return &feed{t: t, b: newBuilder(sink, Trace{Format: "Go 1.26"}), sink: sink}
+	return &feed{t: t, x: newCompactor(false), b: newBuilder(sink, Trace{Format: "Go 1.26"}), sink: sink}
 }
 
 func emit[T exptrace.EventDetails](f *feed, kind exptrace.EventKind, at on, details T, stack exptrace.Stack) {
@@ -118,11 +119,9 @@ func emit[T exptrace.EventDetails](f *feed, kind exptrace.EventKind, at on, deta
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	e := event{Event: ev}
-	if task, ok := any(details).(exptrace.Task); ok && kind == exptrace.EventTaskEnd {
-		e.endedTask = task.ID
-	}
-	f.b.event(&e)
+	c := newChunk()
+	f.x.add(c, &ev)
+	f.b.take(c)
 }
 
 func (f *feed) goroutine(at on, id exptrace.GoID, from, to exptrace.GoState, reason string) {

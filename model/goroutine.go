@@ -155,6 +155,7 @@ func (b *builder) announce(id GoID, t Time, kind StateKind, fill func(*Goroutine
 	g.cur.ProcLost = t
 	fill(g)
 	b.goroutines[id] = g
+	b.recent[uint64(id)%uint64(len(b.recent))] = g
 	b.summary.Goroutines++
 	b.summary.MaxAlive = max(b.summary.MaxAlive, len(b.goroutines))
 	creator := g.Creator

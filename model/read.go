@@ -42,13 +42,11 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	}
 
 	b := newBuilder(sink, trace)
-	err = dec.each(ctx, func(ev *event) error {
-		if b.summary.Events%4096 == 0 {
-			if err := errors.Join(ctx.Err(), sink.Err()); err != nil {
-				return &stopped{err}
-			}
+	err = dec.each(ctx, func(c *chunk) error {
+		if err := errors.Join(ctx.Err(), sink.Err()); err != nil {
+			return &stopped{err}
 		}
-		b.event(ev)
+		b.take(c)
 		return nil
 	})
 	if stop := (*stopped)(nil); errors.As(err, &stop) {

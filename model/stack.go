@@ -33,9 +33,8 @@ const maxDepth = 128
 
 // stackTable interns stacks by their frames. The handles of x/exp/trace hold
 // the tables of a whole generation alive and differ between generations even
-// for equal stacks, so they are only kept in a cache that generations clear.
+// for equal stacks.
 type stackTable struct {
-	cache  map[exptrace.Stack]*Stack
 	stacks map[string]*Stack
 	frames map[frameKey]*Frame
 	key    []byte
@@ -50,29 +49,13 @@ type frameKey struct {
 
 func newStackTable() *stackTable {
 	return &stackTable{
-		cache:  make(map[exptrace.Stack]*Stack),
 		stacks: make(map[string]*Stack),
 		frames: make(map[frameKey]*Frame),
 	}
 }
 
-// forget drops the handles of the last generation.
-func (t *stackTable) forget() { clear(t.cache) }
-
-// intern returns the stack behind a handle, nil for none.
+// intern returns the stack behind a handle, nil for one without frames.
 func (t *stackTable) intern(h exptrace.Stack) *Stack {
-	if h == exptrace.NoStack {
-		return nil
-	}
-	s, ok := t.cache[h]
-	if !ok {
-		s = t.internFrames(h)
-		t.cache[h] = s
-	}
-	return s
-}
-
-func (t *stackTable) internFrames(h exptrace.Stack) *Stack {
 	t.key, t.buf = t.key[:0], t.buf[:0]
 	for f := range h.Frames() {
 		frame := t.frame(f)
