@@ -40,6 +40,7 @@ type builder struct {
 	rangeOrder []rangeKey
 
 	metric Metric // that is being reported
+	syncs  int
 }
 
 func newBuilder(sink Sink, trace Trace) *builder {
@@ -400,14 +401,15 @@ func (b *builder) rangeEvent(e *event, ev *exptrace.Event, t Time) {
 
 func (b *builder) sync(ev *exptrace.Event, t Time) {
 	s := ev.Sync()
-	out := Sync{Time: t, N: s.N}
+	b.syncs++
+	out := Sync{Time: t, N: b.syncs}
 	if c := s.ClockSnapshot; c != nil {
 		out.Clock = &ClockSnapshot{Trace: Time(c.Trace) + b.shift, Mono: c.Mono, Wall: c.Wall}
 	}
 	for name := range s.ExperimentalBatches {
 		b.unknown("batches of the experiment " + name)
 	}
-	b.summary.Generations = max(b.summary.Generations, s.N-1)
+	b.summary.Generations = max(b.summary.Generations, b.syncs-1)
 	b.sink.Sync(&out)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Damage says where a trace is truncated or damaged. It is the error of a
@@ -189,7 +190,7 @@ func (f *framing) damage(generations int, err error) *Damage {
 		// for all of it.
 		generations = n - 1
 	}
-	d := &Damage{Generations: generations, Size: f.size, Err: err}
+	d := &Damage{Generations: generations, Size: f.size, Err: brief(err)}
 	start := f.size
 	switch {
 	case generations < len(f.starts):
@@ -211,4 +212,14 @@ func (f *framing) damage(generations int, err error) *Damage {
 		d.Truncated, d.Offset = true, f.size
 	}
 	return d
+}
+
+// brief leaves out the state of the decoder, which x/exp/trace prints behind
+// some errors, in lines of no fixed order.
+func brief(err error) error {
+	first, _, more := strings.Cut(err.Error(), "\n")
+	if !more {
+		return err
+	}
+	return errors.New(strings.TrimSuffix(strings.TrimSuffix(first, ":"), ": frontier"))
 }

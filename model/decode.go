@@ -27,8 +27,8 @@ func newDecoder(r io.Reader, v1 bool) (d *decoder, err error) {
 	return &decoder{r: tr, x: newCompactor(v1)}, nil
 }
 
-// chunksAhead is the number of chunks that may wait to be consumed.
-const chunksAhead = 4
+// fewChunks is the number of chunks that may wait to be consumed.
+const fewChunks = 4
 
 // each calls yield with every chunk up to the end of the trace, until yield
 // returns an error, or until ctx ends; it returns the error. The chunk is only
@@ -39,7 +39,7 @@ const chunksAhead = 4
 func (d *decoder) each(ctx context.Context, yield func(*chunk) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	full, free := make(chan *chunk, chunksAhead), make(chan *chunk, chunksAhead+2)
+	full, free := make(chan *chunk, fewChunks), make(chan *chunk, fewChunks+2)
 	for range cap(free) {
 		free <- newChunk()
 	}

@@ -21,6 +21,10 @@ const fingerprinted = 4096
 // *[FormatError] if r is not a trace that can be read, before any call of sink;
 // the error of the sink; or that of ctx.
 func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
+	return read(ctx, r, sink, newSource)
+}
+
+func read(ctx context.Context, r io.Reader, sink Sink, newSource func(*bufio.Reader, *framing, Trace) (source, error)) (*Summary, error) {
 	in := &framing{r: r}
 	br := bufio.NewReaderSize(in, 64<<10)
 	trace, err := sniff(br)
@@ -30,19 +34,13 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	head, _ := br.Peek(fingerprinted)
 	sum := sha256.Sum256(head)
 	copy(trace.Fingerprint[:], sum[:])
-	dec, err := newDecoder(br, trace.v1)
+	src, err := newSource(br, in, trace)
 	if err != nil {
-		if in.err != nil {
-			return nil, fmt.Errorf("reading the trace: %w", in.err)
-		}
-		if trace.v1 {
-			err = fmt.Errorf("%w (traces of Go 1.21 and earlier can only be read whole: make it again)", err)
-		}
-		return nil, &FormatError{Reason: fmt.Sprintf("damaged or truncated %s trace: %v", trace.Format, err)}
+		return nil, err
 	}
 
 	b := newBuilder(sink, trace)
-	err = dec.each(ctx, func(c *chunk) error {
+	err = src.each(ctx, func(c *chunk) error {
 		if err := errors.Join(ctx.Err(), sink.Err()); err != nil {
 			return &stopped{err}
 		}
@@ -56,6 +54,9 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 		err = io.ErrUnexpectedEOF // of which the decoder takes no notice
 	}
 	if err != nil {
+		if ctx.Err() == nil {
+			io.Copy(io.Discard, br) // what follows tells how much is lost
+		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -64,6 +65,26 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 		return finish(b, sink, damage)
 	}
 	return finish(b, sink, nil)
+}
+
+// source yields the events of a trace, as decoder does.
+type source interface {
+	each(ctx context.Context, yield func(*chunk) error) error
+}
+
+// newSource decodes the trace in r, which comes through in.
+func newSource(r *bufio.Reader, in *framing, trace Trace) (source, error) {
+	if !trace.v1 {
+		return newGenerations(r, in), nil
+	}
+	dec, err := newDecoder(r, true)
+	switch {
+	case err == nil:
+		return dec, nil
+	case in.err != nil:
+		return nil, fmt.Errorf("reading the trace: %w", in.err)
+	}
+	return nil, &FormatError{Reason: fmt.Sprintf("damaged or truncated %s trace: %v (traces of Go 1.21 and earlier can only be read whole: make it again)", trace.Format, err)}
 }
 
 // finish ends the trace for the sink, which may fail to write the last of it.

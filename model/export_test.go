@@ -1,0 +1,31 @@
+package model
+
+import (
+	"bufio"
+	"context"
+	"io"
+)
+
+// ReadInSequence is Read with one decoder for the whole trace.
+func ReadInSequence(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
+	return read(ctx, r, sink, func(r *bufio.Reader, in *framing, trace Trace) (source, error) {
+		dec, err := newDecoder(r, trace.v1)
+		if err != nil {
+			return nil, err
+		}
+		return dec, nil
+	})
+}
+
+// ReadAtOnce is Read with as many decoders, for generations of as many bytes
+// together.
+func ReadAtOnce(ctx context.Context, r io.Reader, sink Sink, workers int, budget int64) (*Summary, error) {
+	return read(ctx, r, sink, func(r *bufio.Reader, in *framing, trace Trace) (source, error) {
+		if trace.v1 {
+			return newSource(r, in, trace)
+		}
+		gs := newGenerations(r, in)
+		gs.workers, gs.budget = workers, budget
+		return gs, nil
+	})
+}

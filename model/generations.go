@@ -1,0 +1,273 @@
+package model
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"runtime"
+	"sync"
+)
+
+// generations yields the events of a trace of Go 1.22 or later as decoder does,
+// but decodes several generations at a time. A generation can be decoded on its
+// own, behind the header of the trace. The events are those of the sequence but
+// for some statuses, which then come out of nowhere (the builder does not care),
+// the times at the borders, which are put in order here, and the Sync at the end
+// of each, which is dropped.
+type generations struct {
+	r       io.Reader // the trace, through in
+	in      *framing
+	workers int   // generations that are decoded at a time
+	budget  int64 // bytes of them, unless one alone is larger
+}
+
+// generation is one that was cut out of the trace.
+type generation struct {
+	blocks [][]byte
+	size   int64
+	chunks chan *chunk // closed behind the last one
+}
+
+const (
+	blockSize = 256 << 10
+	// decodedAtOnce limits how much of a trace is in memory. The decoder makes
+	// some four times of it.
+	decodedAtOnce = 32 << 20
+	// chunksAhead is the number of chunks of a generation that may wait until
+	// those before it have been consumed.
+	chunksAhead = 192
+)
+
+func newGenerations(r io.Reader, in *framing) *generations {
+	return &generations{r: r, in: in, workers: runtime.GOMAXPROCS(0), budget: decodedAtOnce}
+}
+
+// each is as that of decoder.
+func (gs *generations) each(ctx context.Context, yield func(*chunk) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cut := &cutter{
+		generations: gs,
+		out:         make(chan *generation, gs.workers),
+		consumed:    make(chan *generation, gs.workers+1),
+		free:        make(chan *chunk, 2*chunksAhead),
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(cut.out)
+		cut.run(ctx)
+	}()
+	err := cut.consume(ctx, yield)
+	if err == ctx.Err() && err != nil {
+		return err // the reader may be stuck
+	}
+	cancel()
+	<-done
+	cut.decoding.Wait()
+	return err
+}
+
+// cutter cuts generations out of a trace and has them decoded.
+type cutter struct {
+	*generations
+	out      chan *generation // those that are being decoded, in order
+	consumed chan *generation // those that need no memory any more
+	free     chan *chunk
+	decoding sync.WaitGroup
+
+	running  int   // generations that are decoded, or wait to be consumed
+	inMemory int64 // bytes of them
+}
+
+// run reads the trace to its end. What is wrong with it is told by the decoders
+// of its parts, and by the framing.
+func (c *cutter) run(ctx context.Context) {
+	header := make([]byte, headerSize)
+	if _, err := io.ReadFull(c.r, header); err != nil {
+		return
+	}
+	g := newGeneration()
+	borders := 1 // that have been cut at; the first generation begins at once
+	for end := int64(headerSize); ctx.Err() == nil; {
+		block := make([]byte, blockSize)
+		n, err := io.ReadFull(c.r, block)
+		block, end = block[:n], end+int64(n)
+		for ; borders < len(c.in.starts) && c.in.starts[borders] < end; borders++ {
+			next := newGeneration()
+			if tail := end - c.in.starts[borders]; tail <= int64(len(block)) {
+				rest := int64(len(block)) - tail
+				g.add(block[:rest:rest])
+				block = block[rest:]
+			} else {
+				// The header of its first batch began in an earlier block.
+				next.add(g.takeBack(int(tail) - len(block)))
+			}
+			if !c.start(ctx, header, g) {
+				return
+			}
+			g = next
+		}
+		// Behind a batch that is none, nothing can be read.
+		if !c.in.bad || len(g.blocks) == 0 || c.in.batch >= end-int64(n) {
+			g.add(block)
+		}
+		if err != nil {
+			c.start(ctx, header, g)
+			return
+		}
+	}
+}
+
+// start has a generation decoded, when there is memory for it.
+func (c *cutter) start(ctx context.Context, header []byte, g *generation) bool {
+	for c.running > 0 && (c.running >= c.workers || c.inMemory+g.size > c.budget) {
+		select {
+		case old := <-c.consumed:
+			c.running--
+			c.inMemory -= old.size
+		case <-ctx.Done():
+			return false
+		}
+	}
+	c.running++
+	c.inMemory += g.size
+	c.decoding.Add(1)
+	go c.decode(ctx, header, g)
+	select {
+	case c.out <- g:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// decode decodes a generation.
+func (c *cutter) decode(ctx context.Context, header []byte, g *generation) {
+	defer c.decoding.Done()
+	defer close(g.chunks)
+	parts := []io.Reader{bytes.NewReader(header)}
+	for _, b := range g.blocks {
+		parts = append(parts, bytes.NewReader(b))
+	}
+	g.blocks = nil // the decoder reads all of them at once, and keeps a copy
+	d, err := newDecoder(io.MultiReader(parts...), false)
+	for {
+		var k *chunk
+		select {
+		case k = <-c.free:
+		default:
+			k = newChunk()
+		}
+		if k.reset(); err != nil {
+			k.err = err
+		} else {
+			d.fill(k)
+		}
+		select {
+		case g.chunks <- k:
+		case <-ctx.Done():
+			return
+		}
+		if k.err != nil {
+			return
+		}
+	}
+}
+
+// consume yields what is decoded, in order.
+func (c *cutter) consume(ctx context.Context, yield func(*chunk) error) error {
+	var end *chunk // of the last generation; of the trace, if none follows
+	var order timeOrder
+	for {
+		var g *generation
+		select {
+		case g = <-c.out:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if g == nil {
+			if end == nil {
+				return nil
+			}
+			order.put(end)
+			return yield(end)
+		}
+		for open := true; open; {
+			var k *chunk
+			select {
+			case k, open = <-g.chunks:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if !open {
+				break
+			}
+			if k.err == io.EOF {
+				end = k // a Sync, and nothing else
+				continue
+			}
+			order.put(k)
+			if err := yield(k); err != nil {
+				return err
+			}
+			if k.err != nil {
+				return k.err
+			}
+			select {
+			case c.free <- k:
+			default:
+			}
+		}
+		select {
+		case c.consumed <- g:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// timeOrder has time go on at the borders of generations as x/exp/trace does
+// within them: an event that is not later than the one before comes 1 ns after
+// it.
+type timeOrder struct{ last Time }
+
+func (o *timeOrder) put(c *chunk) {
+	if len(c.events) == 0 {
+		return
+	}
+	for i := range c.events {
+		if e := &c.events[i]; e.time <= o.last {
+			e.time = o.last + 1
+			o.last = e.time
+		} else {
+			break // within the generation the times are in order
+		}
+	}
+	o.last = c.events[len(c.events)-1].time
+}
+
+func newGeneration() *generation { return &generation{chunks: make(chan *chunk, chunksAhead)} }
+
+func (g *generation) add(block []byte) {
+	if len(block) > 0 {
+		g.blocks = append(g.blocks, block)
+		g.size += int64(len(block))
+	}
+}
+
+// takeBack takes the last n bytes out again.
+func (g *generation) takeBack(n int) []byte {
+	tail := make([]byte, n)
+	for n > 0 && len(g.blocks) > 0 {
+		last := &g.blocks[len(g.blocks)-1]
+		k := min(n, len(*last))
+		copy(tail[n-k:n], (*last)[len(*last)-k:])
+		*last = (*last)[:len(*last)-k]
+		if n -= k; len(*last) == 0 {
+			g.blocks = g.blocks[:len(g.blocks)-1]
+		}
+	}
+	g.size -= int64(len(tail) - n)
+	return tail[n:]
+}
