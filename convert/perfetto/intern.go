@@ -1,6 +1,8 @@
 package perfetto
 
 import (
+	"unsafe"
+
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/trace2x/trace2x/model"
@@ -33,6 +35,13 @@ func (in *interned) appendTo(b []byte) []byte {
 type textTable struct {
 	table field
 	iids  map[string]uint64
+	// recent has some of them by where the string is in memory: the model
+	// interns names, too.
+	recent [64]struct {
+		data *byte
+		len  int
+		iid  uint64
+	}
 }
 
 func newTextTable(table field) textTable {
@@ -40,12 +49,18 @@ func newTextTable(table field) textTable {
 }
 
 func (t *textTable) iid(in *interned, s string) uint64 {
+	data := unsafe.StringData(s)
+	recent := &t.recent[uintptr(unsafe.Pointer(data))>>3%uintptr(len(t.recent))]
+	if recent.data == data && recent.len == len(s) && data != nil {
+		return recent.iid
+	}
 	iid, ok := t.iids[s]
 	if !ok {
 		iid = uint64(len(t.iids) + 1)
 		t.iids[s] = iid
 		in.text(t.table, iid, s)
 	}
+	recent.data, recent.len, recent.iid = data, len(s), iid
 	return iid
 }
 

@@ -1,7 +1,6 @@
 package perfetto
 
 import (
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
@@ -112,9 +111,9 @@ func (s *sched) collector(id model.ProcID) *cpu {
 }
 
 func (c *cpu) switchTo(t model.Time, prevState uint64, next int32) {
-	c.switchTime = protowire.AppendVarint(c.switchTime, uint64(t-c.lastSwitch))
-	c.switchPrev = protowire.AppendVarint(c.switchPrev, prevState)
-	c.switchNext = protowire.AppendVarint(c.switchNext, uint64(next))
+	c.switchTime = appendVarint(c.switchTime, uint64(t-c.lastSwitch))
+	c.switchPrev = appendVarint(c.switchPrev, prevState)
+	c.switchNext = appendVarint(c.switchNext, uint64(next))
 	c.lastSwitch = t
 	c.switches++
 }
@@ -154,8 +153,8 @@ func (s *sched) wakingFromOutside(tid int32, t model.Time) {
 }
 
 func (c *cpu) wake(tid int32, t model.Time, interrupt bool) {
-	c.wakingTime = protowire.AppendVarint(c.wakingTime, uint64(t-c.lastWak))
-	c.wakingPID = protowire.AppendVarint(c.wakingPID, uint64(tid))
+	c.wakingTime = appendVarint(c.wakingTime, uint64(t-c.lastWak))
+	c.wakingPID = appendVarint(c.wakingPID, uint64(tid))
 	flags := byte(0)
 	if interrupt {
 		flags = fromInterrupt

@@ -12,24 +12,40 @@ import (
 type field = protowire.Number
 
 func appendUint(b []byte, num field, v uint64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), v)
+	return appendVarint(appendTag(b, num, protowire.VarintType), v)
+}
+
+// appendTag and appendVarint are those of protowire, inlined for what is small:
+// that is most of it.
+func appendTag(b []byte, num field, t protowire.Type) []byte {
+	if num < 16 {
+		return append(b, byte(num)<<3|byte(t))
+	}
+	return append(b, byte(num)<<3|byte(t)|0x80, byte(num>>4)) // num < 2048
+}
+
+func appendVarint(b []byte, v uint64) []byte {
+	if v < 1<<7 {
+		return append(b, byte(v))
+	}
+	return protowire.AppendVarint(b, v)
 }
 
 func appendFixed64(b []byte, num field, v uint64) []byte {
-	return protowire.AppendFixed64(protowire.AppendTag(b, num, protowire.Fixed64Type), v)
+	return protowire.AppendFixed64(appendTag(b, num, protowire.Fixed64Type), v)
 }
 
 func appendString(b []byte, num field, s string) []byte {
-	return protowire.AppendString(protowire.AppendTag(b, num, protowire.BytesType), s)
+	return protowire.AppendString(appendTag(b, num, protowire.BytesType), s)
 }
 
 func appendBytes(b []byte, num field, s []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), s)
+	return protowire.AppendBytes(appendTag(b, num, protowire.BytesType), s)
 }
 
 // appendZeros appends a packed field of n varints that are all 0.
 func appendZeros(b []byte, num field, n int) []byte {
-	b = protowire.AppendTag(b, num, protowire.BytesType)
+	b = appendTag(b, num, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(n))
 	for range n {
 		b = append(b, 0)
@@ -40,7 +56,7 @@ func appendZeros(b []byte, num field, n int) []byte {
 // openMessage begins an embedded message; closeMessage, given the mark, ends
 // it. In between, the fields of the message are appended.
 func openMessage(b []byte, num field) (_ []byte, mark int) {
-	b = protowire.AppendTag(b, num, protowire.BytesType)
+	b = appendTag(b, num, protowire.BytesType)
 	b = append(b, 0) // the length, if it fits into one byte as it mostly does
 	return b, len(b)
 }
