@@ -47,6 +47,8 @@ type Region struct {
 	// and EndStack are valid in RegionEnd.
 	Start, End   Time
 	Before, Open bool
+
+	atWork bool // is a reason for Work
 }
 
 // task returns the open task with this ID. A task that the trace names without
@@ -101,16 +103,12 @@ func (b *builder) taskEnded(id TaskID, g *Goroutine, stack *Stack, now Time) {
 		b.endedOld[id] = true
 	}
 	t.EndGoroutine, t.EndStack = g, stack
-	b.closeTask(t, now, false)
-	delete(b.tasks, id)
-	b.forgetEnded()
-}
-
-func (b *builder) closeTask(t *Task, now Time, open bool) {
 	b.endWork(&t.works, now)
-	t.End, t.Open = now, open
+	t.End = now
 	b.sink.TaskEnd(t)
 	t.EndGoroutine = nil
+	delete(b.tasks, id)
+	b.forgetEnded()
 }
 
 // forgetEnded drops ended tasks from the order of the beginnings, now and then.
@@ -128,19 +126,10 @@ func (b *builder) forgetEnded() {
 	b.taskOrder = alive
 }
 
-// closeTasks reports the tasks that are open when the trace ends, in the order
-// in which they began.
-func (b *builder) closeTasks(now Time) {
-	for _, t := range b.taskOrder {
-		if b.tasks[t.ID] == t {
-			b.closeTask(t, now, true)
-		}
-	}
-}
-
 func (b *builder) regionBegun(r *Region) {
 	r.Goroutine.regions = append(r.Goroutine.regions, r)
 	if r.Task != nil {
+		r.atWork = true
 		b.work(r.Task, r.Goroutine, r.Start)
 	}
 	b.sink.RegionStart(r)
@@ -155,7 +144,7 @@ func (b *builder) regionEnded(g *Goroutine, id TaskID, typ string, stack *Stack,
 		r := &Region{Goroutine: g, Type: typ, TaskID: id, Task: b.task(id), Start: b.trace.Start, Before: true}
 		b.sink.RegionStart(r)
 		r.Task = nil
-		b.regionClosed(r, now, stack, false)
+		b.regionClosed(r, now, stack)
 		return
 	}
 	r := g.regions[n-1]
@@ -163,13 +152,13 @@ func (b *builder) regionEnded(g *Goroutine, id TaskID, typ string, stack *Stack,
 	if r.Type != typ || r.TaskID != id {
 		b.inconsistent("region ended that is not the innermost one")
 	}
-	b.regionClosed(r, now, stack, false)
+	b.regionClosed(r, now, stack)
 }
 
-func (b *builder) regionClosed(r *Region, now Time, stack *Stack, open bool) {
-	r.End, r.EndStack, r.Open = now, stack, open
+func (b *builder) regionClosed(r *Region, now Time, stack *Stack) {
+	r.End, r.EndStack = now, stack
 	b.sink.RegionEnd(r)
-	if !r.Before {
+	if r.atWork {
 		b.leftRegion(r.Goroutine, r.TaskID, now)
 	}
 }

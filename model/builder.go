@@ -1,7 +1,9 @@
 package model
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	exptrace "golang.org/x/exp/trace"
@@ -41,6 +43,14 @@ type builder struct {
 
 	metric Metric // that is being reported
 	syncs  int
+
+	// window is nil for the whole trace. Until it opens, the sink is muted, and
+	// the model only follows.
+	window       *windowed
+	muted        Sink
+	opened, done bool
+	clock        *ClockSnapshot // the last
+	metrics      []Metric       // the last of each name
 }
 
 func newBuilder(sink Sink, trace Trace) *builder {
@@ -87,7 +97,10 @@ func (b *builder) take(c *chunk) {
 
 func (b *builder) event(e *event) {
 	t := e.time + b.shift
-	if b.summary.Events == 0 {
+	if b.window != nil && !b.inWindow(e, t) {
+		return
+	}
+	if b.summary.Events == 0 && !b.opened {
 		b.trace.Start = t
 		b.sink.Begin(&b.trace)
 	}
@@ -106,6 +119,7 @@ func (b *builder) event(e *event) {
 		m := ev.Metric()
 		b.metric = Metric{Time: t, Name: m.Name, Value: m.Value.Uint64()}
 		b.sink.Metric(&b.metric)
+		b.remember(b.metric)
 	case exptrace.EventLabel:
 		b.label(ev)
 	case exptrace.EventStackSample:
@@ -396,7 +410,7 @@ func (b *builder) rangeEvent(e *event, ev *exptrace.Event, t Time) {
 			b.unknown("range attribute " + a.Name)
 		}
 	}
-	b.rangeClosed(r, t, false)
+	b.rangeClosed(r, t)
 }
 
 func (b *builder) sync(ev *exptrace.Event, t Time) {
@@ -406,6 +420,9 @@ func (b *builder) sync(ev *exptrace.Event, t Time) {
 	if c := s.ClockSnapshot; c != nil {
 		out.Clock = &ClockSnapshot{Trace: Time(c.Trace) + b.shift, Mono: c.Mono, Wall: c.Wall}
 	}
+	if out.Clock != nil {
+		b.clock = out.Clock
+	}
 	for name := range s.ExperimentalBatches {
 		b.unknown("batches of the experiment " + name)
 	}
@@ -413,27 +430,82 @@ func (b *builder) sync(ev *exptrace.Event, t Time) {
 	b.sink.Sync(&out)
 }
 
-// finish closes what is open and ends the trace.
+// finish ends the trace for the sink: what is open is reported as such. The
+// builder stays as it is, to go on with another sink.
 func (b *builder) finish(damage *Damage) *Summary {
-	if b.summary.Events == 0 {
+	if b.summary.Events == 0 && !b.opened {
 		b.sink.Begin(&b.trace)
 		b.now = b.trace.Start
 	}
-	b.closeRanges(b.now)
-	for _, g := range bySlot(b.goroutines) {
-		g.cur.Open, g.Open = true, true
-		if g.proc != nil {
-			g.proc.run.Open = true
-		}
-		b.leave(g, b.now, g.cur.Kind)
-		b.release(g, b.now, g.cur.Kind)
-		b.gone(g, b.now)
+	now := b.now
+	for _, key := range b.rangeOrder {
+		b.stillOpen(b.ranges[key])
 	}
-	b.closeTasks(b.now)
-	b.closeProcs(b.now)
-	b.summary.Trace, b.summary.End, b.summary.Damage = b.trace, b.now, damage
-	b.sink.End(&b.summary)
-	return &b.summary
+	for _, p := range b.procs {
+		if p != nil && p.sweep != nil {
+			b.stillOpen(p.sweep)
+		}
+	}
+	for _, g := range bySlot(b.goroutines) {
+		s := g.cur
+		s.End, s.Next, s.Open = now, s.Kind, true
+		if s.Kind == Syscall && g.proc != nil {
+			s.ProcLost = now
+		}
+		b.sink.GoroutineState(g, &s)
+		if g.proc != nil {
+			r := g.proc.run
+			r.End, r.Next, r.Label, r.Open = now, s.Kind, g.label, true
+			b.sink.Run(&r)
+		}
+		g.End, g.Open = now, true
+		for _, r := range slices.Backward(g.regions) {
+			r.End, r.EndStack, r.Open = now, nil, true
+			b.sink.RegionEnd(r)
+			r.Open = false
+		}
+		if g.assist != nil {
+			b.stillOpen(g.assist)
+		}
+		for _, w := range slices.Backward(g.works) {
+			if w.reasons > 0 {
+				w.End = now
+			}
+			b.sink.WorkEnd(w, now)
+		}
+		b.sink.GoroutineEnd(g)
+		g.Open = false
+	}
+	for _, t := range b.taskOrder {
+		if b.tasks[t.ID] == t {
+			t.End, t.Open = now, true
+			b.sink.TaskEnd(t)
+			t.Open = false
+		}
+	}
+	for _, p := range b.procs {
+		if p == nil {
+			continue
+		}
+		s := p.state
+		s.End, s.Open = now, true
+		b.sink.ProcState(&s)
+	}
+	b.summary.Trace, b.summary.End, b.summary.Damage = b.trace, now, damage
+	sum := b.summary
+	sum.Unknown, sum.Inconsistent = maps.Clone(sum.Unknown), maps.Clone(sum.Inconsistent)
+	b.sink.End(&sum)
+	return &sum
+}
+
+// stillOpen reports a range that goes on when the trace ends.
+func (b *builder) stillOpen(r *Range) {
+	x := *r
+	x.End, x.Open = b.now, true
+	if x.Goroutine != nil && b.goroutines[x.goid] != x.Goroutine {
+		x.Goroutine = nil
+	}
+	b.sink.Range(&x)
 }
 
 // current returns the goroutine that was executing when the event happened,

@@ -66,7 +66,10 @@ type framing struct {
 
 const (
 	evEventBatch        = 1
+	evFrequency         = 8
 	evExperimentalBatch = 49
+	evSync              = 50
+	evClockSnapshot     = 51
 	evEndOfGeneration   = 52
 	maxBatchHeader      = 2 + 4*binary.MaxVarintLen64
 	maxBatchSize        = 64 << 10

@@ -8,7 +8,7 @@ import (
 
 // ReadInSequence is Read with one decoder for the whole trace.
 func ReadInSequence(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
-	return read(ctx, r, sink, func(r *bufio.Reader, in *framing, trace Trace) (source, error) {
+	return read(ctx, r, sink, nil, func(r *bufio.Reader, in *framing, trace Trace, w *windowed) (source, error) {
 		dec, err := newDecoder(r, trace.v1)
 		if err != nil {
 			return nil, err
@@ -20,11 +20,11 @@ func ReadInSequence(ctx context.Context, r io.Reader, sink Sink) (*Summary, erro
 // ReadAtOnce is Read with as many decoders, for generations of as many bytes
 // together.
 func ReadAtOnce(ctx context.Context, r io.Reader, sink Sink, workers int, budget int64) (*Summary, error) {
-	return read(ctx, r, sink, func(r *bufio.Reader, in *framing, trace Trace) (source, error) {
+	return read(ctx, r, sink, nil, func(r *bufio.Reader, in *framing, trace Trace, w *windowed) (source, error) {
 		if trace.v1 {
-			return newSource(r, in, trace)
+			return newSource(r, in, trace, w)
 		}
-		gs := newGenerations(r, in)
+		gs := newGenerations(r, in, w)
 		gs.workers, gs.budget = workers, budget
 		return gs, nil
 	})

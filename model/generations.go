@@ -17,8 +17,9 @@ import (
 type generations struct {
 	r       io.Reader // the trace, through in
 	in      *framing
-	workers int   // generations that are decoded at a time
-	budget  int64 // bytes of them, unless one alone is larger
+	window  *windowed // nil for the whole trace
+	workers int       // generations that are decoded at a time
+	budget  int64     // bytes of them, unless one alone is larger
 }
 
 // generation is one that was cut out of the trace.
@@ -38,8 +39,8 @@ const (
 	chunksAhead = 192
 )
 
-func newGenerations(r io.Reader, in *framing) *generations {
-	return &generations{r: r, in: in, workers: runtime.GOMAXPROCS(0), budget: decodedAtOnce}
+func newGenerations(r io.Reader, in *framing, w *windowed) *generations {
+	return &generations{r: r, in: in, window: w, workers: runtime.GOMAXPROCS(0), budget: decodedAtOnce}
 }
 
 // each is as that of decoder.
@@ -76,8 +77,9 @@ type cutter struct {
 	free     chan *chunk
 	decoding sync.WaitGroup
 
-	running  int   // generations that are decoded, or wait to be consumed
-	inMemory int64 // bytes of them
+	held     *generation // may lie before the window
+	running  int         // generations that are decoded, or wait to be consumed
+	inMemory int64       // bytes of them
 }
 
 // run reads the trace to its end. What is wrong with it is told by the decoders
@@ -103,7 +105,7 @@ func (c *cutter) run(ctx context.Context) {
 				// The header of its first batch began in an earlier block.
 				next.add(g.takeBack(int(tail) - len(block)))
 			}
-			if !c.start(ctx, header, g) {
+			if !c.ended(ctx, header, g) {
 				return
 			}
 			g = next
@@ -113,10 +115,45 @@ func (c *cutter) run(ctx context.Context) {
 			g.add(block)
 		}
 		if err != nil {
-			c.start(ctx, header, g)
+			if c.ended(ctx, header, g) && c.held != nil {
+				c.start(ctx, header, c.held)
+			}
 			return
 		}
 	}
+}
+
+// ended takes the next generation. It is false if no more are wanted.
+func (c *cutter) ended(ctx context.Context, header []byte, g *generation) bool {
+	w := c.window
+	if w == nil {
+		return c.start(ctx, header, g)
+	}
+	start, clock, ok := g.times()
+	if !ok {
+		// It is damaged: the decoder tells.
+		start = 1 << 61
+		if w.known {
+			start = w.begin
+		}
+	} else {
+		w.resolve(start, clock)
+	}
+	held := c.held
+	c.held = g
+	switch {
+	case held == nil:
+		return true
+	case w.known && start+lead <= w.begin:
+		w.skipped++
+		return true
+	case w.known && start > w.end && ok:
+		// The held one is the last. It is the end of the trace for the decoder.
+		c.held = nil
+		c.start(ctx, header, held)
+		return false
+	}
+	return c.start(ctx, header, held)
 }
 
 // start has a generation decoded, when there is memory for it.
@@ -146,10 +183,7 @@ func (c *cutter) start(ctx context.Context, header []byte, g *generation) bool {
 func (c *cutter) decode(ctx context.Context, header []byte, g *generation) {
 	defer c.decoding.Done()
 	defer close(g.chunks)
-	parts := []io.Reader{bytes.NewReader(header)}
-	for _, b := range g.blocks {
-		parts = append(parts, bytes.NewReader(b))
-	}
+	parts := append([]io.Reader{bytes.NewReader(header)}, readers(g.blocks)...)
 	g.blocks = nil // the decoder reads all of them at once, and keeps a copy
 	d, err := newDecoder(io.MultiReader(parts...), false)
 	for {
@@ -164,12 +198,13 @@ func (c *cutter) decode(ctx context.Context, header []byte, g *generation) {
 		} else {
 			d.fill(k)
 		}
+		last := k.err != nil
 		select {
-		case g.chunks <- k:
+		case g.chunks <- k: // which is the consumer's from here on
 		case <-ctx.Done():
 			return
 		}
-		if k.err != nil {
+		if last {
 			return
 		}
 	}

@@ -225,14 +225,14 @@ func (b *builder) exited(g *Goroutine, t Time) {
 // gone closes what belongs to g and reports its end.
 func (b *builder) gone(g *Goroutine, t Time) {
 	for i := len(g.regions) - 1; i >= 0; i-- {
-		b.regionClosed(g.regions[i], t, nil, g.Open)
+		b.regionClosed(g.regions[i], t, nil)
 	}
 	g.regions = g.regions[:0]
 	if g.assist != nil {
-		b.rangeClosed(g.assist, t, g.Open)
+		b.rangeClosed(g.assist, t)
 		g.assist = nil
 	}
-	if g.span != nil && !g.Open {
+	if g.span != nil {
 		b.inconsistent(spanWithoutTask)
 	}
 	g.End = t

@@ -100,17 +100,3 @@ func (b *builder) release(g *Goroutine, t Time, next StateKind) {
 	b.sink.Run(&p.run)
 	p.g, g.proc, g.label = nil, nil, ""
 }
-
-// closeProcs reports what the Ps do when the trace ends.
-func (b *builder) closeProcs(t Time) {
-	for _, p := range b.procs {
-		if p == nil {
-			continue
-		}
-		if p.sweep != nil {
-			b.rangeClosed(p.sweep, t, true)
-		}
-		p.state.End, p.state.Open = t, true
-		b.sink.ProcState(&p.state)
-	}
-}

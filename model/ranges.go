@@ -137,17 +137,10 @@ func (b *builder) rangeEnded(kind RangeKind, key rangeKey, scopeG *Goroutine, sc
 	return r
 }
 
-func (b *builder) rangeClosed(r *Range, t Time, open bool) {
-	r.End, r.Open = t, open
+func (b *builder) rangeClosed(r *Range, t Time) {
+	r.End = t
 	if r.Goroutine != nil && b.goroutines[r.goid] != r.Goroutine {
 		r.Goroutine = nil // it exited, and its memory may be another's
 	}
 	b.sink.Range(r)
-}
-
-// closeRanges reports the ranges that are open when the trace ends.
-func (b *builder) closeRanges(t Time) {
-	for _, key := range b.rangeOrder {
-		b.rangeClosed(b.ranges[key], t, true)
-	}
 }

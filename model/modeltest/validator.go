@@ -236,7 +236,7 @@ func (v *Validator) RegionStart(r *model.Region) {
 		v.at(r.Start, "RegionStart")
 	}
 	k := v.alive(r.Goroutine, "region")
-	if r.Before && len(k.regions) > 0 {
+	if n := len(k.regions); r.Before && n > 0 && !k.regions[n-1].Before {
 		v.errorf("region %q from before the trace is inside %q", r.Type, k.regions[len(k.regions)-1].Type)
 	}
 	if r.Task != nil && !v.tasks[r.Task] {
