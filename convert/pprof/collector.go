@@ -55,11 +55,12 @@ type Collector struct {
 }
 
 // key is what times are added up by. All but the stack are zero but for Wall.
+// There are no gaps between its fields, which make hashing it slow.
 type key struct {
 	stack  *model.Stack // nil if the trace does not have it
-	state  model.StateKind
-	reason int32 // of Collector.reasons
-	fn     int32 // of Collector.funcs
+	state  int32        // a model.StateKind
+	reason int32        // of Collector.reasons
+	fn     int32        // of Collector.funcs
 }
 
 // value is how often, and for how many ns.
@@ -253,7 +254,7 @@ func (c *Collector) keyOf(gr *goroutine, s *model.GoState) (k key, counts bool) 
 	k.stack = s.Stack
 	switch c.opts.Type {
 	case Wall:
-		k.state = s.Kind
+		k.state = int32(s.Kind)
 		switch s.Kind {
 		case model.Running:
 			k.stack = nil

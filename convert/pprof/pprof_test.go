@@ -21,7 +21,6 @@ func tracePath(name string) string { return filepath.Join("../../testdata/traces
 // all is known.
 type history struct {
 	model.NopSink
-	start      model.Time
 	goroutines []*life
 	alive      map[int]*life // by slot
 	tasks      map[*model.Task]bool

@@ -109,7 +109,7 @@ func (e *encoder) sample(k key, v *value) {
 		if k.stack == nil {
 			s.Location = []*profile.Location{e.start(fn)}
 		}
-		s.Label = map[string][]string{"state": {k.state.String()}}
+		s.Label = map[string][]string{"state": {model.StateKind(k.state).String()}}
 		if k.reason != 0 {
 			s.Label["reason"] = []string{e.reasons.name(k.reason)}
 		}
