@@ -45,7 +45,7 @@ func (w *windows) start(g *model.Goroutine, regions bool) {
 }
 
 // in reports whether the goroutine's time counts now, or else where it is kept,
-// nil for nowhere.
+// nil for nowhere: as for a pause in what may be a region from before the trace.
 func (c *Collector) in(w *windows) (now bool, later *tentative) {
 	task := w.tasks > 0 || !c.opts.tasks()
 	region := w.regions > 0 || c.opts.Region == nil

@@ -34,7 +34,7 @@ func TestRandomWindows(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var counted int64
-			for seed := range uint64(500) {
+			for seed := range uint64(1000) {
 				opts := tt.opts
 				opts.Type = pprof.Wall
 				b := both{newHistory(func(task *model.Task) bool { return opts.Task != nil && opts.Task.MatchString(task.Type) }), pprof.NewCollector(opts)}
@@ -74,12 +74,17 @@ func (b both) script(r *rand.Rand, regionsFromBefore bool) (script string) {
 	b.c.GoroutineStart(g)
 	s := model.GoState{Kind: model.Running, Start: now}
 	var regions []*model.Region
+	i := 0
 	for range 60 {
-		now += model.Time(r.IntN(20)) // also nothing at all
+		if r.IntN(4) > 0 { // also much at once, as a log is
+			now += model.Time(r.IntN(20))
+		}
 		if g.Func == "" && now >= funcAt {
 			g.Func = "fg"[r.IntN(2):][:1]
 		}
-		i := r.IntN(len(tasks))
+		if r.IntN(3) > 0 {
+			i = r.IntN(len(tasks))
+		}
 		switch r.IntN(6) {
 		case 0, 1:
 			s.End, s.Next = now, model.StateKind(1+r.IntN(4))
