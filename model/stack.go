@@ -62,7 +62,9 @@ func (t *stackTable) intern(h exptrace.Stack) *Stack {
 		t.buf = append(t.buf, frame)
 		t.key = binary.AppendUvarint(t.key, uint64(frame.ID))
 	}
-	if len(t.buf) == 0 {
+	// The runtime now and then fails to unwind a goroutine that it preempts, and
+	// writes a single frame of nothing but zeros (go.dev/issue/68090).
+	if len(t.buf) == 0 || len(t.buf) == 1 && t.buf[0].PC == 0 && t.buf[0].Func == "" {
 		return nil
 	}
 	s, ok := t.stacks[string(t.key)]

@@ -42,6 +42,9 @@ func TestInternStack(t *testing.T) {
 	if got := table.intern(makeStack()); got != nil {
 		t.Errorf("a stack without frames is %+v", got)
 	}
+	if got := table.intern(exptrace.MakeStack([]exptrace.StackFrame{{}})); got != nil {
+		t.Errorf("a stack of a single frame of zeros is %+v", got)
+	}
 }
 
 func TestStartFunc(t *testing.T) {

@@ -1,5 +1,5 @@
 // Command trace2x brings Go execution traces to the tools where people look:
-// Perfetto and OpenTelemetry.
+// Perfetto, OpenTelemetry and pprof.
 package main
 
 import (

@@ -58,7 +58,7 @@ warning and exit code 1.`,
 			e.ran = true
 			name := out
 			if name == "" {
-				name = outputName(args[0])
+				name = outputName(args[0], ".pftrace")
 			}
 			return toPerfetto(cmd.Context(), e, args[0], name, opts)
 		},
@@ -95,18 +95,18 @@ func parseTraceID(s string) (id [16]byte, err error) {
 }
 
 // outputName names the output of an input for which the user gave none.
-func outputName(in string) string {
+func outputName(in, ext string) string {
 	if in == "-" {
-		return "trace.pftrace"
+		return "trace" + ext
 	}
 	base := strings.TrimSuffix(filepath.Base(in), ".gz")
-	for _, ext := range []string{".trace", ".out"} {
-		if cut := strings.TrimSuffix(base, ext); cut != "" && cut != base {
+	for _, old := range []string{".trace", ".out"} {
+		if cut := strings.TrimSuffix(base, old); cut != "" && cut != base {
 			base = cut
 			break
 		}
 	}
-	return base + ".pftrace"
+	return base + ext
 }
 
 func toPerfetto(ctx context.Context, e *env, from, to string, opts perfetto.Options) error {

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "trace2x",
-		Short: "Go execution traces in Perfetto and OpenTelemetry",
+		Short: "Go execution traces in Perfetto, OpenTelemetry and pprof",
 		Long: `trace2x reads Go execution traces (runtime/trace, go test -trace,
 /debug/pprof/trace, flight recorder dumps; of Go 1.11 and later) and writes them
 in formats of the tools where people look.`,
@@ -72,7 +72,7 @@ in formats of the tools where people look.`,
 		},
 	}
 	root.SetVersionTemplate("trace2x {{.Version}}\n")
-	root.AddCommand(newPerfetto(e), newOtel(e))
+	root.AddCommand(newPerfetto(e), newOtel(e), newPprof(e))
 	return root
 }
 

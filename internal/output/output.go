@@ -1,5 +1,6 @@
 // Package output writes what a command makes: to a file that appears whole or
-// not at all, or to standard output, compressed with gzip if the name says so.
+// not at all, or to standard output, compressed with gzip if the name says so
+// and what is written is not.
 package output
 
 import (
@@ -26,6 +27,16 @@ type Output struct {
 // written beside its place and moved there by Commit; a device or a pipe is
 // written directly.
 func Create(name string, stdout io.Writer) (*Output, error) {
+	o, err := CreateAsIs(name, stdout)
+	if err == nil && strings.HasSuffix(name, ".gz") {
+		o.zip = gzip.NewWriter(counted{o})
+	}
+	return o, err
+}
+
+// CreateAsIs is Create for what is compressed already: whatever the name says,
+// it is not compressed again.
+func CreateAsIs(name string, stdout io.Writer) (*Output, error) {
 	o := &Output{name: name}
 	if name == "-" {
 		o.w = stdout
@@ -46,9 +57,6 @@ func Create(name string, stdout io.Writer) (*Output, error) {
 		return nil, err
 	}
 	o.w = o.file
-	if strings.HasSuffix(name, ".gz") {
-		o.zip = gzip.NewWriter(counted{o})
-	}
 	return o, nil
 }
 

@@ -147,6 +147,20 @@ func TestGzip(t *testing.T) {
 	}
 }
 
+func TestAsIs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	o, err := CreateAsIs("x.gz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(o, text)
+	if err := o.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, "after Commit", "x.gz")
+	wantFile(t, "x.gz", text)
+}
+
 func TestStdout(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var stdout bytes.Buffer

@@ -1,0 +1,316 @@
+package pprof
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Convert reads a Go execution trace from r and writes its profile to w,
+// compressed with gzip as the format wants it. The errors are those of
+// [model.Read]: if it is a *[model.Damage], the profile is of what comes before.
+// Else nothing was written, or, if w failed, an unknown part.
+func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
+	c := NewCollector(opts)
+	sum, err := model.Read(ctx, r, c)
+	if sum == nil {
+		return nil, err
+	}
+	if err := c.Profile().Write(w); err != nil {
+		return nil, err
+	}
+	return sum, err
+}
+
+// Stats says what a profile has, and how much of the trace its filters matched.
+type Stats struct {
+	// Stacks is the number of different stacks. Count and Time, in ns, are the
+	// sums of the two values of the samples.
+	Stacks      int
+	Count, Time int64
+	// Goroutines, Tasks and Regions are how many matched the filters for them.
+	// They are 0 without these.
+	Goroutines, Tasks, Regions int
+}
+
+// Collector is a [model.Sink] that adds a profile up.
+type Collector struct {
+	model.NopSink
+	opts  Options
+	stats Stats
+
+	start, end model.Time
+	clock      *model.ClockSnapshot // the first one
+
+	sums       sums
+	reasons    names
+	counted    map[string]bool // whether waits with a reason are of the type
+	funcs      names
+	goroutines []goroutine          // by slot
+	tasks      map[*model.Task]bool // that are open and match
+	regions    map[string]bool      // whether a type matches
+}
+
+// key is what times are added up by. All but the stack are zero but for Wall.
+// There are no gaps between its fields, which make hashing it slow.
+type key struct {
+	stack  *model.Stack // nil if the trace does not have it
+	state  int32        // a model.StateKind
+	reason int32        // of Collector.reasons
+	fn     int32        // of Collector.funcs
+}
+
+// value is how often, and for how many ns.
+type value struct{ count, time int64 }
+
+type sums map[key]*value
+
+func (s sums) add(k key, v value) {
+	if sum := s[k]; sum != nil {
+		sum.count += v.count
+		sum.time += v.time
+		return
+	}
+	s[k] = &value{v.count, v.time}
+}
+
+// names numbers strings from 1; 0 is "".
+type names struct {
+	ids  map[string]int32
+	list []string
+}
+
+func (n *names) id(s string) int32 {
+	if s == "" {
+		return 0
+	}
+	id, ok := n.ids[s]
+	if !ok {
+		n.list = append(n.list, s)
+		id = int32(len(n.list))
+		n.ids[s] = id
+	}
+	return id
+}
+
+func (n *names) name(id int32) string {
+	if id == 0 {
+		return ""
+	}
+	return n.list[id-1]
+}
+
+// goroutine is what the collector knows of one.
+type goroutine struct {
+	unwanted bool
+	ran      bool // in the trace, before the state that it is in
+	// fn is the start function, 0 while it is unknown, and unnamed what will count
+	// when it is known: before that it has no label, and no filter can match it.
+	fn      int32
+	unnamed sums
+	// own is the stack of the state before the one that the goroutine is in, and
+	// waker the one at which that was ended, if it was a wait.
+	own, waker *model.Stack
+	windows
+}
+
+var _ model.Sink = (*Collector)(nil)
+
+// NewCollector returns a collector of the profile that opts describe.
+func NewCollector(opts Options) *Collector {
+	return &Collector{
+		opts:    opts,
+		sums:    make(sums),
+		reasons: names{ids: make(map[string]int32)},
+		counted: make(map[string]bool),
+		funcs:   names{ids: make(map[string]int32)},
+		tasks:   make(map[*model.Task]bool),
+		regions: make(map[string]bool),
+	}
+}
+
+// Stats returns what the profile has. It is complete when the trace is.
+func (c *Collector) Stats() Stats {
+	s := c.stats
+	stacks := make(map[*model.Stack]bool)
+	for k, v := range c.sums {
+		stacks[k.stack] = true
+		s.Count += v.count
+		s.Time += v.time
+	}
+	s.Stacks = len(stacks)
+	return s
+}
+
+func (c *Collector) Begin(t *model.Trace) { c.start, c.end = t.Start, t.Start }
+
+func (c *Collector) Sync(s *model.Sync) {
+	if s.Clock != nil && c.clock == nil {
+		clock := *s.Clock
+		c.clock = &clock
+	}
+}
+
+func (c *Collector) End(s *model.Summary) { c.end = s.End }
+
+func (c *Collector) GoroutineStart(g *model.Goroutine) {
+	for g.Slot >= len(c.goroutines) {
+		c.goroutines = append(c.goroutines, goroutine{})
+	}
+	gr := &c.goroutines[g.Slot]
+	*gr = goroutine{}
+	if c.opts.Goroutines != nil {
+		if gr.unwanted = !slices.Contains(c.opts.Goroutines, g.ID); gr.unwanted {
+			return
+		}
+		if c.opts.Func == nil {
+			c.stats.Goroutines++
+		}
+	}
+	if c.opts.windowed() {
+		gr.windows.start(g, c.opts.Region != nil)
+	}
+	c.learnFunc(gr, g)
+}
+
+func (c *Collector) GoroutineEnd(g *model.Goroutine) {
+	gr := &c.goroutines[g.Slot]
+	c.learnFunc(gr, g)
+	if gr.fn == 0 && c.opts.Func == nil {
+		c.count(gr.unnamed)
+	}
+	*gr = goroutine{}
+}
+
+// learnFunc takes note of the start function as soon as the trace tells it.
+func (c *Collector) learnFunc(gr *goroutine, g *model.Goroutine) {
+	if gr.unwanted || gr.fn != 0 || g.Func == "" || !c.needsFunc() {
+		return
+	}
+	gr.fn = c.funcs.id(g.Func)
+	if c.opts.Func != nil {
+		if gr.unwanted = !c.opts.Func.MatchString(g.Func); gr.unwanted {
+			*gr = goroutine{unwanted: true}
+			return
+		}
+		c.stats.Goroutines++
+	}
+	unnamed := gr.unnamed
+	gr.unnamed = nil
+	for k, v := range unnamed {
+		c.add(gr, k, *v)
+	}
+}
+
+func (c *Collector) needsFunc() bool { return c.opts.Type == Wall || c.opts.Func != nil }
+
+// add counts what the windows let pass.
+func (c *Collector) add(gr *goroutine, k key, v value) {
+	switch {
+	case !c.needsFunc():
+	case gr.fn == 0:
+		if gr.unnamed == nil {
+			gr.unnamed = make(sums)
+		}
+		gr.unnamed.add(k, v)
+		return
+	case c.opts.Type == Wall:
+		k.fn = gr.fn
+	}
+	c.sums.add(k, v)
+}
+
+func (c *Collector) count(s sums) {
+	for k, v := range s {
+		c.sums.add(k, *v)
+	}
+}
+
+func (c *Collector) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	gr := &c.goroutines[g.Slot]
+	c.learnFunc(gr, g)
+	if gr.unwanted {
+		return
+	}
+	k, counts := c.keyOf(gr, s)
+	if !c.opts.windowed() {
+		if d := s.Duration(); counts && d > 0 {
+			c.add(gr, k, value{1, int64(d)})
+		}
+	} else {
+		c.advance(gr, s.End)
+		c.stateEnded(gr, k, counts)
+	}
+
+	gr.ran = gr.ran || s.Kind == model.Running || s.Next == model.Running
+	gr.own, gr.waker = k.stack, s.Waker.Stack
+}
+
+// keyOf tells what a state counts as, if it does.
+func (c *Collector) keyOf(gr *goroutine, s *model.GoState) (k key, counts bool) {
+	k.stack = s.Stack
+	switch c.opts.Type {
+	case Wall:
+		k.state = int32(s.Kind)
+		switch s.Kind {
+		case model.Running:
+			k.stack = nil
+		case model.Waiting:
+			k.reason = c.reasons.id(s.Reason)
+		case model.Runnable:
+			// It is where it was before, as long as it has not run.
+			if k.stack == nil {
+				k.stack = gr.own
+			}
+		}
+		return k, true
+	case Net, Sync:
+		counts = s.Kind == model.Waiting && c.counts(s.Reason)
+	case Syscall:
+		counts = s.Kind == model.Syscall
+	case Sched:
+		if counts = s.Kind == model.Runnable; counts && k.stack == nil {
+			k.stack = gr.waker
+		}
+	}
+	return k, counts && gr.ran && !s.Open
+}
+
+// counts reports whether waits with this reason are of the profile's type.
+func (c *Collector) counts(reason string) bool {
+	counts, ok := c.counted[reason]
+	if !ok {
+		if c.opts.Type == Net {
+			counts = reason == "network"
+		} else {
+			counts = strings.Contains(reason, "chan") || strings.Contains(reason, "sync") || strings.Contains(reason, "select")
+		}
+		c.counted[reason] = counts
+	}
+	return counts
+}
+
+func (c *Collector) Sample(s *model.Sample) {
+	if c.opts.Type != CPU {
+		return
+	}
+	v := value{1, sampleWeight}
+	if s.Goroutine == nil {
+		if !c.opts.filtered() {
+			c.sums.add(key{stack: s.Stack}, v)
+		}
+		return
+	}
+	gr := &c.goroutines[s.Goroutine.Slot]
+	c.learnFunc(gr, s.Goroutine)
+	switch {
+	case gr.unwanted:
+	case c.opts.windowed():
+		c.sampled(gr, key{stack: s.Stack}, v)
+	default:
+		c.add(gr, key{stack: s.Stack}, v)
+	}
+}
