@@ -78,7 +78,7 @@ generate: ## Generate the protobuf code
 
 .PHONY: deps
 deps: ## Check for what the tests need besides Go; with apt-get, install it
-	@tools/deps.sh cc node git
+	@tools/deps.sh cc chromium node git
 
 .PHONY: clean
 clean: ## Remove what was built here; the e2e tests' cache is elsewhere
