@@ -1,6 +1,6 @@
-// Package input opens what a command reads: a file or standard input, plain or
-// compressed with gzip, which it tells by the contents. It does not know what
-// is inside.
+// Package input opens what a command reads: a file, standard input or a URL,
+// plain or compressed with gzip, which it tells by the contents. It does not
+// know what is inside.
 package input
 
 import (
@@ -24,16 +24,27 @@ type Input struct {
 	r      io.Reader
 	closer io.Closer
 	read   atomic.Int64
+
+	answer string      // of a URL
+	stop   func() bool // of a URL; see Stop
 }
 
-// Open opens the file with this name, or stdin for "-". When ctx ends, reading
-// ends with its error, also where the system would go on waiting.
+// Open opens the file with this name, or stdin for "-", or fetches an http or
+// https URL, for whose first bytes it waits. When ctx ends, reading ends with its
+// error, also where the system would go on waiting.
 func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 	in := &Input{Name: name, Size: -1}
 	var raw io.Reader
-	if name == "-" {
+	switch {
+	case name == "-":
 		in.Name, raw, in.closer = "standard input", stdin, io.NopCloser(nil)
-	} else {
+	case IsURL(name):
+		body, err := in.openURL(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		raw, in.closer = body, body
+	default:
 		f, err := openFile(ctx, name)
 		if err != nil {
 			return nil, err
@@ -53,7 +64,9 @@ func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 	}
 	br := bufio.NewReaderSize(ahead(ctx, &counter{raw, &in.read}), 64<<10)
 	in.r = br
-	if magic, _ := br.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+	magic, _ := br.Peek(2)
+	in.answered(br)
+	if bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		zr, err := gzip.NewReader(br)
 		if err != nil {
 			in.Close()
