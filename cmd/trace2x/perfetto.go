@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/internal/input"
@@ -17,6 +17,7 @@ import (
 
 func newPerfetto(e *env) *cobra.Command {
 	opts := perfetto.Options{Version: version()}
+	var src source
 	var out string
 	cmd := &cobra.Command{
 		Use:   "perfetto TRACE",
@@ -24,43 +25,61 @@ func newPerfetto(e *env) *cobra.Command {
 		Long: `perfetto writes a Go execution trace as a Perfetto trace: open it in
 https://ui.perfetto.dev, or query it with Perfetto's trace processor.
 
-TRACE is a file, or - for standard input, plain or compressed with gzip. The
-output is TRACE with the ending .pftrace, in the working directory, if -o does
-not name it. A truncated or damaged trace is converted up to the damage, with a
-warning and exit code 1.`,
+` + sourceHelp + `
+
+The output is TRACE with the ending .pftrace, in the working directory, if -o does
+not name it; for a URL it has the name of the file there, or of the host. A
+truncated or damaged trace is converted up to the damage, with a warning and exit
+code 1.`,
 		Example: `  # writes trace.pftrace
   trace2x perfetto trace.out
 
   # five seconds of a running server
-  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace2x perfetto -o server.pftrace -
+  trace2x perfetto -o server.pftrace http://localhost:6060
 
   # compressed, as ui.perfetto.dev opens it too
   trace2x perfetto -o trace.pftrace.gz trace.out
 
   # every wait with its stack, however short, and the OS threads
   trace2x perfetto --min-block 0 --threads trace.out`,
-		Args: cobra.ExactArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveDefault
-		},
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if opts.MinBlock < 0 {
-				return errors.New("--min-block must not be negative")
+			from, err := src.name(args[0])
+			if err != nil {
+				return err
+			}
+			if err := checkPerfetto(&opts); err != nil {
+				return err
 			}
 			e.ran = true
 			name := out
 			if name == "" {
-				name = outputName(args[0])
+				name = outputName(from)
 			}
-			return toPerfetto(cmd.Context(), e, args[0], name, opts)
+			return toPerfetto(cmd.Context(), e, from, name, outName(name), opts)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&out, "output", "o", "", "write to `FILE`, - for standard output; compressed if it ends in .gz")
+	src.addFlags(f)
+	addPerfettoFlags(f, &opts)
+	return cmd
+}
+
+// addPerfettoFlags adds the flags that say how a trace is converted.
+func addPerfettoFlags(f *pflag.FlagSet, opts *perfetto.Options) {
 	f.DurationVar(&opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
 	f.BoolVar(&opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
 	f.BoolVar(&opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
-	return cmd
+}
+
+// checkPerfetto checks the values of these flags.
+func checkPerfetto(opts *perfetto.Options) error {
+	if opts.MinBlock < 0 {
+		return errors.New("--min-block must not be negative")
+	}
+	return nil
 }
 
 // outputName names the output of an input for which the user gave none.
@@ -68,7 +87,7 @@ func outputName(in string) string {
 	if in == "-" {
 		return "trace.pftrace"
 	}
-	base := strings.TrimSuffix(filepath.Base(in), ".gz")
+	base := strings.TrimSuffix(input.BaseName(in), ".gz")
 	for _, ext := range []string{".trace", ".out"} {
 		if cut := strings.TrimSuffix(base, ext); cut != "" && cut != base {
 			base = cut
@@ -78,21 +97,23 @@ func outputName(in string) string {
 	return base + ".pftrace"
 }
 
-func toPerfetto(ctx context.Context, e *env, from, to string, opts perfetto.Options) error {
-	in, err := input.Open(ctx, from, e.stdin)
+// toPerfetto converts an input into a file, which is called shown in the report.
+// The file is there if the error is nil or a *model.Damage.
+func toPerfetto(ctx context.Context, e *env, from, to, shown string, opts perfetto.Options) error {
+	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	defer done()
 	out, err := output.Create(to, e.stdout)
 	if err != nil {
 		return err
 	}
 	defer out.Discard()
 
-	bar := newProgress(e.stderr, in)
 	sum, err := perfetto.Convert(ctx, in, out, opts)
-	bar.stop()
+	done()
 	if sum == nil {
 		return inInput(in, err)
 	}
@@ -100,7 +121,7 @@ func toPerfetto(ctx context.Context, e *env, from, to string, opts perfetto.Opti
 		return commitErr
 	}
 	e.report(in, sum)
-	fmt.Fprintf(e.stderr, "%s: %s, %.1f bytes per event\n", outName(to), byteCount(out.Size()), float64(out.Size())/float64(max(sum.Events, 1)))
+	fmt.Fprintf(e.stderr, "%s: %s, %.1f bytes per event\n", shown, byteCount(out.Size()), float64(out.Size())/float64(max(sum.Events, 1)))
 	if err != nil {
 		var damage *model.Damage
 		if errors.As(err, &damage) {
@@ -116,13 +137,4 @@ func outName(name string) string {
 		return "standard output"
 	}
 	return name
-}
-
-// inInput names the input in an error that is about it.
-func inInput(in *input.Input, err error) error {
-	var format *model.FormatError
-	if errors.As(err, &format) {
-		return fmt.Errorf("%s: %w", in.Name, err)
-	}
-	return err
 }

@@ -35,6 +35,7 @@ type Input struct {
 func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 	in := &Input{Name: name, Size: -1}
 	var raw io.Reader
+	blockSize, blocks := 256<<10, 2
 	switch {
 	case name == "-":
 		in.Name, raw, in.closer = "standard input", stdin, io.NopCloser(nil)
@@ -44,6 +45,9 @@ func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 			return nil, err
 		}
 		raw, in.closer = body, body
+		if in.Recording() {
+			blockSize, blocks = recordingBlockSize, recordingBlocks
+		}
 	default:
 		f, err := openFile(ctx, name)
 		if err != nil {
@@ -62,7 +66,7 @@ func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 		}
 		raw, in.closer = f, f
 	}
-	br := bufio.NewReaderSize(ahead(ctx, &counter{raw, &in.read}), 64<<10)
+	br := bufio.NewReaderSize(ahead(ctx, &counter{raw, &in.read}, blockSize, blocks), 64<<10)
 	in.r = br
 	magic, _ := br.Peek(2)
 	in.answered(br)
@@ -118,11 +122,11 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ahead reads r in a goroutine of its own, a few blocks in front of the caller.
+// ahead reads r in a goroutine of its own, some blocks in front of the caller.
 // That goroutine may stay behind in a read when ctx ends, as from a pipe to
 // which nobody writes.
-func ahead(ctx context.Context, r io.Reader) io.Reader {
-	a := &aheadReader{ctx: ctx, blocks: make(chan block, 2), free: make(chan []byte, 4)}
+func ahead(ctx context.Context, r io.Reader, blockSize, blocks int) io.Reader {
+	a := &aheadReader{ctx: ctx, blocks: make(chan block, blocks), free: make(chan []byte, blocks+2)}
 	go func() {
 		defer close(a.blocks)
 		for {
@@ -130,7 +134,7 @@ func ahead(ctx context.Context, r io.Reader) io.Reader {
 			select {
 			case buf = <-a.free:
 			default:
-				buf = make([]byte, 256<<10)
+				buf = make([]byte, blockSize)
 			}
 			n, err := r.Read(buf[:cap(buf)])
 			select {

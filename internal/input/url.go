@@ -33,6 +33,16 @@ const (
 	excerptSize    = 512
 )
 
+const (
+	// recordingBlockSize is small because a read of an answer in chunks, as
+	// recordings are, waits for the rest of a chunk that has not all arrived: an
+	// idle program would seem to send nothing before the end.
+	recordingBlockSize = 1 << 10
+	// recordingBlocks are 16 MB that can arrive before the program that is traced
+	// has to wait for us, and so to keep its trace in its memory.
+	recordingBlocks = 16 << 10
+)
+
 // tracePath is where net/http/pprof serves traces, below any prefix.
 const tracePath = "/debug/pprof/trace"
 

@@ -294,6 +294,38 @@ func TestCancelURL(t *testing.T) {
 	}
 }
 
+// What has arrived can be read, also while the rest of its chunk has not.
+func TestChunks(t *testing.T) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	const part = 4 << 10
+	go func() {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s", 2*part, noise(part))
+		io.Copy(io.Discard, c) // until the other side ends
+		c.Close()
+	}()
+	in, err := Open(t.Context(), "http://"+ln.Addr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	// If it waits for more, this test does not end.
+	got := make([]byte, part)
+	if _, err := io.ReadFull(in, got); err != nil || !bytes.Equal(got, noise(part)) {
+		t.Errorf("it has other bytes, or %v", err)
+	}
+	if !in.Stop() {
+		t.Error("it could not be stopped")
+	}
+}
+
 // A real program, for which the path of its traces is enough, and which is
 // traced for as long as was said.
 func TestProgram(t *testing.T) {

@@ -2,38 +2,35 @@ package serve
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
-	"time"
 )
 
-// browserFails is how long a command that opens the browser has to fail.
-const browserFails = 2 * time.Second
-
-// OpenBrowser opens a link in the user's browser: the command in $BROWSER, else
-// the system's own. It does not wait for the browser to end.
-func OpenBrowser(link string) error {
+// OpenBrowser opens a link in the user's browser: with the command in $BROWSER,
+// else as the system does. What goes wrong, which may take its time, is sent on
+// the channel.
+func OpenBrowser(link string) <-chan error {
+	failed := make(chan error, 1)
 	command, err := browserCommand()
 	if err != nil {
-		return err
+		failed <- err
+		return failed
 	}
 	cmd := exec.Command(command[0], append(command[1:], link)...)
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
-		return err
+		failed <- err
+		return failed
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			return errors.New(strings.Join(command, " ") + ": " + err.Error())
+	go func() {
+		if err := cmd.Wait(); err != nil {
+			failed <- fmt.Errorf("%s: %w", command[0], err)
 		}
-	case <-time.After(browserFails):
-	}
-	return nil
+	}()
+	return failed
 }
 
 func browserCommand() ([]string, error) {

@@ -63,8 +63,6 @@ func ParseUI(address string) (*url.URL, error) {
 
 // Server serves one file, until it was fetched.
 type Server struct {
-	file   io.ReaderAt
-	size   int64
 	ui     *url.URL
 	page   bool
 	hosts  [2]string // that a request may name
@@ -72,14 +70,16 @@ type Server struct {
 	path   string    // of the file, below folder
 
 	ln      net.Listener
+	file    io.ReaderAt
+	size    int64
 	fetched chan struct{}
 	once    sync.Once
 }
 
-// New listens on 127.0.0.1. The first size bytes of file are served under this
-// name, in which other characters than those of plain file names are replaced.
-// The caller ends the server with Serve or Close, and closes the file.
-func New(name string, file io.ReaderAt, size int64, opts Options) (*Server, error) {
+// New listens on 127.0.0.1 for requests of a file with this name, in which other
+// characters than those of plain file names are replaced. The caller ends the
+// server with Serve or Close.
+func New(name string, opts Options) (*Server, error) {
 	ln, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(opts.Port)))
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func New(name string, file io.ReaderAt, size int64, opts Options) (*Server, erro
 		return nil, err
 	}
 	s := &Server{
-		file: file, size: size, ui: opts.UI, page: opts.Page,
+		ui: opts.UI, page: opts.Page,
 		hosts:   [2]string{"127.0.0.1:" + port, "localhost:" + port},
 		folder:  "/" + rand.Text() + "/",
 		ln:      ln,
@@ -136,9 +136,11 @@ func (s *Server) origin() string {
 	return s.ui.Scheme + "://" + host
 }
 
-// Serve serves until the whole file was fetched once, and returns nil, or until
-// ctx ends, and returns its error.
-func (s *Server) Serve(ctx context.Context) error {
+// Serve serves the first size bytes of file until they were fetched once, and
+// returns nil, or until ctx ends, and returns its error. It does not close the
+// file.
+func (s *Server) Serve(ctx context.Context, file io.ReaderAt, size int64) error {
+	s.file, s.size = file, size
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(s.ln) }()

@@ -29,13 +29,13 @@ type serving struct {
 
 func serve(t *testing.T, name string, data []byte, opts Options) serving {
 	t.Helper()
-	s, err := New(name, bytes.NewReader(data), int64(len(data)), opts)
+	s, err := New(name, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx) }()
+	go func() { ended <- s.Serve(ctx, bytes.NewReader(data), int64(len(data))) }()
 	t.Cleanup(func() {
 		cancel()
 		s.Close()
@@ -245,13 +245,13 @@ func (r readerAt) ReadAt(p []byte, _ int64) (int, error) { return r.Read(p) }
 
 // What could not be read is not taken for fetched.
 func TestFileFails(t *testing.T) {
-	s, err := New("x", readerAt{iotest.ErrReader(errors.New("broken"))}, 1000, Options{UI: ui(t, PerfettoUI)})
+	s, err := New("x", Options{UI: ui(t, PerfettoUI)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx) }()
+	go func() { ended <- s.Serve(ctx, readerAt{iotest.ErrReader(errors.New("broken"))}, 1000) }()
 	req, _ := http.NewRequest("GET", "http://"+s.hosts[0]+s.path, nil)
 	req.Header.Set("Origin", PerfettoUI)
 	resp, err := http.DefaultTransport.RoundTrip(req)
@@ -270,7 +270,7 @@ func TestFileFails(t *testing.T) {
 func TestPortTaken(t *testing.T) {
 	s := serve(t, "x", nil, Options{UI: ui(t, PerfettoUI)})
 	port := s.ln.Addr().(*net.TCPAddr).Port
-	if _, err := New("x", bytes.NewReader(nil), 0, Options{UI: ui(t, PerfettoUI), Port: port}); err == nil {
+	if _, err := New("x", Options{UI: ui(t, PerfettoUI), Port: port}); err == nil {
 		t.Error("two servers on one port")
 	}
 }
