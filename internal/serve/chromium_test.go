@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trace2x/trace2x/e2e/chromium"
+	"github.com/trace2x/trace2x/e2e/perfettoui"
 )
 
 func browser(t *testing.T, flags ...string) *chromium.Browser {
@@ -30,58 +31,29 @@ func browser(t *testing.T, flags ...string) *chromium.Browser {
 	return b
 }
 
-// site serves one page, which tells what it got in window.got: the size and the
-// SHA-256 of a trace, and its title.
+// site serves a page.
 func site(t *testing.T, script string) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/" {
-			http.NotFound(w, r)
-			return
-		}
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, `<!DOCTYPE html><title>site</title><script>
-			window.got = null;
-			async function took(buffer, title) {
-				const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", buffer));
-				window.got = [buffer.byteLength, [...sum].map(b => b.toString(16).padStart(2, "0")).join(""), title].join(" ");
-			}
-			%s</script>`, script)
+		fmt.Fprintf(w, "<!DOCTYPE html><title>site</title><script>%s</script>", script)
 	}))
 	t.Cleanup(s.Close)
 	return s
 }
 
-// fetchingUI does as the Perfetto UI with the url in its fragment.
-const fetchingUI = `
-	const url = new URL("https://x" + location.hash.slice(2)).searchParams.get("url");
-	if (url) fetch(url)
-		.then(r => { if (!r.ok) throw new Error(r.status); return r.blob(); })
-		.then(async b => took(await b.arrayBuffer(), url.split("/").pop()))
-		.catch(e => { window.got = "" + e; });`
+// perfettoUI is a UI that may fetch from any port of this machine.
+func perfettoUI(t *testing.T) *httptest.Server {
+	s := perfettoui.New("http://127.0.0.1:*")
+	t.Cleanup(s.Close)
+	return s
+}
 
-// postedUI does as the Perfetto UI with messages: it takes a trace from the page
-// that opened it, and has to be asked whether it is ready.
-const postedUI = `
-	window.messages = 0;
-	addEventListener("message", e => {
-		window.messages++;
-		if (document.readyState !== "complete" || e.source !== opener) return;
-		if (e.data === "PING") e.source.postMessage("PONG", "*");
-		else if (e.data.perfetto.buffer instanceof ArrayBuffer) took(e.data.perfetto.buffer, e.data.perfetto.title);
-	});`
-
-func wantGot(t *testing.T, p *chromium.Page, data []byte, name string) {
+func wantTook(t *testing.T, p *chromium.Page, data []byte, name string) {
 	t.Helper()
-	if err := p.Wait("window.got"); err != nil {
-		t.Fatal(err)
-	}
-	var got string
-	if err := p.Eval("window.got", &got); err != nil {
-		t.Fatal(err)
-	}
 	sum := sha256.Sum256(data)
-	if want := fmt.Sprint(len(data), " ", hex.EncodeToString(sum[:]), " ", name); got != want {
-		t.Errorf("the UI has %q, want %q", got, want)
+	want := perfettoui.Trace{Title: name, Size: len(data), SHA256: hex.EncodeToString(sum[:])}
+	if got, err := perfettoui.Took(p); err != nil || got != want {
+		t.Errorf("the UI has %+v, %v; want %+v", got, err, want)
 	}
 }
 
@@ -96,36 +68,35 @@ func open(t *testing.T, b *chromium.Browser, url string) *chromium.Page {
 
 func TestFetch(t *testing.T) {
 	b := browser(t)
-	u := site(t, fetchingUI)
+	u := perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL)})
-	wantGot(t, open(t, b, s.Link()), noise, "x.pftrace")
+	wantTook(t, open(t, b, s.Link()), noise, "x.pftrace")
 	s.wantFetched(t)
 }
 
 // A UI on the internet, as ui.perfetto.dev: the browser asks the user whether it
 // may reach this machine.
 func TestFetchFromInternet(t *testing.T) {
-	u := site(t, fetchingUI)
+	u := perfettoUI(t)
 	b := browser(t, "--ip-address-space-overrides="+u.Listener.Addr().String()+"=public")
 	if err := b.Grant(u.URL, "loopbackNetwork"); err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL)})
-	wantGot(t, open(t, b, s.Link()), noise, "x.pftrace")
+	wantTook(t, open(t, b, s.Link()), noise, "x.pftrace")
 	s.wantFetched(t)
 }
 
 // A page of another origin gets nothing, even if it knows the path.
 func TestOthers(t *testing.T) {
 	b := browser(t, "--host-resolver-rules=MAP rebound.example 127.0.0.1")
-	u, evil := site(t, fetchingUI), site(t, fetchingUI)
+	u, evil := perfettoUI(t), perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL)})
 	p := open(t, b, evil.URL+strings.TrimPrefix(s.Link(), u.URL))
-	if err := p.Wait("window.got"); err != nil {
-		t.Fatal(err)
+	if got, err := perfettoui.Took(p); err == nil || !strings.Contains(err.Error(), "TypeError: Failed to fetch") {
+		t.Errorf("another origin got %+v, %v", got, err)
 	}
 	for _, test := range []struct{ script, want string }{
-		{"window.got", "TypeError: Failed to fetch"},
 		{`fetch(URL).catch(e => "" + e)`, "TypeError: Failed to fetch"},
 		{`fetch(URL, {mode: "no-cors"}).then(r => r.type, e => "" + e)`, "TypeError: Failed to fetch"},
 		{`fetch(URL, {method: "POST"}).then(r => r.type, e => "" + e)`, "TypeError: Failed to fetch"},
@@ -145,7 +116,7 @@ func TestOthers(t *testing.T) {
 	}
 	s.wantServing(t)
 
-	wantGot(t, open(t, b, s.Link()), noise, "x.pftrace")
+	wantTook(t, open(t, b, s.Link()), noise, "x.pftrace")
 	s.wantFetched(t)
 }
 
@@ -171,7 +142,7 @@ func opened(t *testing.T, b *chromium.Browser, prefix string) *chromium.Page {
 const handedOver = `document.getElementById("state").textContent.startsWith("The Perfetto UI has the trace")`
 
 func TestPage(t *testing.T) {
-	u := site(t, postedUI)
+	u := perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL), Page: true})
 	b := browser(t, "--disable-popup-blocking")
 	p := open(t, b, s.Link())
@@ -179,7 +150,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	tab := opened(t, b, u.URL)
-	wantGot(t, tab, noise, "x.pftrace")
+	wantTook(t, tab, noise, "x.pftrace")
 	var hash string
 	if err := tab.Eval("location.hash", &hash); err != nil || hash != "#!/" {
 		t.Errorf("fragment %q, %v", hash, err)
@@ -190,7 +161,7 @@ func TestPage(t *testing.T) {
 // A browser that blocks the tab leaves the page with a button, which works also
 // when the server has ended.
 func TestPageButton(t *testing.T) {
-	u := site(t, postedUI)
+	u := perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL), Page: true})
 	b := browser(t)
 	p := open(t, b, s.Link())
@@ -204,14 +175,15 @@ func TestPageButton(t *testing.T) {
 	if err := p.Wait(handedOver); err != nil {
 		t.Fatal(err)
 	}
-	wantGot(t, opened(t, b, u.URL), noise, "x.pftrace")
+	wantTook(t, opened(t, b, u.URL), noise, "x.pftrace")
 }
 
 // A UI that leads elsewhere does not take the trace there.
 func TestPageElsewhere(t *testing.T) {
-	evil := site(t, postedUI+`
-		window.sent = 0;
-		setInterval(() => { opener.postMessage("PONG", "*"); window.sent++; }, 10);`)
+	evil := site(t, `
+		let messages = 0, sent = 0;
+		addEventListener("message", () => { messages++; });
+		setInterval(() => { opener.postMessage("PONG", "*"); sent++; }, 10);`)
 	u := httptest.NewServer(http.RedirectHandler(evil.URL, http.StatusFound))
 	t.Cleanup(u.Close)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL), Page: true})
@@ -221,18 +193,17 @@ func TestPageElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	tab := opened(t, b, evil.URL)
-	if err := tab.Wait("window.sent > 50"); err != nil {
+	if err := tab.Wait("sent > 50"); err != nil {
 		t.Fatal(err)
 	}
-	var messages int
-	if err := tab.Eval("window.messages", &messages); err != nil || messages != 0 {
-		t.Errorf("%d messages, %v", messages, err)
+	if n, err := perfettoui.Messages(tab); err != nil || n != 0 {
+		t.Errorf("%d messages, %v", n, err)
 	}
 }
 
 // A page that frames ours sees nothing in it.
 func TestPageFramed(t *testing.T) {
-	u := site(t, postedUI)
+	u := perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL), Page: true})
 	b := browser(t)
 	evil := open(t, b, site(t, "").URL)
