@@ -26,12 +26,12 @@ func newCapture(e *env) *cobra.Command {
 and go tool trace.
 
 URL is http or https. The address of a program that imports net/http/pprof is
-enough (http://localhost:6060): it is traced for --seconds. The output has the name
-of the host, or of the file behind the URL, and the ending .trace, if -o does not
-name it.
+enough (http://localhost:6060): it is traced for --seconds. If -o does not name
+the output, it has the name of the host, or of the file behind the URL, and the
+ending .trace, and is in the working directory.
 
-Ctrl-C ends a recording early, and what arrived is kept: a truncated trace, with
-exit code 1. A second one gives it up.`,
+Ctrl-C ends a recording early, and what has arrived is kept: a truncated trace,
+with exit code 1. A second one gives it up.`,
 		Example: `  # five seconds, into localhost-6060.trace
   trace2x capture http://localhost:6060
 

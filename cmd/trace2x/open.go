@@ -32,16 +32,16 @@ func newOpen(e *env) *cobra.Command {
 		Short: "Convert a trace and open it in ui.perfetto.dev",
 		Long: `open converts a Go execution trace as trace2x perfetto does and opens it in
 https://ui.perfetto.dev. The trace goes to your browser and no further: it is
-served once, from 127.0.0.1, to that page alone. open prints the link, opens it in
-the browser that is the system's or in $BROWSER, and ends when the browser has the
-trace.
+served once, from 127.0.0.1, to that page alone. open prints the link, opens it
+in the browser that is the system's or in $BROWSER, and ends when the browser
+has the trace.
 
 ` + sourceHelp + `
 
-Chrome asks once whether ui.perfetto.dev may connect to this device: allow it. If
-port 9001 is taken, the only one that the UI may fetch from, or with another
---port, a page that is served in place of the trace hands it over in the browser,
-without that question. Safari needs that: use --port 0.`,
+Chrome asks whether ui.perfetto.dev may connect to this device: allow it. The UI
+may fetch from port 9001 only. If that is taken, or with another --port, the
+link is to a page that hands the trace over inside the browser, which asks
+nothing: try --port 0 also if your browser refuses the connection.`,
 		Example: `  trace2x open trace.out
 
   # five seconds of a running program that imports net/http/pprof

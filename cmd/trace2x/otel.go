@@ -51,8 +51,8 @@ for it and where they waited, and one trace for the program as a whole.
 
 ` + sourceHelp + `
 
-The spans go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else to
-http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
+The spans go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else
+to http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
 OTEL_RESOURCE_ATTRIBUTES work as the OpenTelemetry specification says; flags win.
 The exit code is 0 only if everything was accepted.
 

@@ -27,10 +27,9 @@ https://ui.perfetto.dev, or query it with Perfetto's trace processor.
 
 ` + sourceHelp + `
 
-The output is TRACE with the ending .pftrace, in the working directory, if -o does
-not name it; for a URL it has the name of the file there, or of the host. A
-truncated or damaged trace is converted up to the damage, with a warning and exit
-code 1.`,
+The output is TRACE with the ending .pftrace, in the working directory, if -o
+does not name it; of a program's URL, the name is that of the host. A truncated
+or damaged trace is converted up to the damage, with a warning and exit code 1.`,
 		Example: `  # writes trace.pftrace
   trace2x perfetto trace.out
 

@@ -80,6 +80,6 @@ in formats of the tools where people look.`,
 		},
 	}
 	root.SetVersionTemplate(versionLine() + "\n")
-	root.AddCommand(newOpen(e), newCapture(e), newPerfetto(e), newOtel(e), newVersion(e))
+	root.AddCommand(newOpen(e), newCapture(e), newPerfetto(e), newOtel(e), newVersion(e), newMan(e))
 	return root
 }

@@ -21,9 +21,10 @@ import (
 
 // sourceHelp tells what a command with a source takes for TRACE.
 const sourceHelp = `TRACE is a file, or - for standard input, plain or compressed with gzip; or an
-http or https URL. The address of a program that imports net/http/pprof is enough
-(http://localhost:6060): it is then traced for --seconds. Ctrl-C ends a recording
-early, and what arrived is used as a truncated trace; a second one gives it up.`
+http or https URL. The address of a program that imports net/http/pprof is
+enough (http://localhost:6060): it is then traced for --seconds. Ctrl-C ends a
+recording early, and what has arrived is used, as a truncated trace; a second
+one gives it up.`
 
 // source is where a command's trace comes from: its argument TRACE, and the
 // flags about that.
