@@ -26,15 +26,15 @@ import (
 
 const (
 	exitTimeout = 10 * time.Second
-	waitTimeout = 30 * time.Second
+	waitTimeout = time.Minute
 	logLimit    = 16 << 10
 )
 
 // programs are the names under which systems have the browser.
 var programs = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
 
-// Path returns the browser's program.
-func Path() (string, error) {
+// find returns the browser's program.
+func find() (string, error) {
 	for _, name := range programs {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
@@ -43,9 +43,9 @@ func Path() (string, error) {
 	return "", fmt.Errorf("none of %s is in PATH: make deps installs it", strings.Join(programs, ", "))
 }
 
-// Flags are the command line of a browser without a window that keeps to
+// baseFlags are the command line of a browser without a window that keeps to
 // itself: its profile is this folder, and it calls nobody at home.
-func Flags(profile string) []string {
+func baseFlags(profile string) []string {
 	flags := []string{
 		"--headless",
 		"--user-data-dir=" + profile,
@@ -86,10 +86,10 @@ type answer struct {
 	Error  *struct{ Message string }
 }
 
-// Start starts a browser, with flags besides [Flags]. When ctx is done the
+// Start starts a browser, with flags besides those of its own. When ctx is done the
 // process is killed. Otherwise the caller ends it with Close.
 func Start(ctx context.Context, flags ...string) (*Browser, error) {
-	path, err := Path()
+	path, err := find()
 	if err != nil {
 		return nil, fmt.Errorf("chromium: %w", err)
 	}
@@ -124,7 +124,7 @@ func (b *Browser) start(path string, flags []string) error {
 	}
 	defer out.Close()
 	b.w = w
-	b.cmd = exec.CommandContext(b.ctx, path, append(append(Flags(b.profile), "--remote-debugging-pipe"), flags...)...)
+	b.cmd = exec.CommandContext(b.ctx, path, append(append(baseFlags(b.profile), "--remote-debugging-pipe"), flags...)...)
 	b.cmd.ExtraFiles = []*os.File{in, out}
 	b.cmd.Stderr = &b.log
 	b.cmd.WaitDelay = exitTimeout
@@ -294,10 +294,17 @@ func (b *Browser) Pages() ([]*Page, error) {
 	return pages, nil
 }
 
-// Eval evaluates JavaScript in the page, as if the user had just clicked there,
-// awaits what it promises, and decodes the result into out, if that is not nil.
-// What the JavaScript throws is an error.
-func (p *Page) Eval(script string, out any) error {
+// Eval evaluates JavaScript in the page, awaits what it promises, and decodes the
+// result into out, if that is not nil. What the JavaScript throws is an error.
+func (p *Page) Eval(script string, out any) error { return p.eval(script, false, out) }
+
+// Click clicks on the element that the selector finds. Other than in Eval, the
+// page may then do what only a user may start, such as to open a tab.
+func (p *Page) Click(selector string) error {
+	return p.eval(fmt.Sprintf("document.querySelector(%q).click()", selector), true, nil)
+}
+
+func (p *Page) eval(script string, byUser bool, out any) error {
 	var result struct {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails *struct {
@@ -306,7 +313,7 @@ func (p *Page) Eval(script string, out any) error {
 		}
 	}
 	err := p.browser.call(p.session, "Runtime.evaluate", map[string]any{
-		"expression": script, "awaitPromise": true, "returnByValue": true, "userGesture": true,
+		"expression": script, "awaitPromise": true, "returnByValue": true, "userGesture": byUser,
 	}, &result)
 	switch e := result.ExceptionDetails; {
 	case err != nil:

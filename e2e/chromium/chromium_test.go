@@ -20,10 +20,11 @@ func TestBrowser(t *testing.T) {
 	}
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, `<script>
-			let x = 0;
+		fmt.Fprint(w, `<button>tab</button><script>
+			let x = 0, tab = null;
 			setTimeout(() => { x = 1; }, 50);
-			function tab() { return !!window.open("/second"); }
+			const open = () => { tab = !!window.open("/second"); return tab; };
+			document.querySelector("button").addEventListener("click", open);
 		</script>`)
 	}))
 	defer site.Close()
@@ -53,9 +54,18 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("%s: %v", script, err)
 		}
 	}
-	var tab bool
-	if err := p.Eval("tab()", &tab); err != nil || !tab {
+	tab := true
+	if err := p.Eval("open()", &tab); err != nil || tab {
+		t.Errorf("a tab was opened without a click, or %v", err)
+	}
+	if err := p.Click("button"); err != nil {
+		t.Error(err)
+	}
+	if err := p.Eval("tab", &tab); err != nil || !tab {
 		t.Errorf("a click opened no tab: %v", err)
+	}
+	if err := p.Click("nothing"); err == nil {
+		t.Error("a click on nothing")
 	}
 	pages, err := b.Pages()
 	if err != nil {

@@ -169,7 +169,7 @@ func TestPageButton(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.wantFetched(t)
-	if err := p.Eval(`document.querySelector("button:not([hidden])").click()`, nil); err != nil {
+	if err := p.Click("button:not([hidden])"); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Wait(handedOver); err != nil {
