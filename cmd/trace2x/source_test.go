@@ -28,6 +28,9 @@ func program(t *testing.T, file string) (base string, part string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("/file.trace", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, data) })
+	mux.HandleFunc("/newer.trace", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, strings.Replace(data, data[:7], "go 1.99", 1))
+	})
 	mux.HandleFunc("/page", func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "<!doctype html><title>Log in</title>")
 	})
@@ -64,6 +67,10 @@ func TestURL(t *testing.T) {
 	}
 	if r := exec(t, "capture", "--output", "-", base+"/file.trace"); r.code != exitOK || r.stdout != read(t, in) {
 		t.Error("the capture on stdout differs")
+	}
+	exec(t, "capture", "-o", "newer", base+"/newer.trace").want(t, exitOK, "newer: ") // another trace2x can read it
+	if !strings.HasPrefix(read(t, "newer"), "go 1.99") || len(read(t, "newer")) != len(read(t, in)) {
+		t.Error("a trace that is too new for this program is not kept as it is")
 	}
 	exec(t, "otel", "--dry-run", base+"/file.trace").want(t, exitOK, base+"/file.trace: Go 1.", "nothing was sent")
 }
