@@ -20,6 +20,8 @@ BENCH ?= .
 BENCHFLAGS ?= -benchmem
 # For each fuzz target.
 FUZZTIME ?= 30s
+# The version that "make dist" builds; that of git without.
+VERSION ?=
 # Names of test traces to make again, as in TRACES=chain.trace; none for all.
 TRACES ?=
 
@@ -37,6 +39,7 @@ build: ## Build bin/trace2x
 test: deps lint ## Run all checks and all tests, with the race detector
 	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 	@for m in $(MODULES); do (set -x; CGO_ENABLED=1 go -C $$m test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...) || exit; done
+	go -C tools test $(TESTFLAGS) ./...
 
 .PHONY: test-short
 test-short: ## Run the tests that need nothing but Go
@@ -53,6 +56,8 @@ lint: ## Check the format, vet, staticcheck; build everything
 	$(STATICCHECK) ./...
 	@for m in $(MODULES); do (set -x; go -C $$m vet ./...) || exit; done
 	@for m in $(filter-out testdata/%,$(MODULES)); do (set -x; go -C $$m tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...) || exit; done
+	go -C tools vet ./...
+	go -C tools tool staticcheck ./...
 
 # Not those of e2e, which measure how long other programs take to start.
 .PHONY: bench
@@ -83,10 +88,18 @@ generate: ## Generate the protobuf code
 	go build -modfile=tools/go.mod -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go
 	PATH="$(CURDIR)/bin:$$PATH" go generate ./...
 
+.PHONY: dist
+dist: ## Build the archives of a release into dist; VERSION=v1.2.3
+	go run -C tools ./dist -version '$(VERSION)'
+
+.PHONY: dist-check
+dist-check: ## The same twice, of which the second without a cache, and compare
+	go run -C tools ./dist -version '$(VERSION)' -check
+
 .PHONY: deps
 deps: ## Check for what the tests need besides Go; with apt-get, install it
-	@tools/deps.sh cc node git curl
+	@tools/deps.sh cc chromium curl node git
 
 .PHONY: clean
 clean: ## Remove what was built here; the e2e tests' cache is elsewhere
-	rm -rf bin bench.txt
+	rm -rf bin dist bench.txt

@@ -31,22 +31,32 @@ func sniff(r *bufio.Reader) (Trace, error) {
 	if err != nil && err != io.EOF {
 		return Trace{}, fmt.Errorf("reading the trace: %w", err)
 	}
+	if err := CheckHeader(head); err != nil {
+		return Trace{}, err
+	}
+	minor, _ := strconv.Atoi(string(head[5:7]))
+	if minor > newestFormat {
+		return Trace{}, &FormatError{fmt.Sprintf("a Go execution trace in the format of Go 1.%d, which is newer than this version of trace2x knows (up to Go 1.%d): update trace2x", minor, newestFormat)}
+	}
+	return Trace{Format: "Go 1." + strconv.Itoa(minor), v1: minor < 22}, nil
+}
+
+// CheckHeader looks at the first bytes of an input, all of them or 512. It
+// returns nil if a Go execution trace begins there, also one that is too new for
+// [Read], and else a *[FormatError].
+func CheckHeader(head []byte) error {
 	if len(head) == 0 {
-		return Trace{}, &FormatError{"the input is empty: trace.Stop was not called, or the program did not get to it"}
+		return &FormatError{"the input is empty: trace.Stop was not called, or the program did not get to it"}
 	}
 	if len(head) >= headerSize && bytes.HasPrefix(head, []byte("go 1.")) && string(head[7:headerSize]) == " trace\x00\x00\x00" {
-		minor, err := strconv.Atoi(string(head[5:7]))
-		if err == nil {
-			if minor > newestFormat {
-				return Trace{}, &FormatError{fmt.Sprintf("a Go execution trace in the format of Go 1.%d, which is newer than this version of trace2x knows (up to Go 1.%d): update trace2x", minor, newestFormat)}
-			}
-			return Trace{Format: "Go 1." + strconv.Itoa(minor), v1: minor < 22}, nil
+		if _, err := strconv.ParseUint(string(head[5:7]), 10, 8); err == nil {
+			return nil
 		}
 	}
 	if truncated := "go 1."; len(head) < headerSize && (strings.HasPrefix(truncated, string(head)) || strings.HasPrefix(string(head), truncated)) {
-		return Trace{}, &FormatError{fmt.Sprintf("a Go execution trace that ends inside its header, after %d bytes", len(head))}
+		return &FormatError{fmt.Sprintf("a Go execution trace that ends inside its header, after %d bytes", len(head))}
 	}
-	return Trace{}, &FormatError{"not a Go execution trace: it " + resemblance(head)}
+	return &FormatError{"not a Go execution trace: it " + resemblance(head)}
 }
 
 // resemblance says what other file the bytes seem to begin.

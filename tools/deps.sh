@@ -2,17 +2,19 @@
 # deps.sh WHAT... checks that the machine has what the Makefile's targets need
 # besides Go and, where apt-get can, installs what is missing:
 #
-#	cc      a C compiler, for testdata/gen/cgo and the race detector
-#	node    Node.js 18 or later with npm, for Perfetto's trace processor
-#	curl    for what examples/slowrequest/README.md shows
-#	git     for the version that "go build" puts into the program
-#	protoc  for "make generate"
+#	cc        a C compiler, for testdata/gen/cgo and the race detector
+#	chromium  Chromium or Chrome, for what the Perfetto UI does in a browser
+#	curl      for what examples/slowrequest/README.md shows
+#	node      Node.js 18 or later with npm, for Perfetto's trace processor
+#	git       for the version that "go build" puts into the program
+#	protoc    for "make generate"
 set -euo pipefail
 
 has() { command -v "$1" >/dev/null; }
 
 # A compiler without the C library's headers is common, so try to compile.
 has_cc() { echo '#include <stdlib.h>' | $(go env CC) -E - >/dev/null 2>&1; }
+has_chromium() { has chromium || has chromium-browser || has google-chrome || has google-chrome-stable; }
 has_node() { has node && has npm && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; }
 
 # missing prints those that are not there.
@@ -20,7 +22,7 @@ missing() {
   local what
   for what; do
     case $what in
-    cc | node) "has_$what" ;;
+    cc | chromium | node) "has_$what" ;;
     curl | git | protoc) has "$what" ;;
     *) echo "deps.sh: no dependency is called $what" >&2 && exit 2 ;;
     esac || echo "$what"
@@ -35,6 +37,7 @@ packages=()
 for what in $lacking; do
   case $what in
   cc) packages+=(gcc libc6-dev) ;;
+  chromium) packages+=(chromium) ;;
   curl) packages+=(curl) ;;
   git) packages+=(git ca-certificates) ;;
   protoc) packages+=(protobuf-compiler) ;;
@@ -67,6 +70,7 @@ fi
 for what in $lacking; do
   case $what in
   cc) echo "deps.sh: needs a C compiler: gcc and the C library's headers (Debian: gcc libc6-dev)" ;;
+  chromium) echo "deps.sh: needs Chromium or Chrome (Debian: chromium)" ;;
   node) echo "deps.sh: needs Node.js 18 or later with npm (Debian: nodejs npm); node is $(node --version 2>/dev/null || echo missing), npm is $(npm --version 2>/dev/null || echo missing)" ;;
   curl | git) echo "deps.sh: needs $what" ;;
   protoc) echo "deps.sh: needs protoc (Debian: protobuf-compiler)" ;;

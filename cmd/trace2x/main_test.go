@@ -42,6 +42,10 @@ func exec(t *testing.T, args ...string) result {
 	return execWith(t.Context(), strings.NewReader(""), args...)
 }
 
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return (&env{stdin: stdin, stdout: stdout, stderr: stderr}).run(ctx, args)
+}
+
 func execWith(ctx context.Context, stdin io.Reader, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	if args == nil {
@@ -411,7 +415,8 @@ func TestHelp(t *testing.T) {
 func TestStdoutOnly(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for arg, want := range map[string]string{
-		"--version":       "trace2x " + version() + "\n",
+		"--version":       "trace2x " + version() + ", ",
+		"version":         "trace2x " + version() + ", ",
 		"completion bash": "complete -o default -F __start_trace2x trace2x",
 		"completion zsh":  "#compdef trace2x",
 	} {

@@ -42,6 +42,7 @@ func newOtel(e *env) *cobra.Command {
 	opts.Version = version()
 	var client otel.ClientOptions
 	var fl otelFlags
+	var src source
 	cmd := &cobra.Command{
 		Use:   "otel TRACE",
 		Short: "Send a trace as OpenTelemetry spans, to Jaeger, Tempo or a file",
@@ -53,8 +54,10 @@ A task that is a span of OpenTelemetry, as package spanlink tells, is not sent
 again: the goroutines at work for it, and where they waited, go below that span,
 in the distributed trace that the program has sent.
 
-They go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else to
-http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
+` + sourceHelp + `
+
+The spans go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else
+to http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
 OTEL_RESOURCE_ATTRIBUTES work as the OpenTelemetry specification says; flags win.
 The exit code is 0 only if everything was accepted.
 
@@ -73,21 +76,29 @@ it is taken from the time at which the file was written.`,
   # only tasks of one type, over gRPC
   trace2x otel --protocol grpc --endpoint http://localhost:4317 --task '^handleRequest$' trace.out
 
+  # ten seconds of a running program
+  trace2x otel --seconds 10 --service checkout http://checkout:6060
+
   # OTLP JSON Lines, without any network
   trace2x otel -o spans.jsonl trace.out
 
   # how many spans would there be?
   trace2x otel --dry-run trace.out`,
-		Args: cobra.ExactArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveDefault
-		},
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			from, err := src.name(args[0])
+			if err != nil {
+				return err
+			}
 			if err := fl.apply(cmd.Context(), &opts, &client); err != nil {
 				return err
 			}
+			if opts.Window, err = src.window(); err != nil {
+				return err
+			}
 			e.ran = true
-			return toOtel(cmd.Context(), e, args[0], &fl, opts, client)
+			return toOtel(cmd.Context(), e, from, &fl, opts, client)
 		},
 	}
 	f := cmd.Flags()
@@ -107,6 +118,7 @@ it is taken from the time at which the file was written.`,
 	f.StringVar(&fl.traceID, "trace-id", "", "only what is below the spans of the distributed trace `ID`, 32 hex digits")
 	f.StringVarP(&fl.out, "output", "o", "", "write OTLP JSON Lines to `FILE`, - for standard output, and send nothing")
 	f.BoolVar(&fl.dryRun, "dry-run", false, "send nothing; tell how many spans there would be")
+	src.addFlags(f)
 	return cmd
 }
 
@@ -202,11 +214,12 @@ func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.O
 			return err
 		}
 	}
-	in, err := input.Open(ctx, from, e.stdin)
+	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	defer done()
 
 	var client otel.Client
 	var out *output.Output
@@ -228,9 +241,8 @@ func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.O
 		}
 	}
 
-	bar := newProgress(e.stderr, in)
 	rep, err := otel.Convert(ctx, in, client, opts)
-	bar.stop()
+	done()
 	if rep == nil {
 		return inInput(in, err)
 	}
@@ -247,11 +259,7 @@ func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.O
 		e.reportTraceID(opts.TraceID, rep.Linked)
 	}
 	e.reportSpans(target, rep)
-	var damage *model.Damage
-	if errors.As(err, &damage) {
-		return fmt.Errorf("%s: %w", in.Name, err)
-	}
-	return err
+	return inDamage(in, err)
 }
 
 // reportSpans tells what became of the spans.
@@ -294,7 +302,7 @@ func (e *env) reportSpans(target string, r *otel.Report) {
 // guessWallStart finds out when a trace without clock snapshots began: when its
 // file was written, less its duration. It is zero for a trace that tells itself.
 func (e *env) guessWallStart(ctx context.Context, from string) (time.Time, error) {
-	if from == "-" {
+	if from == "-" || input.IsURL(from) {
 		return time.Now(), nil // of no use if the trace tells
 	}
 	info, err := os.Stat(from)

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/internal/input"
@@ -17,23 +18,30 @@ import (
 )
 
 func newPerfetto(e *env) *cobra.Command {
-	opts := perfetto.Options{Version: version()}
-	var out, traceID string
+	c := newConversion()
+	var out string
+	var split time.Duration
 	cmd := &cobra.Command{
 		Use:   "perfetto TRACE",
 		Short: "Write a trace for ui.perfetto.dev",
 		Long: `perfetto writes a Go execution trace as a Perfetto trace: open it in
 https://ui.perfetto.dev, or query it with Perfetto's trace processor.
 
-TRACE is a file, or - for standard input, plain or compressed with gzip. The
-output is TRACE with the ending .pftrace, in the working directory, if -o does
-not name it. A truncated or damaged trace is converted up to the damage, with a
-warning and exit code 1.`,
+` + sourceHelp + `
+
+The output is TRACE with the ending .pftrace, in the working directory, if -o
+does not name it; of a program's URL, the name is that of the host. --split adds
+numbers to it: trace-0001.pftrace. A truncated or damaged trace is converted up to
+the damage, with a warning and exit code 1.
+
+--goroutine, --func, --task and --trace-id leave out the lanes of all other
+goroutines, but for the moments at which these woke one of those up. What the Ps
+ran, the garbage collector and the counters stay whole.`,
 		Example: `  # writes trace.pftrace
   trace2x perfetto trace.out
 
   # five seconds of a running server
-  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace2x perfetto -o server.pftrace -
+  trace2x perfetto -o server.pftrace http://localhost:6060
 
   # compressed, as ui.perfetto.dev opens it too
   trace2x perfetto -o trace.pftrace.gz trace.out
@@ -41,35 +49,100 @@ warning and exit code 1.`,
   # only the goroutines at work for one distributed trace, linked by spanlink
   trace2x perfetto --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 trace.out
 
+  # 200 ms of a long trace; files of 5 s each
+  trace2x perfetto --from 1.2s --to 1.4s trace.out
+  trace2x perfetto --split 5s trace.out
+
+  # only the goroutines of one function, or those at work for tasks of one type
+  trace2x perfetto --func '^main\.worker$' trace.out
+  trace2x perfetto --task '^handleRequest$' trace.out
+
   # every wait with its stack, however short, and the OS threads
   trace2x perfetto --min-block 0 --threads trace.out`,
-		Args: cobra.ExactArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveDefault
-		},
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if opts.MinBlock < 0 {
-				return errors.New("--min-block must not be negative")
-			}
-			var err error
-			if opts.TraceID, err = parseTraceID(traceID); err != nil {
+			from, err := c.parse(args[0])
+			if err != nil {
 				return err
+			}
+			switch {
+			case split < 0:
+				return errors.New("--split must not be negative")
+			case split > 0 && out == "-":
+				return errors.New("--split makes files: leave out -o -")
 			}
 			e.ran = true
 			name := out
 			if name == "" {
-				name = outputName(args[0], ".pftrace")
+				name = outputName(from, ".pftrace")
 			}
-			return toPerfetto(cmd.Context(), e, args[0], name, opts)
+			if split > 0 {
+				return c.runSplit(cmd.Context(), e, from, name, split)
+			}
+			return c.run(cmd.Context(), e, from, name, outName(name))
 		},
 	}
 	f := cmd.Flags()
+	f.SortFlags = false
 	f.StringVarP(&out, "output", "o", "", "write to `FILE`, - for standard output; compressed if it ends in .gz")
-	f.DurationVar(&opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
-	f.BoolVar(&opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
-	f.BoolVar(&opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
-	f.StringVar(&traceID, "trace-id", "", "only the tasks that are spans of the distributed trace `ID`, 32 hex digits, and the goroutines at work for them; the Ps, the GC and the counters stay whole")
+	f.DurationVar(&split, "split", 0, "write numbered files of this `DURATION` each")
+	c.addFlags(f)
 	return cmd
+}
+
+// conversion is the flags that say what becomes a Perfetto trace, and how.
+type conversion struct {
+	source
+	selection
+	traceID string
+	opts    perfetto.Options
+}
+
+func newConversion() *conversion {
+	return &conversion{opts: perfetto.Options{Version: version()}}
+}
+
+func (c *conversion) addFlags(f *pflag.FlagSet) {
+	f.DurationVar(&c.opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
+	f.BoolVar(&c.opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
+	f.BoolVar(&c.opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
+	c.source.addFlags(f)
+	c.selection.addFlags(f)
+	f.StringVar(&c.traceID, "trace-id", "", "only the work for the spans of the distributed trace `ID`, 32 hex digits")
+}
+
+// parse checks the flags and the argument TRACE, and returns the name under
+// which that is opened.
+func (c *conversion) parse(arg string) (from string, err error) {
+	if from, err = c.name(arg); err != nil {
+		return "", err
+	}
+	if c.opts.MinBlock < 0 {
+		return "", errors.New("--min-block must not be negative")
+	}
+	if err := c.selection.parse(); err != nil {
+		return "", err
+	}
+	c.opts.Goroutines, c.opts.Func, c.opts.TaskID, c.opts.Task = c.Goroutines, c.Func, c.TaskID, c.Task
+	if c.opts.TraceID, err = parseTraceID(c.traceID); err != nil {
+		return "", err
+	}
+	c.opts.Window, err = c.window()
+	return from, err
+}
+
+// reportFocus tells what there was of what the user asked for.
+func (c *conversion) reportFocus(e *env, focus perfetto.Focus) {
+	if c.traceID != "" {
+		e.reportTraceID(c.opts.TraceID, focus.Spans)
+	}
+	if (c.Goroutines != nil || c.Func != nil) && focus.Goroutines == 0 {
+		fmt.Fprintln(e.stderr, "warning: no goroutine matches --goroutine and --func")
+	}
+	if c.task != "" && focus.Tasks == 0 {
+		fmt.Fprintf(e.stderr, "warning: no task matches --task %s\n", c.task)
+	}
 }
 
 // reportTraceID tells how many spans of the distributed trace asked for there
@@ -82,24 +155,12 @@ func (e *env) reportTraceID(id [16]byte, spans int) {
 	fmt.Fprintf(e.stderr, "%s of the distributed trace %x\n", plural(spans, "span"), id)
 }
 
-// parseTraceID reads the ID of a distributed trace as OpenTelemetry writes it;
-// "" is the zero ID.
-func parseTraceID(s string) (id [16]byte, err error) {
-	if s == "" {
-		return id, nil
-	}
-	if n, err := hex.Decode(id[:], []byte(s[:min(len(s), 32)])); err != nil || n != len(id) || len(s) != 32 || id == [16]byte{} {
-		return id, fmt.Errorf("--trace-id %q: it is 32 hex digits, not all 0", s)
-	}
-	return id, nil
-}
-
 // outputName names the output of an input for which the user gave none.
 func outputName(in, ext string) string {
 	if in == "-" {
 		return "trace" + ext
 	}
-	base := strings.TrimSuffix(filepath.Base(in), ".gz")
+	base := strings.TrimSuffix(input.BaseName(in), ".gz")
 	for _, old := range []string{".trace", ".out"} {
 		if cut := strings.TrimSuffix(base, old); cut != "" && cut != base {
 			base = cut
@@ -109,22 +170,24 @@ func outputName(in, ext string) string {
 	return base + ext
 }
 
-func toPerfetto(ctx context.Context, e *env, from, to string, opts perfetto.Options) error {
-	in, err := input.Open(ctx, from, e.stdin)
+// run converts an input into a file, which is called shown in the report. The
+// file is there if the error is nil or a *model.Damage.
+func (c *conversion) run(ctx context.Context, e *env, from, to, shown string) error {
+	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	defer done()
 	out, err := output.Create(to, e.stdout)
 	if err != nil {
 		return err
 	}
 	defer out.Discard()
 
-	bar := newProgress(e.stderr, in)
-	w := perfetto.NewWriter(out, opts)
-	sum, err := model.Read(ctx, in, w)
-	bar.stop()
+	w := perfetto.NewWriter(out, c.opts)
+	sum, err := model.ReadWindow(ctx, in, w, c.opts.Window)
+	done()
 	if sum == nil {
 		return inInput(in, err)
 	}
@@ -132,18 +195,97 @@ func toPerfetto(ctx context.Context, e *env, from, to string, opts perfetto.Opti
 		return commitErr
 	}
 	e.report(in, sum)
-	if opts.TraceID != [16]byte{} {
-		e.reportTraceID(opts.TraceID, w.Spans())
-	}
-	fmt.Fprintf(e.stderr, "%s: %s, %.1f bytes per event\n", outName(to), byteCount(out.Size()), float64(out.Size())/float64(max(sum.Events, 1)))
+	c.reportFocus(e, w.Focus())
+	e.reportFile(shown, out.Size(), sum)
+	return inDamage(in, err)
+}
+
+func (e *env) reportFile(name string, size int64, sum *model.Summary) {
+	fmt.Fprintf(e.stderr, "%s: %s, %.1f bytes per event\n", name, byteCount(size), float64(size)/float64(max(sum.Events, 1)))
+}
+
+// runSplit converts an input into numbered files, of a window each. Those that
+// are complete stay if a later one fails.
+func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, every time.Duration) error {
+	in, done, err := e.open(ctx, from)
 	if err != nil {
-		var damage *model.Damage
-		if errors.As(err, &damage) {
-			return fmt.Errorf("%s: %w", in.Name, err)
-		}
 		return err
 	}
-	return nil
+	defer in.Close()
+	defer done()
+	var out *output.Output
+	var w *perfetto.Writer
+	var name string
+	n := 0
+	var focus perfetto.Focus
+	var lines []func() // of the report, for when the progress is gone
+	commit := func(sum *model.Summary) error {
+		if err := out.Commit(); err != nil {
+			return err
+		}
+		name, size := name, out.Size()
+		lines = append(lines, func() { e.reportFile(name, size, sum) })
+		f := w.Focus()
+		focus.Goroutines, focus.Tasks, focus.Spans = focus.Goroutines+f.Goroutines, focus.Tasks+f.Tasks, focus.Spans+f.Spans
+		return nil
+	}
+	defer func() {
+		if out != nil {
+			out.Discard()
+		}
+	}()
+	sum, err := model.ReadSplit(ctx, in, c.opts.Window, every, func(last *model.Summary) (model.Sink, error) {
+		if last != nil {
+			if err := commit(last); err != nil {
+				return nil, err
+			}
+		}
+		n++
+		name = numbered(to, n)
+		var err error
+		if out, err = output.Create(name, e.stdout); err != nil {
+			return nil, err
+		}
+		w = perfetto.NewWriter(out, c.opts)
+		return w, nil
+	})
+	done()
+	if sum != nil {
+		if commitErr := commit(sum); commitErr != nil {
+			return commitErr
+		}
+		e.report(in, sum)
+	}
+	for _, line := range lines {
+		line()
+	}
+	if sum == nil {
+		return inInput(in, err)
+	}
+	c.reportFocus(e, focus)
+	return inDamage(in, err)
+}
+
+// numbered puts a number in front of the endings of a name.
+func numbered(name string, n int) string {
+	dir, base := filepath.Split(name)
+	stem, ext, _ := strings.Cut(base, ".")
+	if i := strings.Index(base, ".pftrace"); i > 0 {
+		stem, ext = base[:i], base[i+1:]
+	}
+	if ext != "" {
+		ext = "." + ext
+	}
+	return fmt.Sprintf("%s%s-%04d%s", dir, stem, n, ext)
+}
+
+// inDamage names the input in an error that is about what is wrong with it.
+func inDamage(in *input.Input, err error) error {
+	var damage *model.Damage
+	if errors.As(err, &damage) {
+		return fmt.Errorf("%s: %w", in.Name, err)
+	}
+	return err
 }
 
 func outName(name string) string {
@@ -151,13 +293,4 @@ func outName(name string) string {
 		return "standard output"
 	}
 	return name
-}
-
-// inInput names the input in an error that is about it.
-func inInput(in *input.Input, err error) error {
-	var format *model.FormatError
-	if errors.As(err, &format) {
-		return fmt.Errorf("%s: %w", in.Name, err)
-	}
-	return err
 }

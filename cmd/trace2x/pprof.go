@@ -4,26 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/trace2x/trace2x/convert/pprof"
-	"github.com/trace2x/trace2x/internal/input"
 	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/model"
 )
 
 // pprofFlags are the flags of trace2x pprof.
 type pprofFlags struct {
-	out        string
-	typ        string
-	goroutines []int
-	fn         string
-	task       string
-	region     string
+	source
+	selection
+	out    string
+	typ    string
+	region string
 }
 
 func newPprof(e *env) *cobra.Command {
@@ -52,10 +48,11 @@ work for a task or in a region; of several, all must hold. For a task, they are
 at work while they have a region of it, between their logs and regions of it, or
 if they began it or were started for it. Its subtasks count as well.
 
-TRACE is a file, or - for standard input, plain or compressed with gzip. The
-output is TRACE with the ending .TYPE.pb.gz, in the working directory, if -o does
-not name it; it is compressed whatever its name is. A truncated or damaged trace
-is read up to the damage, with a warning and exit code 1.`,
+` + sourceHelp + `
+
+The output is TRACE with the ending .TYPE.pb.gz, in the working directory, if -o
+does not name it; it is compressed whatever its name is. A truncated or damaged
+trace is read up to the damage, with a warning and exit code 1.`,
 		Example: `  # writes trace.sched.pb.gz: who waits for a P, and who made them ready?
   trace2x pprof --type sched trace.out
   go tool pprof -top trace.sched.pb.gz
@@ -68,31 +65,32 @@ is read up to the damage, with a warning and exit code 1.`,
   trace2x pprof --type sync --region '^query$' --func '^main\.worker$' trace.out
 
   # two goroutines, five seconds of a running server
-  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace2x pprof --type wall --goroutine 18,42 -o g.pb.gz -`,
-		Args: cobra.ExactArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveDefault
-		},
+  trace2x pprof --type wall --goroutine 18,42 -o g.pb.gz http://localhost:6060`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts, err := fl.options()
 			if err != nil {
 				return err
 			}
+			from, err := fl.name(args[0])
+			if err != nil {
+				return err
+			}
 			e.ran = true
 			if fl.out == "" {
-				fl.out = outputName(args[0], "."+opts.Type.String()+".pb.gz")
+				fl.out = outputName(from, "."+opts.Type.String()+".pb.gz")
 			}
-			return toPprof(cmd.Context(), e, args[0], &fl, opts)
+			return toPprof(cmd.Context(), e, from, &fl, opts)
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&fl.typ, "type", "", "`TYPE`: net, sync, syscall, sched, cpu or wall")
-	f.IntSliceVar(&fl.goroutines, "goroutine", nil, "only the goroutine with this `ID`; may be repeated")
-	f.StringVar(&fl.fn, "func", "", "only goroutines whose start function, as in net/http.(*conn).serve, matches `REGEXP`")
-	f.StringVar(&fl.task, "task", "", "only the work for a task: `ID|REGEXP`, a number is its ID, anything else is for its type")
+	fl.selection.addFlags(f)
 	f.StringVar(&fl.region, "region", "", "only the time in regions whose type matches `REGEXP`")
 	f.StringVarP(&fl.out, "output", "o", "", "write to `FILE`, - for standard output")
+	fl.source.addFlags(f)
 	cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions([]string{"net", "sync", "syscall", "sched", "cpu", "wall"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -107,54 +105,33 @@ func (fl *pprofFlags) options() (opts pprof.Options, err error) {
 	if opts.Type, ok = pprof.ParseType(fl.typ); !ok {
 		return opts, fmt.Errorf("--type %q: it is %s", fl.typ, types)
 	}
-	for _, id := range fl.goroutines {
-		if id <= 0 {
-			return opts, fmt.Errorf("--goroutine %d: IDs begin at 1", id)
-		}
-		opts.Goroutines = append(opts.Goroutines, model.GoID(id))
-	}
-	if id, idErr := strconv.ParseUint(fl.task, 10, 64); idErr == nil {
-		if opts.TaskID = model.TaskID(id); opts.TaskID == model.BackgroundTask {
-			return opts, errors.New("--task 0 is no task, but what regions and logs without one have")
-		}
-	} else if opts.Task, err = parseRegexp("--task", fl.task); err != nil {
+	if err := fl.parse(); err != nil {
 		return opts, err
 	}
-	if opts.Func, err = parseRegexp("--func", fl.fn); err != nil {
+	opts.Goroutines, opts.Func, opts.TaskID, opts.Task = fl.Goroutines, fl.Func, fl.TaskID, fl.Task
+	if opts.Window, err = fl.window(); err != nil {
 		return opts, err
 	}
 	opts.Region, err = parseRegexp("--region", fl.region)
 	return opts, err
 }
 
-// parseRegexp reads the value of a flag; "" is none.
-func parseRegexp(flag, s string) (*regexp.Regexp, error) {
-	if s == "" {
-		return nil, nil
-	}
-	re, err := regexp.Compile(s)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
-	}
-	return re, nil
-}
-
 func toPprof(ctx context.Context, e *env, from string, fl *pprofFlags, opts pprof.Options) error {
-	in, err := input.Open(ctx, from, e.stdin)
+	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	defer done()
 	out, err := output.CreateAsIs(fl.out, e.stdout)
 	if err != nil {
 		return err
 	}
 	defer out.Discard()
 
-	bar := newProgress(e.stderr, in)
 	c := pprof.NewCollector(opts)
-	sum, err := model.Read(ctx, in, c)
-	bar.stop()
+	sum, err := model.ReadWindow(ctx, in, c, opts.Window)
+	done()
 	if sum == nil {
 		return inInput(in, err)
 	}
@@ -166,11 +143,7 @@ func toPprof(ctx context.Context, e *env, from string, fl *pprofFlags, opts ppro
 	}
 	e.report(in, sum)
 	e.reportProfile(fl, opts, c.Stats(), out.Size())
-	var damage *model.Damage
-	if errors.As(err, &damage) {
-		return fmt.Errorf("%s: %w", in.Name, err)
-	}
-	return err
+	return inDamage(in, err)
 }
 
 // reportProfile tells what is in a profile, and why nothing is.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 )
@@ -24,28 +24,33 @@ type env struct {
 	// ran is set when a command begins its work: an error before that is wrong
 	// usage.
 	ran bool
+	// recording is the input that interrupt may end, or nil.
+	recording atomic.Pointer[recording]
 }
+
+// errTold is an error of which the user was told.
+var errTold = errors.New("told")
 
 // run executes a command line and returns the exit code. Only data goes to
 // stdout; what the user is told goes to stderr.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+func (e *env) run(ctx context.Context, args []string) int {
 	root := newRoot(e)
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetIn(e.stdin)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil:
 		return exitOK
 	case !e.ran:
-		fmt.Fprintf(stderr, "trace2x: %v\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
+		fmt.Fprintf(e.stderr, "trace2x: %v\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
 		return exitUsage
+	case errors.Is(err, errTold):
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		fmt.Fprintln(stderr, "trace2x: interrupted; nothing was written")
+		fmt.Fprintln(e.stderr, "trace2x: interrupted; nothing was written")
 	default:
-		fmt.Fprintf(stderr, "trace2x: %v\n", err)
+		fmt.Fprintf(e.stderr, "trace2x: %v\n", err)
 	}
 	return exitFailed
 }
@@ -59,7 +64,10 @@ func newRoot(e *env) *cobra.Command {
 in formats of the tools where people look.`,
 		Example: `  # a trace of a test, in ui.perfetto.dev
   go test -trace trace.out ./mypackage
-  trace2x perfetto trace.out
+  trace2x open trace.out
+
+  # five seconds of a running program that imports net/http/pprof
+  trace2x open http://localhost:6060
 
   # shell completion
   source <(trace2x completion bash)`,
@@ -71,16 +79,7 @@ in formats of the tools where people look.`,
 			return errors.New("which command?")
 		},
 	}
-	root.SetVersionTemplate("trace2x {{.Version}}\n")
-	root.AddCommand(newPerfetto(e), newOtel(e), newPprof(e))
+	root.SetVersionTemplate(versionLine() + "\n")
+	root.AddCommand(newOpen(e), newCapture(e), newPerfetto(e), newOtel(e), newPprof(e), newVersion(e), newMan(e))
 	return root
-}
-
-// version is the version of the module that the program was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }

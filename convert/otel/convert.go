@@ -42,7 +42,7 @@ type Report struct {
 func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Report, error) {
 	if client == nil {
 		t := newTree(opts, func(*tracepb.Span) {}, func() error { return nil })
-		sum, err := model.Read(ctx, r, t)
+		sum, err := model.ReadWindow(ctx, r, t, opts.Window)
 		return report(t, sum, Result{}), err
 	}
 	up := newUploader(ctx, client,
@@ -50,7 +50,7 @@ func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Re
 		&commonpb.InstrumentationScope{Name: scopeName, Version: opts.Version},
 		schemaURL)
 	t := newTree(opts, up.add, up.err)
-	sum, err := model.Read(ctx, r, t)
+	sum, err := model.ReadWindow(ctx, r, t, opts.Window)
 	result, sendErr := up.close()
 	if sum == nil && t.stats.Traces > 0 && sendErr != nil {
 		// The sending was given up, which ended the reading, unless that was done.

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/trace2x/trace2x/model"
+
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 )
 
@@ -34,6 +36,8 @@ var detailNames = [...]string{"tasks", "regions", "goroutines", "states"}
 // Options say what becomes spans. The zero value is useful: tasks only, without
 // any limit; see [DefaultOptions].
 type Options struct {
+	// Window is the part of the trace that becomes spans.
+	Window model.Window
 	Detail Detail
 	// MinSpan is the shortest state that becomes a span.
 	MinSpan time.Duration

@@ -1,24 +1,30 @@
 package perfetto
 
 import (
+	"slices"
+
 	"github.com/trace2x/trace2x/model"
 )
 
-// focus limits a trace to what belongs to one distributed trace: the tasks that
-// are its spans, with their subtasks, and the goroutines at work for these,
-// while they are. A goroutine has a lane as long as it is in focus. What else
-// runs on the Ps is there as other goroutines, one lane for each P; only those
-// that wake up one in focus have a lane of their own, with the runs in which
-// they did.
+// focus limits a trace to some goroutines: those that the options name, and of
+// these, if the options name tasks, what they do while at work for them. A
+// goroutine has a lane as long as it is in focus. What else runs on the Ps is
+// there as other goroutines, one lane for each P; only those that wake up one in
+// focus have a lane of their own, with the runs in which they did.
 type focus struct {
-	traceID [16]byte
-	tasks   map[*model.Task]bool // that are open, whether they are in focus
-	spans   int                  // that were in focus
-	others  map[model.ProcID]*lane
+	Focus
+	opts   *Options
+	tasks  map[*model.Task]bool // that are open, whether they are in focus
+	others map[model.ProcID]*lane
 	// turns has, for each P, when the goroutine that holds it came into focus or
 	// left it, since its run began.
 	turns map[model.ProcID][]turn
 }
+
+// Focus counts what there was of what the options limit a trace to: goroutines
+// that Goroutines and Func let in, tasks without their subtasks, and spans of the
+// distributed trace.
+type Focus struct{ Goroutines, Tasks, Spans int }
 
 // turn is a moment at which a goroutine comes into focus, or leaves it.
 type turn struct {
@@ -30,26 +36,49 @@ type turn struct {
 // otherFunc is the process of the goroutines that are not in focus.
 const otherFunc = "(other goroutines)"
 
-func newFocus(traceID [16]byte) *focus {
-	return &focus{
-		traceID: traceID,
-		tasks:   make(map[*model.Task]bool),
-		others:  make(map[model.ProcID]*lane),
-		turns:   make(map[model.ProcID][]turn),
+// newFocus returns nil for everything.
+func newFocus(opts *Options) *focus {
+	f := &focus{
+		opts:   opts,
+		tasks:  make(map[*model.Task]bool),
+		others: make(map[model.ProcID]*lane),
+		turns:  make(map[model.ProcID][]turn),
 	}
+	if opts.Goroutines == nil && opts.Func == nil && !f.onTasks() {
+		return nil
+	}
+	return f
+}
+
+// onTasks reports whether only work for tasks is in focus.
+func (f *focus) onTasks() bool {
+	return f.opts.TraceID != [16]byte{} || f.opts.TaskID != model.BackgroundTask || f.opts.Task != nil
 }
 
 // taskStarted reports whether a task is in focus.
 func (f *focus) taskStarted(t *model.Task) bool {
-	switch {
-	case t.Span != nil:
-		if f.tasks[t] = t.Span.TraceID == f.traceID; f.tasks[t] {
-			f.spans++
-		}
-	case t.Parent != nil:
-		f.tasks[t] = f.tasks[t.Parent]
-	}
+	f.tasks[t] = f.wants(t)
 	return f.tasks[t]
+}
+
+func (f *focus) wants(t *model.Task) bool {
+	o := f.opts
+	if o.TraceID != [16]byte{} && t.Span != nil {
+		if t.Span.TraceID != o.TraceID {
+			return false
+		}
+		f.Spans++
+	}
+	switch {
+	case f.tasks[t.Parent]:
+		return true
+	case o.TraceID != [16]byte{} && t.Span == nil,
+		o.TaskID != model.BackgroundTask && t.ID != o.TaskID,
+		o.Task != nil && !o.Task.MatchString(t.Type):
+		return false
+	}
+	f.Tasks++
+	return true
 }
 
 // taskEnded reports whether a task was in focus.
@@ -59,13 +88,39 @@ func (f *focus) taskEnded(t *model.Task) bool {
 	return in
 }
 
+// decide lets a goroutine in from t on, or does not, as soon as its start function
+// is known if that matters. Of a goroutine from before the trace, that may be with
+// a later state; those before it are then other goroutines'.
+func (w *Writer) decide(g *model.Goroutine, gr *goroutine, t model.Time) {
+	f := w.focus
+	if gr.decided || f.opts.Func != nil && g.Func == "" {
+		return
+	}
+	gr.decided = true
+	if f.opts.Goroutines != nil && !slices.Contains(f.opts.Goroutines, g.ID) || f.opts.Func != nil && !f.opts.Func.MatchString(g.Func) {
+		return
+	}
+	f.Goroutines++
+	gr.in = true
+	if !f.onTasks() {
+		w.focusOn(g, gr, t)
+	} else if gr.works > 0 {
+		w.focusOn(g, gr, max(t, gr.since))
+	}
+}
+
 func (w *Writer) WorkStart(work *model.Work) {
 	if w.focus == nil || !w.focus.tasks[work.Task] {
 		return
 	}
-	gr := w.goroutine(work.Goroutine)
-	if gr.works++; gr.works == 1 {
-		w.focusOn(work.Goroutine, gr, work.Start)
+	g := work.Goroutine
+	gr := w.goroutine(g)
+	if gr.works++; gr.works > 1 {
+		return
+	}
+	gr.since = work.Start
+	if w.decide(g, gr, work.Start); gr.in && gr.lane == nil {
+		w.focusOn(g, gr, work.Start)
 	}
 }
 
@@ -78,7 +133,7 @@ func (w *Writer) WorkEnd(work *model.Work, now model.Time) {
 	}
 	g := work.Goroutine
 	gr := w.goroutine(g)
-	if gr.works--; gr.works == 0 {
+	if gr.works--; gr.works == 0 && gr.lane != nil && w.focus.onTasks() {
 		w.focusOff(g, gr, now)
 	}
 }
@@ -90,10 +145,13 @@ func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time) {
 		w.created(g, gr, gr.creator)
 		return
 	}
-	w.beginLifetime(g, gr, t, nil)
-	if s := g.Current(); g.OnProc() {
+	if t > w.trace.Start {
+		w.beginLifetime(g, gr, t, nil) // else it is an edge
+	}
+	switch s := g.Current(); {
+	case g.OnProc():
 		w.focus.turns[s.Proc] = append(w.focus.turns[s.Proc], turn{t, gr.lane, true})
-	} else {
+	case t > g.Start: // else its first state tells
 		w.sched.setState(gr.lane.tid, t, outsideState(s.Kind))
 	}
 }
@@ -102,7 +160,7 @@ func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time) {
 // been written.
 func (w *Writer) focusOff(g *model.Goroutine, gr *goroutine, t model.Time) {
 	s := *g.Current()
-	if ended := s.End >= s.Start && g.End == t; !ended {
+	if g.End != t {
 		s.End, s.Next = t, s.Kind
 		if s.Kind == model.Syscall && g.OnProc() {
 			s.ProcLost = t
@@ -114,16 +172,7 @@ func (w *Writer) focusOff(g *model.Goroutine, gr *goroutine, t model.Time) {
 			w.sched.setState(gr.lane.tid, t, stateGone)
 		}
 	}
-	for ; gr.regions > 0; gr.regions-- {
-		w.events.end(gr.lane.track, t)
-	}
-	w.lanes.describe(gr.lane, g, true)
-	if !g.Open {
-		w.events.end(gr.lane.track, t)
-	}
-	w.samplesOf(gr)
-	w.lanes.giveBack(gr.lane)
-	gr.lane = nil
+	w.leaveLane(g, gr, t, g.Open)
 }
 
 // focusedRun writes a run of a goroutine that was in focus only for parts of it.

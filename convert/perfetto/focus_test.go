@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -14,19 +17,51 @@ import (
 // trace, when, and what they do then.
 type focused struct {
 	model.NopSink
-	id    [16]byte
+	opts  *perfetto.Options
 	tasks map[*model.Task]bool
 
 	names   []string // of tasks
 	open    map[model.GoID]int
 	windows map[model.GoID][]window
 	states  map[model.GoID][]model.GoState
+	known   map[model.GoID]model.Time // since when it is known whether it is in
 }
 
 type window struct{ start, end model.Time }
 
+func newFocused(opts *perfetto.Options) *focused {
+	return &focused{
+		opts: opts, tasks: make(map[*model.Task]bool), open: make(map[model.GoID]int),
+		windows: make(map[model.GoID][]window), states: make(map[model.GoID][]model.GoState),
+		known: make(map[model.GoID]model.Time),
+	}
+}
+
+// onTasks reports whether only work for tasks is in focus.
+func (f *focused) onTasks() bool {
+	return f.opts.TraceID != [16]byte{} || f.opts.Task != nil || f.opts.TaskID != 0
+}
+
+// GoroutineEnd: only now the start function is known of all.
+func (f *focused) GoroutineEnd(g *model.Goroutine) {
+	in := (f.opts.Goroutines == nil || slices.Contains(f.opts.Goroutines, g.ID)) && (f.opts.Func == nil || f.opts.Func.MatchString(g.Func))
+	switch {
+	case !in:
+		delete(f.windows, g.ID)
+	case !f.onTasks():
+		f.windows[g.ID] = []window{{f.known[g.ID], g.End}}
+	}
+}
+
 func (f *focused) TaskStart(t *model.Task) {
-	f.tasks[t] = t.Span != nil && t.Span.TraceID == f.id || t.Span == nil && f.tasks[t.Parent]
+	switch {
+	case f.opts.TraceID != [16]byte{}:
+		f.tasks[t] = t.Span != nil && t.Span.TraceID == f.opts.TraceID || t.Span == nil && f.tasks[t.Parent]
+	case f.opts.Task != nil:
+		f.tasks[t] = f.opts.Task.MatchString(t.Type) || f.tasks[t.Parent]
+	case f.opts.TaskID != 0:
+		f.tasks[t] = f.opts.TaskID == t.ID || f.tasks[t.Parent]
+	}
 	if f.tasks[t] {
 		f.names = append(f.names, t.Type)
 	}
@@ -54,6 +89,9 @@ func (f *focused) WorkEnd(w *model.Work, now model.Time) {
 
 func (f *focused) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	f.states[g.ID] = append(f.states[g.ID], *s)
+	if _, ok := f.known[g.ID]; !ok && (f.opts.Func == nil || g.Func != "") {
+		f.known[g.ID] = s.Start
+	}
 }
 
 // sums adds up what the goroutines do in their windows, by state and reason.
@@ -102,22 +140,14 @@ func TestTraceID(t *testing.T) {
 		opts := defaults
 		opts.TraceID = [16]byte(id)
 		c := convert(t, "spanlink.trace", opts)
-		f := &focused{
-			id: opts.TraceID, tasks: make(map[*model.Task]bool), open: make(map[model.GoID]int),
-			windows: make(map[model.GoID][]window), states: make(map[model.GoID][]model.GoState),
-		}
+		f := newFocused(&opts)
 		if _, err := model.Read(t.Context(), bytes.NewReader(readTrace(t, "spanlink.trace")), f); err != nil {
 			t.Fatal(err)
 		}
 
 		checkStats(t, c)
 		same(t, "tasks", c.query(t, "select name from slice where category = 'task'"), f.names)
-		var windows []string
-		for id, ws := range f.windows {
-			for _, w := range ws {
-				windows = append(windows, fmt.Sprintf("%d %d G%d", w.start, w.end-w.start, id))
-			}
-		}
+		windows := f.lines()
 		lifetimes := c.query(t, "select ts, iif(dur = -1, trace_end() - ts, dur), name from slice where category = 'goroutine'")
 		for _, w := range windows {
 			if !slices.Contains(lifetimes, w) {
@@ -125,30 +155,43 @@ func TestTraceID(t *testing.T) {
 			}
 		}
 		// What is not in a window is a run of one that wakes up one in focus.
-		same(t, "lanes that did not wake up any", c.query(t, `
-			create perfetto view lane as
-			select utid, s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) as dur, s.name
-			from slice s join thread_track k on k.id = s.track_id where s.category = 'goroutine';
+		same(t, "lanes that did not wake up any", c.query(t, laneSQL+`
 			select ts, dur, name from lane where (`+tuples(windows)+`) is 0 and not exists (
 				select 1 from thread_state s where s.state = 'R' and s.waker_utid = lane.utid
 				and s.ts between lane.ts and lane.ts + lane.dur)`), nil)
-		same(t, "time by state of "+hexID, c.query(t, `
-			select s.state, iif(s.state = 'S' or s.state = 'D', ifnull(s.blocked_function, '?'), '-'), sum(s.dur)
-			from lane join thread_state s on s.utid = lane.utid and s.ts >= lane.ts and s.ts + s.dur <= lane.ts + lane.dur
-			where s.dur > 0 and (`+tuples(windows)+`) group by 1, 2`), f.sums())
+		same(t, "time by state of "+hexID, c.query(t, stateSQL(f)), f.sums())
 		onPs := "select ucpu, sum(dur) from sched where utid != 0 group by 1"
 		same(t, "time on the Ps", c.query(t, onPs), whole.query(t, onPs))
 		same(t, "counters", c.query(t, counters), whole.query(t, counters))
 	}
 }
 
+// lines are the windows as the queries give lanes.
+func (f *focused) lines() (lines []string) {
+	for id, ws := range f.windows {
+		for _, w := range ws {
+			lines = append(lines, fmt.Sprintf("%d %d G%d", w.start, w.end-w.start, id))
+		}
+	}
+	return lines
+}
+
+const laneSQL = `
+	create or replace perfetto view lane as
+	select utid, s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) as dur, s.name
+	from slice s join thread_track k on k.id = s.track_id where s.category = 'goroutine';`
+
+// stateSQL adds up the states in the windows.
+func stateSQL(f *focused) string {
+	return laneSQL + `
+		select s.state, iif(s.state = 'S' or s.state = 'D', ifnull(s.blocked_function, '?'), '-'), sum(s.dur)
+		from lane join thread_state s on s.utid = lane.utid and s.ts >= lane.ts and s.ts + s.dur <= lane.ts + lane.dur
+		where s.dur > 0 and s.state not in ('X', 'T') and (` + tuples(f.lines()) + `) group by 1, 2`
+}
+
 // tuples is a condition: a row of lane is one of these lines.
 func tuples(lines []string) string {
-	s := "0"
-	for _, l := range lines {
-		s += fmt.Sprintf(" or lane.ts || ' ' || lane.dur || ' ' || lane.name = '%s'", l)
-	}
-	return s
+	return "lane.ts || ' ' || lane.dur || ' ' || lane.name in ('" + strings.Join(lines, "', '") + "')"
 }
 
 // TestLinkedSpans: a task that is a span shows the IDs of the span, one of
@@ -182,5 +225,58 @@ func (l *links) TaskEnd(t *model.Task) {
 	}
 	if t.DatadogSpanID != 0 {
 		l.add(fmt.Sprintf("- - %d", t.DatadogSpanID))
+	}
+}
+
+// TestFocus: goroutines that are asked for are there as they are in the whole
+// trace, for all their lives or while at work for a task.
+func TestFocus(t *testing.T) {
+	const name = "httpserver-go1.25.trace"
+	var first model.TaskID
+	read := func(sink model.Sink) {
+		t.Helper()
+		if _, err := model.Read(t.Context(), bytes.NewReader(readTrace(t, name)), sink); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(&firstTask{id: &first})
+	worker := regexp.MustCompile(`^main\.\(\*server\)\.query\.func1$`)
+	for what, opts := range map[string]perfetto.Options{
+		"goroutine 1":        {Goroutines: []model.GoID{1}},
+		"function":           {Func: worker},
+		"from before":        {Func: regexp.MustCompile(`^net/http\.\(\*Server\)\.Serve$|^main\.main$|^runtime\.`)},
+		"tasks":              {Task: regexp.MustCompile("^query$")},
+		"a task":             {TaskID: first},
+		"function and tasks": {Func: worker, Task: regexp.MustCompile("^handleRequest$")},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			opts.MinBlock = defaults.MinBlock
+			c := convert(t, name, opts)
+			checkStats(t, c)
+			f := newFocused(&opts)
+			read(f)
+			if len(f.windows) == 0 {
+				t.Fatal("nothing in focus")
+			}
+			same(t, "time by state", c.query(t, stateSQL(f)), f.sums())
+			onPs := "select ucpu, sum(dur) from sched where utid != 0 group by 1"
+			whole := convert(t, name, defaults)
+			same(t, "time on the Ps", c.query(t, onPs), whole.query(t, onPs))
+			if f.onTasks() {
+				same(t, "tasks", c.query(t, "select name from slice where category = 'task'"), f.names)
+			}
+		})
+	}
+}
+
+type firstTask struct {
+	model.NopSink
+	id *model.TaskID
+}
+
+func (f *firstTask) TaskStart(t *model.Task) {
+	if *f.id == 0 {
+		*f.id = t.ID
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"time"
 
 	"github.com/trace2x/trace2x/model"
@@ -19,9 +20,25 @@ type Options struct {
 	Threads bool
 	// LanePerGoroutine gives each goroutine a lane of its own.
 	LanePerGoroutine bool
-	// TraceID limits the trace to one distributed trace: to the tasks that are
-	// spans of it, and the goroutines at work for them. What the Ps run, the
-	// garbage collector and the counters stay whole. The zero TraceID is no limit.
+	// Window is the part of the trace that Convert writes.
+	Window model.Window
+
+	// The rest limits the trace to some goroutines: the lanes of others are left
+	// out, but for the runs in which they wake up one of these. What the Ps run,
+	// the garbage collector and the counters stay whole. Of several limits, all
+	// must hold.
+
+	// Goroutines has the IDs of goroutines; nil is all. Func matches their start
+	// functions, as model.Goroutine.Func spells them; goroutines from before the
+	// trace have a lane from when the trace has told.
+	Goroutines []model.GoID
+	Func       *regexp.Regexp
+	// TaskID and Task limit the trace to the task with this ID, or those whose type
+	// matches, with their subtasks, and TraceID to those that are spans of a
+	// distributed trace; and to the goroutines at work for them, while they are,
+	// see [model.Work].
+	TaskID  model.TaskID
+	Task    *regexp.Regexp
 	TraceID [16]byte
 	// Version is the version of trace2x that the file names; may be empty.
 	Version string
@@ -34,7 +51,7 @@ const DefaultMinBlock = 10 * time.Microsecond
 // to w. Errors are those of [model.Read] and of w. With a *[model.Damage] the
 // summary is not nil, and what was written is a valid trace of what was read.
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
-	return model.Read(ctx, r, NewWriter(w, opts))
+	return model.ReadWindow(ctx, r, NewWriter(w, opts), opts.Window)
 }
 
 // Writer is a [model.Sink] that writes a Perfetto trace. The trace is complete
@@ -71,6 +88,8 @@ type goroutine struct {
 	works   int // for tasks in focus
 	since   model.Time
 	creator *model.Goroutine // as long as the goroutine is being announced
+	decided bool             // whether Options.Goroutines and Func let it in
+	in      bool             // they do
 	regions int              // that have a slice which has not ended
 	waker   *lane            // for runs in which it wakes up others, out of focus
 	woke    bool             // in this run
@@ -80,12 +99,8 @@ var _ model.Sink = (*Writer)(nil)
 
 // NewWriter returns a writer of a trace to w. It buffers; w need not.
 func NewWriter(w io.Writer, opts Options) *Writer {
-	var f *focus
-	if opts.TraceID != [16]byte{} {
-		f = newFocus(opts.TraceID)
-	}
 	return &Writer{
-		focus:    f,
+		focus:    newFocus(&opts),
 		opts:     opts,
 		minBlock: model.Time(opts.MinBlock),
 		packets:  packets{w: w},
@@ -96,13 +111,13 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 // Size returns the number of bytes written.
 func (w *Writer) Size() int64 { return w.packets.size }
 
-// Spans returns the number of spans of the distributed trace that
-// Options.TraceID names, so far.
-func (w *Writer) Spans() int {
+// Focus tells what there was of what the options limit the trace to, so far; all
+// zero if they do not.
+func (w *Writer) Focus() Focus {
 	if w.focus == nil {
-		return 0
+		return Focus{}
 	}
-	return w.focus.spans
+	return w.focus.Focus
 }
 
 // Err returns the first error of the underlying writer.
@@ -158,9 +173,10 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 	}
 	if w.focus != nil {
 		gr.creator = g.Creator
+		w.decide(g, gr, g.Start)
 		return
 	}
-	gr.lane = w.lanes.take(g)
+	gr.lane, gr.since = w.lanes.take(g), g.Start
 	if g.Before {
 		return // its lifetime is an edge, see GoroutineEnd
 	}
@@ -169,9 +185,13 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 
 // created writes that a goroutine began, and the go statement that made it.
 func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Goroutine) {
-	if creator != nil {
+	by := creator
+	if by != nil && w.goroutine(by).lane == nil {
+		by = nil // out of focus
+	}
+	if by != nil {
 		e := w.events
-		e.event(instant, w.goroutine(creator).lane.track, g.Start)
+		e.event(instant, w.goroutine(by).lane.track, g.Start)
 		e.category(catGo)
 		if p := gr.lane.process; p != nil {
 			e.nameIID(p.goIID(e))
@@ -182,7 +202,7 @@ func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Gorou
 		e.flow(g.ID)
 		e.endEvent()
 	}
-	w.beginLifetime(g, gr, g.Start, creator)
+	w.beginLifetime(g, gr, g.Start, by)
 	if g.State == model.Runnable {
 		w.wake(gr.lane, creator, g.CreatorProc, g.Start)
 	}
@@ -230,7 +250,10 @@ func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	if !s.Open {
 		w.counters.turned(s.Kind, s.Next, s.End)
 	}
-	gr.creator = nil
+	if w.focus != nil {
+		w.decide(g, gr, s.Start)
+		gr.creator = nil
+	}
 	if gr.lane != nil {
 		w.state(g, gr, s)
 	}
@@ -309,7 +332,7 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 // laneSlice writes a slice on the lane of a goroutine, or keeps it if it began
 // with the trace.
 func (w *Writer) laneSlice(gr *goroutine, s slice) {
-	if s.start == w.trace.Start && w.focus == nil {
+	if s.start == w.trace.Start {
 		gr.edges = append(gr.edges, s)
 		return
 	}
@@ -322,29 +345,32 @@ func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 		w.lanes.describe(gr.waker, g, true)
 		w.lanes.giveBack(gr.waker)
 	}
-	if gr.lane == nil {
-		*gr = goroutine{}
-		return
+	if gr.lane != nil {
+		w.leaveLane(g, gr, g.End, g.Open)
 	}
-	w.lanes.describe(gr.lane, g, true)
-	if g.Before {
-		w.beginLifetime(g, gr, g.Start, nil)
-		gr.edges.write(w.events, gr.lane.track)
-	}
-	if !g.Open {
-		w.events.end(gr.lane.track, g.End)
-	}
-	w.samplesOf(gr)
-	w.lanes.giveBack(gr.lane)
 	*gr = goroutine{}
 }
 
-// samplesOf writes the samples of a goroutine that had to wait.
-func (w *Writer) samplesOf(gr *goroutine) {
+// leaveLane ends the slices of a goroutine and takes its lane back.
+func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open bool) {
+	w.lanes.describe(gr.lane, g, true)
+	if g.Before && gr.since == w.trace.Start {
+		w.beginLifetime(g, gr, gr.since, nil)
+		gr.edges.write(w.events, gr.lane.track)
+		gr.edges = nil
+	}
+	if !open {
+		for range gr.regions {
+			w.events.end(gr.lane.track, t)
+		}
+		w.events.end(gr.lane.track, t)
+	}
 	for i := range gr.samples {
 		w.sample(gr.lane, &gr.samples[i])
 	}
 	gr.samples = nil
+	w.lanes.giveBack(gr.lane)
+	gr.lane, gr.regions = nil, 0
 }
 
 func (w *Writer) Run(r *model.Run) {

@@ -15,7 +15,7 @@ import (
 // Else nothing was written, or, if w failed, an unknown part.
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
 	c := NewCollector(opts)
-	sum, err := model.Read(ctx, r, c)
+	sum, err := model.ReadWindow(ctx, r, c, opts.Window)
 	if sum == nil {
 		return nil, err
 	}

@@ -59,6 +59,8 @@ const sampleWeight = 10_000_000
 // Options say what a profile is of. Of several filters, all must hold.
 type Options struct {
 	Type Type
+	// Window is the part of the trace that counts.
+	Window model.Window
 	// Goroutines has the IDs of the goroutines that count; nil is all.
 	Goroutines []model.GoID
 	// Func matches the start functions of goroutines that count, as

@@ -1,6 +1,6 @@
-// Package input opens what a command reads: a file or standard input, plain or
-// compressed with gzip, which it tells by the contents. It does not know what
-// is inside.
+// Package input opens what a command reads: a file, standard input or a URL,
+// plain or compressed with gzip, which it tells by the contents. It does not
+// know what is inside.
 package input
 
 import (
@@ -24,16 +24,31 @@ type Input struct {
 	r      io.Reader
 	closer io.Closer
 	read   atomic.Int64
+
+	answer string      // of a URL
+	stop   func() bool // of a URL; see Stop
 }
 
-// Open opens the file with this name, or stdin for "-". When ctx ends, reading
-// ends with its error, also where the system would go on waiting.
+// Open opens the file with this name, or stdin for "-", or fetches an http or
+// https URL, for whose first bytes it waits. When ctx ends, reading ends with its
+// error, also where the system would go on waiting.
 func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 	in := &Input{Name: name, Size: -1}
 	var raw io.Reader
-	if name == "-" {
+	blockSize, blocks := 256<<10, 2
+	switch {
+	case name == "-":
 		in.Name, raw, in.closer = "standard input", stdin, io.NopCloser(nil)
-	} else {
+	case IsURL(name):
+		body, err := in.openURL(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		raw, in.closer = body, body
+		if in.Recording() {
+			blockSize, blocks = recordingBlockSize, recordingBlocks
+		}
+	default:
 		f, err := openFile(ctx, name)
 		if err != nil {
 			return nil, err
@@ -51,9 +66,11 @@ func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 		}
 		raw, in.closer = f, f
 	}
-	br := bufio.NewReaderSize(ahead(ctx, &counter{raw, &in.read}), 64<<10)
+	br := bufio.NewReaderSize(ahead(ctx, &counter{raw, &in.read}, blockSize, blocks), 64<<10)
 	in.r = br
-	if magic, _ := br.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+	magic, _ := br.Peek(2)
+	in.answered(br)
+	if bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		zr, err := gzip.NewReader(br)
 		if err != nil {
 			in.Close()
@@ -105,11 +122,11 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ahead reads r in a goroutine of its own, a few blocks in front of the caller.
+// ahead reads r in a goroutine of its own, some blocks in front of the caller.
 // That goroutine may stay behind in a read when ctx ends, as from a pipe to
 // which nobody writes.
-func ahead(ctx context.Context, r io.Reader) io.Reader {
-	a := &aheadReader{ctx: ctx, blocks: make(chan block, 2), free: make(chan []byte, 4)}
+func ahead(ctx context.Context, r io.Reader, blockSize, blocks int) io.Reader {
+	a := &aheadReader{ctx: ctx, blocks: make(chan block, blocks), free: make(chan []byte, blocks+2)}
 	go func() {
 		defer close(a.blocks)
 		for {
@@ -117,7 +134,7 @@ func ahead(ctx context.Context, r io.Reader) io.Reader {
 			select {
 			case buf = <-a.free:
 			default:
-				buf = make([]byte, 256<<10)
+				buf = make([]byte, blockSize)
 			}
 			n, err := r.Read(buf[:cap(buf)])
 			select {

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trace2x/trace2x/internal/input"
+	"github.com/trace2x/trace2x/internal/output"
+	"github.com/trace2x/trace2x/model"
+)
+
+func newCapture(e *env) *cobra.Command {
+	var src source
+	var out string
+	cmd := &cobra.Command{
+		Use:   "capture URL",
+		Short: "Record the trace of a running program into a file",
+		Long: `capture keeps the Go execution trace of a running program as it is, for trace2x
+and go tool trace.
+
+URL is http or https. The address of a program that imports net/http/pprof is
+enough (http://localhost:6060): it is traced for --seconds. If -o does not name
+the output, it has the name of the host, or of the file behind the URL, and the
+ending .trace, and is in the working directory.
+
+Ctrl-C ends a recording early, and what has arrived is kept: a truncated trace,
+with exit code 1. A second one gives it up.`,
+		Example: `  # five seconds, into localhost-6060.trace
+  trace2x capture http://localhost:6060
+
+  # ten seconds of a program whose profiles are elsewhere
+  trace2x capture --seconds 10 -o trace.out https://checkout.example/admin/debug/pprof`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !input.IsURL(args[0]) {
+				return fmt.Errorf("%s is not an http or https URL", args[0])
+			}
+			from, err := src.name(args[0])
+			if err != nil {
+				return err
+			}
+			e.ran = true
+			name := out
+			if name == "" {
+				name = outputName(from, ".trace")
+			}
+			return capture(cmd.Context(), e, from, name)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&out, "output", "o", "", "write to `FILE`, - for standard output; compressed if it ends in .gz")
+	src.addSeconds(f)
+	return cmd
+}
+
+func capture(ctx context.Context, e *env, from, to string) error {
+	start := time.Now()
+	in, done, err := e.open(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	defer done()
+	r := &failingReader{r: in}
+	br := bufio.NewReaderSize(r, 64<<10)
+	head, err := br.Peek(512)
+	if len(head) == 0 && err != io.EOF {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%s: %w", in.Name, err)
+	}
+	if err := model.CheckHeader(head); err != nil {
+		return inInput(in, err)
+	}
+	out, err := output.Create(to, e.stdout)
+	if err != nil {
+		return err
+	}
+	defer out.Discard()
+	if _, err := io.Copy(out, br); err != nil && r.err == nil {
+		return err
+	}
+	done()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := out.Commit(); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stderr, "%s: %s in %v\n", outName(to), byteCount(out.Size()), time.Since(start).Round(time.Millisecond))
+	if r.err != nil {
+		return fmt.Errorf("%s: truncated to what arrived: %w", outName(to), r.err)
+	}
+	return nil
+}
+
+// failingReader keeps the error of a reader, to tell it from one of a writer.
+type failingReader struct {
+	r   io.Reader
+	err error // other than io.EOF
+}
+
+func (f *failingReader) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trace2x/trace2x/internal/serve"
+	"github.com/trace2x/trace2x/model"
+)
+
+// openFlags are the flags of trace2x open besides those of the conversion.
+type openFlags struct {
+	out       string
+	ui        string
+	port      uint16
+	noBrowser bool
+}
+
+func newOpen(e *env) *cobra.Command {
+	c := newConversion()
+	var fl openFlags
+	cmd := &cobra.Command{
+		Use:   "open TRACE",
+		Short: "Convert a trace and open it in ui.perfetto.dev",
+		Long: `open converts a Go execution trace as trace2x perfetto does and opens it in
+https://ui.perfetto.dev. The trace goes to your browser and no further: it is
+served once, from 127.0.0.1, to that page alone. open prints the link, opens it
+in the browser that is the system's or in $BROWSER, and ends when the browser
+has the trace.
+
+` + sourceHelp + `
+
+Chrome asks whether ui.perfetto.dev may connect to this device: allow it. The UI
+may fetch from port 9001 only. If that is taken, or with another --port, the
+link is to a page that hands the trace over inside the browser, which asks
+nothing: try --port 0 also if your browser refuses the connection.`,
+		Example: `  trace2x open trace.out
+
+  # five seconds of a running program that imports net/http/pprof
+  trace2x open http://localhost:6060
+
+  # on another machine, after ssh -L 9001:127.0.0.1:9001
+  trace2x open --no-browser trace.out
+
+  # in a UI of your own, and keep the converted trace
+  trace2x open --ui http://localhost:10000 -o trace.pftrace trace.out`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			from, err := c.parse(args[0])
+			if err != nil {
+				return err
+			}
+			ui, err := serve.ParseUI(fl.ui)
+			if err != nil {
+				return fmt.Errorf("--ui: %w", err)
+			}
+			if fl.out == "-" {
+				return errors.New("-o - is for trace2x perfetto")
+			}
+			e.ran = true
+			return open(cmd.Context(), e, from, ui, cmd.Flags().Changed("port"), &fl, c)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&fl.noBrowser, "no-browser", false, "only print the link")
+	f.Uint16Var(&fl.port, "port", serve.FetchPort, "serve on this `PORT` of 127.0.0.1, 0 for any that is free")
+	f.StringVar(&fl.ui, "ui", serve.PerfettoUI, "open the Perfetto UI at `URL`")
+	f.StringVarP(&fl.out, "output", "o", "", "keep the converted trace in `FILE`; compressed if it ends in .gz")
+	c.addFlags(f)
+	return cmd
+}
+
+func open(ctx context.Context, e *env, from string, ui *url.URL, portGiven bool, fl *openFlags, c *conversion) error {
+	file, shown := fl.out, fl.out
+	if file == "" {
+		temp, err := os.MkdirTemp("", "trace2x-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(temp)
+		shown = outputName(from, ".pftrace")
+		file = filepath.Join(temp, shown)
+	}
+
+	// Before the work, because of which port it is may make it be in vain.
+	srv, page, err := listen(e, filepath.Base(file), ui, portGiven, fl.port)
+	if err != nil {
+		return err
+	}
+	defer srv.Close()
+
+	err = c.run(ctx, e, from, file, shown)
+	var damage *model.Damage
+	switch {
+	case errors.As(err, &damage):
+		fmt.Fprintf(e.stderr, "warning: %v\n", err)
+		err = errTold
+	case err != nil:
+		return err
+	}
+	f, openErr := os.Open(file)
+	if openErr != nil {
+		return openErr
+	}
+	defer f.Close()
+	info, statErr := f.Stat()
+	if statErr != nil {
+		return statErr
+	}
+
+	link := srv.Link()
+	if _, err := fmt.Fprintln(e.stdout, link); err != nil {
+		return err
+	}
+	question := ""
+	if !page {
+		question = fmt.Sprintf("; if it asks whether %s may connect to this device, allow it", ui.Host)
+	}
+	fmt.Fprintf(e.stderr, "waiting for the browser to read the trace%s\n", question)
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ctx, f, info.Size()) }()
+	var noBrowser <-chan error
+	if !fl.noBrowser {
+		noBrowser = serve.OpenBrowser(link)
+	}
+	for {
+		select {
+		case err := <-noBrowser:
+			fmt.Fprintf(e.stderr, "warning: no browser was opened (%v): open the link in one\n", err)
+			noBrowser = nil
+		case serveErr := <-served:
+			switch {
+			case ctx.Err() != nil:
+				return errors.New("interrupted before a browser had read the trace")
+			case serveErr != nil:
+				return serveErr
+			}
+			fmt.Fprintln(e.stderr, "the browser has it")
+			return err
+		}
+	}
+}
+
+// listen starts the server on the port, or, if the user did not ask for this one
+// and it is taken, on another. It reports whether a page hands the trace over.
+func listen(e *env, name string, ui *url.URL, portGiven bool, port uint16) (srv *serve.Server, page bool, err error) {
+	page = port != serve.FetchPort
+	srv, err = serve.New(name, serve.Options{UI: ui, Port: int(port), Page: page})
+	if err == nil || portGiven {
+		return srv, page, err
+	}
+	fmt.Fprintf(e.stderr, "warning: %v; a page hands the trace over instead\n", err)
+	srv, err = serve.New(name, serve.Options{UI: ui, Page: true})
+	return srv, true, err
+}
