@@ -72,7 +72,7 @@ in formats of the tools where people look.`,
 		},
 	}
 	root.SetVersionTemplate("trace2x {{.Version}}\n")
-	root.AddCommand(newPerfetto(e), newOtel(e))
+	root.AddCommand(newPerfetto(e), newOtel(e), newSummary(e))
 	return root
 }
 
