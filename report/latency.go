@@ -218,7 +218,7 @@ const maxSteps = 256
 
 // add counts one from a moment to another.
 func (t *timeline) add(from, to model.Time) {
-	from, to = from-t.start, to-t.start
+	from, to = max(from-t.start, 0), to-t.start
 	for to>>t.shift >= maxSteps {
 		for i := range maxSteps / 2 {
 			t.steps[i] = t.steps[2*i] + t.steps[2*i+1]

@@ -17,11 +17,12 @@ type Place struct {
 	Line int    `json:"line"`
 }
 
-func (p Place) String() string {
+// short is the place without paths.
+func (p Place) short() string {
 	if p.Func == "" {
 		return "(unknown place)"
 	}
-	return fmt.Sprintf("%s %s:%d", p.Func, path.Base(p.File), p.Line)
+	return fmt.Sprintf("%s %s:%d", shortFunc(p.Func), path.Base(p.File), p.Line)
 }
 
 func (p Place) compare(o Place) int {

@@ -199,12 +199,16 @@ func (b *Builder) ProcState(s *model.ProcState) {
 	b.sched.proc(s)
 }
 
+// maxProcs is above every GOMAXPROCS but those that damage makes.
+const maxProcs = 1 << 20
+
 func (b *Builder) Metric(m *model.Metric) {
 	switch m.Name {
 	case "/sched/gomaxprocs:threads":
-		b.procs.setMax(m.Time, int(m.Value))
-		b.sched.setProcs(int(m.Value), m.Time)
-		b.mmu.setProcs(m.Time, int(m.Value))
+		n := int(min(m.Value, maxProcs))
+		b.procs.setMax(m.Time, n)
+		b.sched.setProcs(n, m.Time)
+		b.mmu.setProcs(m.Time, n)
 	default:
 		b.gc.metric(m)
 	}

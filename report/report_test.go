@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -531,6 +532,52 @@ func TestDocs(t *testing.T) {
 	walk(reflect.TypeFor[report.Report]())
 }
 
+// Bytes that are changed at random make a report all the same, or an error.
+func TestMutated(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	reports := 0
+	for _, name := range []string{"chain", "states", "cgo", "gc", "manytasks", "httpserver-go1.19", "httpserver-go1.23"} {
+		data, err := os.ReadFile(tracePath(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 40 {
+			mutated := bytes.Clone(data)
+			for range 1 + rng.IntN(20) {
+				mutated[16+rng.IntN(len(mutated)-16)] = byte(rng.Uint32())
+			}
+			if render(t, mutated) {
+				reports++
+			}
+		}
+	}
+	if reports < 20 {
+		t.Errorf("only %d reports", reports)
+	}
+}
+
+// render reports on bytes of any kind, in all ways; it is false if they cannot be
+// read at all.
+func render(t *testing.T, data []byte) bool {
+	t.Helper()
+	rep, _ := report.Read(t.Context(), bytes.NewReader(data), report.Options{Goroutine: 1})
+	if rep == nil {
+		return false
+	}
+	if _, err := json.Marshal(rep); err != nil {
+		t.Error(err)
+	}
+	var out strings.Builder
+	if err := report.Text(&out, rep, report.TextOptions{Top: 3, Width: 80}); err != nil {
+		t.Error(err)
+	}
+	rep.Goroutine = nil
+	if err := report.Text(&out, rep, report.TextOptions{}); err != nil {
+		t.Error(err)
+	}
+	return true
+}
+
 // FuzzRead looks for inputs that make the report panic, or that it cannot render.
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"chain", "states", "cgo", "truncated", "httpserver-go1.19"} {
@@ -540,21 +587,5 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		rep, _ := report.Read(t.Context(), bytes.NewReader(data), report.Options{Goroutine: 1})
-		if rep == nil {
-			return
-		}
-		if _, err := json.Marshal(rep); err != nil {
-			t.Error(err)
-		}
-		var out strings.Builder
-		if err := report.Text(&out, rep, report.TextOptions{Top: 3, Width: 80}); err != nil {
-			t.Error(err)
-		}
-		rep.Goroutine = nil
-		if err := report.Text(&out, rep, report.TextOptions{}); err != nil {
-			t.Error(err)
-		}
-	})
+	f.Fuzz(func(t *testing.T, data []byte) { render(t, data) })
 }

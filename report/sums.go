@@ -63,7 +63,7 @@ func (s *sums) sub(o *sums) {
 	s.syscallBlock -= o.syscallBlock
 	s.gcAssist -= o.gcAssist
 	for reason, d := range o.block {
-		s.block[reason] -= d
+		*s.blockFor(reason) -= d
 	}
 }
 

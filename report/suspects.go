@@ -170,17 +170,13 @@ func (b *Builder) siteSuspects(kind SuspectKind, judge func(*site) (total model.
 func (b *Builder) leakSuspects(length model.Time) []Suspect {
 	var out []Suspect
 	for key, l := range b.leaks.groups {
-		were := "was"
-		if l.count > 1 {
-			were = "were"
-		}
 		where := ""
 		if key.stack == nil {
-			where = " (the trace does not tell where)"
+			where = "; it does not tell where"
 		}
 		out = append(out, Suspect{
 			Kind:       BlockedThroughout,
-			Why:        fmt.Sprintf("%s of %s %s blocked%s for all %s of the trace: %s.", count(int(l.count), "goroutine"), funcName(l.fn), were, where, Duration(length), key.reason),
+			Why:        fmt.Sprintf("%s of %s blocked for all %s of the trace (%s)%s.", count(int(l.count), "goroutine"), funcName(l.fn), Duration(length), key.reason, where),
 			Count:      l.count,
 			Total:      time.Duration(l.total),
 			Longest:    Moment{b.since(l.at), time.Duration(l.duration), l.goroutines[0], l.fn},

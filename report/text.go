@@ -91,18 +91,18 @@ func (p *printer) section(title, about string) {
 	p.line(plain, title+"  "+about)
 }
 
-// wrapped writes a text, broken at the width.
-func (p *printer) wrapped(first, indent, s string) {
+// wrapped writes a text, broken at the width; all lines but the first are
+// indented.
+func (p *printer) wrapped(indent, s string) {
 	w := p.opts.Width
 	if w > 0 {
 		w = max(w-width(indent), 20)
 	}
 	for i, l := range wrap(s, w) {
-		if i == 0 {
-			p.line(plain, first+l)
-			continue
+		if i > 0 {
+			l = indent + l
 		}
-		p.line(plain, indent+l)
+		p.line(plain, l)
 	}
 }
 
@@ -156,10 +156,10 @@ func (p *printer) overview(r *Report) {
 			share(o.Procs.Syscall), share(o.Procs.Scheduler), share(o.Procs.Idle))
 	}
 	if o.Lost != nil {
-		p.wrapped("  DATA LOST: ", "  ", o.Lost.Why)
+		p.wrapped("    ", "  DATA LOST: "+o.Lost.Why)
 	}
 	for _, what := range r.CannotTell {
-		p.wrapped("  cannot tell: ", "    ", what)
+		p.wrapped("    ", "  cannot tell: "+what)
 	}
 }
 
@@ -171,15 +171,16 @@ func (p *printer) suspects(list []Suspect) {
 	p.section("SUSPECTS", "what may be wrong")
 	for i := range list[:p.top(len(list))] {
 		s := &list[i]
-		p.wrapped("  "+suspectNames[s.Kind]+": ", "    ", s.Why)
+		p.wrapped("    ", "  "+suspectNames[s.Kind]+": "+s.Why)
 		if s.Kind != BlockedThroughout {
 			p.linef("    longest %s", s.Longest)
 		}
+		where := stackLine(s.Stack)
 		if len(s.Goroutines) > 0 {
-			p.line(plain, "    "+goroutineIDs(s.Goroutines, s.Count))
+			where = goroutineIDs(s.Goroutines, s.Count) + "  " + where
 		}
-		if len(s.Stack) > 0 {
-			p.line(faint, "    "+stackLine(s.Stack))
+		if where != "" {
+			p.line(faint, "    "+where)
 		}
 	}
 	p.more(len(list), "suspect")
@@ -211,7 +212,7 @@ func stackLine(stack []Place) string {
 	var names []string
 	for i, f := range stack {
 		if len(names) > 0 || i == len(stack)-1 || !isMechanism(f.Func) {
-			names = append(names, f.String())
+			names = append(names, f.short())
 		}
 	}
 	return strings.Join(names, " ← ")
@@ -221,7 +222,7 @@ func (m Moment) String() string {
 	if m.Goroutine == 0 {
 		return fmt.Sprintf("%s at %s", Duration(m.Duration), moment(m.At))
 	}
-	return fmt.Sprintf("%s at %s, G%d %s", Duration(m.Duration), moment(m.At), m.Goroutine, funcName(m.Func))
+	return fmt.Sprintf("%s at %s, G%d %s", Duration(m.Duration), moment(m.At), m.Goroutine, shortFunc(m.Func))
 }
 
 // moment is a time since the trace began, to the microsecond, which is enough to
@@ -237,11 +238,11 @@ func (p *printer) goroutines(list []Group) {
 	var t table
 	t.add(faint, "count", "exec", "wait", "block", "syscall", "assist", "start function; blocked on")
 	for _, g := range list[:p.top(len(list))] {
-		t.add(plain, append([]string{num(g.Count)}, append(timesCells(&g.Sum), funcName(g.Func))...)...)
+		t.add(plain, append([]string{num(g.Count)}, append(timesCells(&g.Sum), shortFunc(g.Func))...)...)
 		if g.Count > 1 {
-			t.add(faint, append([]string{"max"}, append(timesCells(&g.Max), "  "+reasonsLine(g.Sum.BlockByReason))...)...)
+			t.add(faint, append([]string{"max"}, append(timesCells(&g.Max), "  "+reasonsLine(g.Sum.BlockByReason, 2))...)...)
 		} else {
-			t.note(reasonsLine(g.Sum.BlockByReason))
+			t.note(reasonsLine(g.Sum.BlockByReason, 3))
 		}
 	}
 	t.dropEmpty()
@@ -249,15 +250,22 @@ func (p *printer) goroutines(list []Group) {
 	p.more(len(list), "start function")
 }
 
+// shortFunc is a function without the path to its package, as go tool pprof has
+// them: there is little room in a line.
+func shortFunc(fn string) string {
+	pkg := packageOf(fn)
+	return funcName(fn[strings.LastIndexByte(pkg, '/')+1:])
+}
+
 func timesCells(t *Times) []string {
 	return []string{dur(t.Execution), dur(t.SchedWait), dur(t.Block), dur(t.Syscall + t.SyscallBlock), dur(t.GCAssist)}
 }
 
-// reasonsLine has the most important reasons of waits.
-func reasonsLine(m map[string]time.Duration) string {
+// reasonsLine has the n most important reasons of waits.
+func reasonsLine(m map[string]time.Duration, n int) string {
 	var parts []string
 	for i, reason := range byTime(m) {
-		if i == 3 {
+		if i == n {
 			parts = append(parts, "…")
 			break
 		}
@@ -271,7 +279,7 @@ func (p *printer) blocking(list []Blocking) {
 	var t table
 	t.add(faint, "count", "total", "p50", "p99", "max", "reason, place")
 	for _, s := range list[:p.top(len(list))] {
-		t.add(plain, num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max), s.Reason+"  "+s.Place.String())
+		t.add(plain, num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max), s.Reason+"  "+s.Place.short())
 		t.note(endedByLine(s.EndedBy))
 	}
 	t.write(p, "  ")
@@ -292,12 +300,12 @@ func endedByLine(list []EndedBy) string {
 			parts = append(parts, "…")
 			break
 		}
-		name := e.Place.String()
+		name := e.Place.short()
 		switch {
 		case e.Scheduler:
 			name = "the scheduler (network, timers)"
 		case e.Place.File == "" && e.Place.Func != "":
-			name = "a goroutine of " + e.Place.Func
+			name = "a goroutine of " + shortFunc(e.Place.Func)
 		}
 		parts = append(parts, fmt.Sprintf("%.0f%% %s", 100*float64(e.Count)/float64(total), name))
 	}
@@ -320,7 +328,7 @@ func (p *printer) scheduling(s *Scheduling) {
 	var t table
 	t.add(faint, "worst", "at", "goroutine, what it came from")
 	for _, w := range s.Worst[:p.top(len(s.Worst))] {
-		t.add(plain, dur(w.Duration), moment(w.At), fmt.Sprintf("G%d %s, %s", w.Goroutine, funcName(w.Func), w.After))
+		t.add(plain, dur(w.Duration), moment(w.At), fmt.Sprintf("G%d %s, %s", w.Goroutine, shortFunc(w.Func), w.After))
 	}
 	t.write(p, "  ")
 }
@@ -379,7 +387,7 @@ func (p *printer) gc(r *Report) {
 		var t table
 		t.add(faint, "count", "total", "max", "mark assist of")
 		for _, x := range gc.Assists[:p.top(len(gc.Assists))] {
-			t.add(plain, num(x.Count), dur(x.Total), dur(x.Max), funcName(x.Func))
+			t.add(plain, num(x.Count), dur(x.Total), dur(x.Max), shortFunc(x.Func))
 		}
 		t.write(p, "  ")
 		p.more(len(gc.Assists), "start function")
@@ -413,7 +421,7 @@ func (p *printer) annotations(title, noun string, list []Annotation) {
 		}
 		l := &a.Latency
 		t.add(plain, append([]string{num(a.Count), dur(l.P50), dur(l.P99), dur(l.Max)}, append(timesCells(&a.Times), typ)...)...)
-		t.note(reasonsLine(a.Times.BlockByReason))
+		t.note(reasonsLine(a.Times.BlockByReason, 3))
 	}
 	t.dropEmpty()
 	t.write(p, "  ")
@@ -438,7 +446,7 @@ func (p *printer) goroutine(g *Goroutine) {
 	}
 	p.linef("  %s, %s", from, to)
 	if g.Last != nil && g.Open {
-		p.linef("  in the end: %s", stateLine(g.Last))
+		p.linef("  in the end, for %s: %s", Duration(g.Last.Duration), stateLine(g.Last))
 	}
 	p.stack("  ", g.Creation)
 
@@ -467,7 +475,7 @@ func (p *printer) goroutine(g *Goroutine) {
 	}
 	p.section("WHERE IT WAITED", "with system calls")
 	for _, w := range g.Waits[:p.top(len(g.Waits))] {
-		p.linef("  %s: %d times, %s in all, at most %s", w.Reason, w.Count, Duration(w.Total), Duration(w.Max))
+		p.linef("  %s: %s, %s in all, at most %s", w.Reason, times(w.Count), Duration(w.Total), Duration(w.Max))
 		p.stack("    ", w.Stack)
 	}
 	p.more(len(g.Waits), "place")
@@ -489,18 +497,18 @@ func stateName(state, reason string) string {
 func stateLine(s *State) string {
 	line := stateName(s.State, s.Reason)
 	if s.Place != unknown {
-		line += "  " + s.Place.String()
+		line += "  " + s.Place.short()
 	}
 	if s.EndedBy != 0 {
 		line += fmt.Sprintf(", ended by G%d", s.EndedBy)
 	}
 	switch {
 	case s.Before && s.Open:
-		line += ", all the time"
+		line += ", from before the trace until after it"
 	case s.Before:
 		line += ", from before the trace"
 	case s.Open:
-		line += ", to the end"
+		line += ", until after the trace"
 	}
 	return line
 }

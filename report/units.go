@@ -9,18 +9,19 @@ import (
 
 // Duration is a duration as people read it: three digits and a unit.
 func Duration[T model.Time | time.Duration](t T) string {
-	d := float64(t)
+	sign, d := "", float64(t)
+	if d < 0 {
+		sign, d = "-", -d
+	}
 	switch {
-	case d < 0:
-		return "-" + Duration(-t)
 	case d < 999.5:
-		return fmt.Sprintf("%.0fns", d)
+		return fmt.Sprintf("%s%.0fns", sign, d)
 	case d < 999.5e3:
-		return digits(d/1e3) + "µs"
+		return sign + digits(d/1e3) + "µs"
 	case d < 999.5e6:
-		return digits(d/1e6) + "ms"
+		return sign + digits(d/1e6) + "ms"
 	case d < 99.95e9:
-		return digits(d/1e9) + "s"
+		return sign + digits(d/1e9) + "s"
 	}
 	return time.Duration(t).Round(time.Second).String()
 }

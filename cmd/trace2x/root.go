@@ -53,12 +53,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "trace2x",
-		Short: "Go execution traces in Perfetto and OpenTelemetry",
+		Short: "Go execution traces in the terminal, Perfetto and OpenTelemetry",
 		Long: `trace2x reads Go execution traces (runtime/trace, go test -trace,
-/debug/pprof/trace, flight recorder dumps; of Go 1.11 and later) and writes them
-in formats of the tools where people look.`,
-		Example: `  # a trace of a test, in ui.perfetto.dev
+/debug/pprof/trace, flight recorder dumps; of Go 1.11 and later), sums them up,
+and writes them in formats of the tools where people look.`,
+		Example: `  # a trace of a test: what it spends its time on
   go test -trace trace.out ./mypackage
+  trace2x summary trace.out
+
+  # the same in ui.perfetto.dev
   trace2x perfetto trace.out
 
   # shell completion
