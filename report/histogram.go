@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"math/bits"
 	"time"
 
@@ -17,11 +18,13 @@ const octaveBits = 6
 // histogram counts durations. Each power of 2 is divided into equal buckets, as
 // in HDR histograms, but only the powers between the smallest and the largest
 // duration take memory: there are thousands of histograms, most of them of few
-// durations that are much alike.
+// durations that are much alike. (Each of hdrhistogram-go takes 40 kB for this
+// error and range. DDSketch takes as little as this, but 6 times as long, for
+// every other event of a trace.)
 type histogram struct {
 	n      int64
 	first  int // bucket of counts[0]
-	counts []int64
+	counts []uint32
 }
 
 // bucket numbers the buckets. Below 2<<octaveBits, each duration has its own.
@@ -46,7 +49,9 @@ func (h *histogram) add(d model.Time) {
 	if uint(i) >= uint(len(h.counts)) {
 		i = h.grow(bucket(d))
 	}
-	h.counts[i]++
+	if h.counts[i] < math.MaxUint32 { // as in any trace below 50 GB
+		h.counts[i]++
+	}
 	h.n++
 }
 
@@ -58,7 +63,7 @@ func (h *histogram) grow(bucket int) int {
 	if len(h.counts) > 0 {
 		from, to = min(from, h.first), max(to, h.first+len(h.counts))
 	}
-	counts := make([]int64, to-from)
+	counts := make([]uint32, to-from)
 	if len(h.counts) > 0 {
 		copy(counts[h.first-from:], h.counts)
 	}
@@ -78,7 +83,7 @@ func (h *histogram) quantile(q float64, largest model.Time) time.Duration {
 	}
 	seen := int64(0)
 	for i, n := range h.counts {
-		if seen += n; seen >= max(rank, 1) {
+		if seen += int64(n); seen >= max(rank, 1) {
 			return time.Duration(min(middle(h.first+i), largest))
 		}
 	}
