@@ -1,4 +1,4 @@
-// Command trace2x brings Go execution traces to the tools where people look:
+// Command trace2x brings Go execution traces to where people look: the terminal,
 // Perfetto, OpenTelemetry and pprof.
 package main
 

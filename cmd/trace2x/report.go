@@ -36,11 +36,16 @@ func (e *env) report(in *input.Input, s *model.Summary) {
 	if s.LinkedSpans > 0 {
 		fmt.Fprintf(e.stderr, "%s of OpenTelemetry among the tasks\n", plural(s.LinkedSpans, "span"))
 	}
-	for _, what := range slices.Sorted(maps.Keys(s.Unknown)) {
-		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", s.Unknown[what], what)
+	e.warn(s.Unknown, s.Inconsistent)
+}
+
+// warn tells what of a trace was left out.
+func (e *env) warn(unknown, inconsistent map[string]int) {
+	for _, what := range slices.Sorted(maps.Keys(unknown)) {
+		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", unknown[what], what)
 	}
-	for _, what := range slices.Sorted(maps.Keys(s.Inconsistent)) {
-		english.Fprintf(e.stderr, "warning: the trace contradicts itself, %d times: %s\n", s.Inconsistent[what], what)
+	for _, what := range slices.Sorted(maps.Keys(inconsistent)) {
+		english.Fprintf(e.stderr, "warning: the trace contradicts itself, %d times: %s\n", inconsistent[what], what)
 	}
 }
 

@@ -58,12 +58,15 @@ func (e *env) run(ctx context.Context, args []string) int {
 func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "trace2x",
-		Short: "Go execution traces in Perfetto, OpenTelemetry and pprof",
+		Short: "Go execution traces in the terminal, Perfetto, OpenTelemetry and pprof",
 		Long: `trace2x reads Go execution traces (runtime/trace, go test -trace,
-/debug/pprof/trace, flight recorder dumps; of Go 1.11 and later) and writes them
-in formats of the tools where people look.`,
-		Example: `  # a trace of a test, in ui.perfetto.dev
+/debug/pprof/trace, flight recorder dumps; of Go 1.11 and later), sums them up,
+and writes them in formats of the tools where people look.`,
+		Example: `  # a trace of a test: what it spends its time on
   go test -trace trace.out ./mypackage
+  trace2x summary trace.out
+
+  # the same in ui.perfetto.dev
   trace2x open trace.out
 
   # five seconds of a running program that imports net/http/pprof
@@ -80,6 +83,6 @@ in formats of the tools where people look.`,
 		},
 	}
 	root.SetVersionTemplate(versionLine() + "\n")
-	root.AddCommand(newOpen(e), newCapture(e), newPerfetto(e), newOtel(e), newPprof(e), newVersion(e), newMan(e))
+	root.AddCommand(newSummary(e), newOpen(e), newCapture(e), newPerfetto(e), newOtel(e), newPprof(e), newVersion(e), newMan(e))
 	return root
 }

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/report"
+)
+
+// summaryFlags are the flags of trace2x summary.
+type summaryFlags struct {
+	source
+	top       int
+	topSet    bool
+	sort      string
+	goroutine int64
+	json      bool
+}
+
+func newSummary(e *env) *cobra.Command {
+	var fl summaryFlags
+	cmd := &cobra.Command{
+		Use:   "summary TRACE",
+		Short: "Sum up a trace: goroutines, blocking, latency, GC, tasks, suspects",
+		Long: `summary tells which goroutines use the CPU, which wait, on what and where, how
+long they wait for a P, what the GC costs, what tasks and regions spend their
+time on, and what looks wrong.
+
+` + sourceHelp + `
+
+Times are given as since the trace, or --from, began. Percentiles are off by at most 0.8%; all
+other numbers are exact. A truncated or damaged trace is summed up to the damage,
+with exit code 1.
+
+--sort takes one of the columns of the goroutines: count, exec, wait, block,
+syscall, assist and total; or one reason of blocking, as in block:sync; each also
+with max- in front, for the most of a single goroutine.
+
+--json writes everything; docs/summary.md has the names and units.`,
+		Example: `  trace2x summary trace.out
+
+  # who waits longest for a P, and who for mutexes and the like
+  trace2x summary --sort wait trace.out
+  trace2x summary --sort block:sync --top 20 trace.out
+
+  # the life of one goroutine
+  trace2x summary --goroutine 42 trace.out
+
+  # a running server
+  trace2x summary http://localhost:6060
+
+  # the 99th percentile of the scheduler latency, in nanoseconds
+  trace2x summary --json trace.out | jq .scheduling.p99_ns`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			fl.topSet = cmd.Flags().Changed("top")
+			if fl.top < 0 {
+				return errors.New("--top must not be negative")
+			}
+			if cmd.Flags().Changed("goroutine") && fl.goroutine <= 0 {
+				return fmt.Errorf("--goroutine %d: the IDs of goroutines are positive", fl.goroutine)
+			}
+			if err := report.CheckColumn(fl.sort); err != nil {
+				return fmt.Errorf("--sort: %w", err)
+			}
+			from, err := fl.name(args[0])
+			if err != nil {
+				return err
+			}
+			opts := report.Options{Goroutine: model.GoID(fl.goroutine), Worst: max(fl.top, 10)}
+			if opts.Window, err = fl.window(); err != nil {
+				return err
+			}
+			e.ran = true
+			return summarize(cmd.Context(), e, from, &fl, opts)
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&fl.top, "top", 5, "show the first `N` entries of each list, 0 for all; --json has all without it")
+	f.StringVar(&fl.sort, "sort", "exec", "sort the goroutines by `COLUMN`")
+	f.Int64Var(&fl.goroutine, "goroutine", 0, "the life of the goroutine with this `ID`: its states, and the stacks where it waited")
+	f.BoolVar(&fl.json, "json", false, "write JSON")
+	fl.addFlags(f)
+	cmd.RegisterFlagCompletionFunc("sort", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return report.Columns(), cobra.ShellCompDirectiveNoFileComp
+	})
+	return cmd
+}
+
+func summarize(ctx context.Context, e *env, from string, fl *summaryFlags, opts report.Options) error {
+	in, done, err := e.open(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	defer done()
+	rep, err := report.Read(ctx, in, opts)
+	done()
+	if rep == nil {
+		return inInput(in, err)
+	}
+	if fl.goroutine != 0 && rep.Goroutine == nil {
+		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, fl.goroutine)
+		return errors.Join(missing, err)
+	}
+	if err := rep.Sort(fl.sort); err != nil {
+		return err
+	}
+	if writeErr := e.writeSummary(rep, fl); writeErr != nil {
+		return fmt.Errorf("writing standard output: %w", writeErr)
+	}
+	e.warn(rep.Overview.Unknown, rep.Overview.Inconsistent)
+	return inDamage(in, err)
+}
+
+func (e *env) writeSummary(rep *report.Report, fl *summaryFlags) error {
+	if !fl.json {
+		width, color := terminal(e.stdout)
+		return report.Text(e.stdout, rep, report.TextOptions{Top: fl.top, Width: width, Color: color, SortedBy: fl.sort})
+	}
+	if fl.topSet && fl.top > 0 {
+		rep.Limit(fl.top)
+	}
+	enc := json.NewEncoder(e.stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(rep)
+}
+
+// terminal is the width of the terminal that w is, 0 if it is none, and whether
+// colours are wanted there (https://no-color.org).
+func terminal(w io.Writer) (width int, color bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		width = 0
+	}
+	return width, os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

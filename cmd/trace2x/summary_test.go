@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trace2x/trace2x/report"
+)
+
+func TestSummary(t *testing.T) {
+	in := trace(t, "httpserver")
+	t.Chdir(t.TempDir())
+	r := exec(t, "summary", in)
+	r.want(t, exitOK)
+	if r.stderr != "" {
+		t.Errorf("stderr %q", r.stderr)
+	}
+	last := -1
+	for _, section := range []string{"OVERVIEW\n", "\nSUSPECTS ", "\nGOROUTINES ", "\nBLOCKING ", "\nSCHEDULER LATENCY ", "\nGC AND STOP-THE-WORLD ", "\nTASKS ", "\nREGIONS "} {
+		at := strings.Index(r.stdout, section)
+		if at <= last {
+			t.Errorf("stdout lacks %q, or it is not in its place", section)
+		}
+		last = at
+	}
+	if strings.Contains(r.stdout, "\x1b") {
+		t.Error("escape sequences where there is no terminal")
+	}
+	if n := strings.Count(r.stdout, "\n"); n > 100 {
+		t.Errorf("%d lines", n)
+	}
+	for _, re := range []string{
+		`(?m)^  1\.21s of Go 1\.26, 80,191 events`,
+		`(?m)^ +1,194 +[\d.]+ms .*  main\.\(\*server\)\.query\.func1$`,
+		`(?m)^  … \d+ more start functions \(--top \d+\)$`,
+		`(?m)^ +398 .* handleRequest$`,
+	} {
+		if !regexp.MustCompile(re).MatchString(r.stdout) {
+			t.Errorf("stdout lacks %s", re)
+		}
+	}
+
+	all := exec(t, "summary", "--top", "0", in)
+	all.want(t, exitOK)
+	if strings.Contains(all.stdout, "(--top") || strings.Count(all.stdout, "\n") <= strings.Count(r.stdout, "\n") {
+		t.Error("--top 0 does not show all")
+	}
+	one := exec(t, "summary", "--top=1", in)
+	one.want(t, exitOK)
+	if strings.Count(one.stdout, "\n") >= strings.Count(r.stdout, "\n") {
+		t.Error("--top 1 is not shorter")
+	}
+	stdin := execWith(t.Context(), strings.NewReader(zipped(t, read(t, in))), "summary", "-")
+	stdin.want(t, exitOK)
+	if stdin.stdout != r.stdout {
+		t.Error("not the same from stdin, compressed")
+	}
+	wantFiles(t)
+}
+
+func TestSummarySort(t *testing.T) {
+	in := trace(t, "httpserver")
+	seen := make(map[string]string)
+	for _, column := range []string{"exec", "wait", "block", "count", "max-wait", "block:select"} {
+		r := exec(t, "summary", "--sort", column, "--top", "1", in)
+		r.want(t, exitOK)
+		if !strings.Contains(r.stdout, "sorted by "+column+";") {
+			t.Errorf("%s: stdout does not say so", column)
+		}
+		_, rest, _ := strings.Cut(r.stdout, "\nGOROUTINES")
+		seen[column] = strings.Split(rest, "\n")[2]
+	}
+	if len(slices.Compact(slices.Sorted(maps.Values(seen)))) < 3 {
+		t.Errorf("the first goroutines are the same: %q", seen)
+	}
+}
+
+func TestSummaryJSON(t *testing.T) {
+	in := trace(t, "httpserver")
+	var rep report.Report
+	parse := func(args ...string) {
+		t.Helper()
+		r := exec(t, append([]string{"summary", "--json", in}, args...)...)
+		r.want(t, exitOK)
+		rep = report.Report{}
+		dec := json.NewDecoder(strings.NewReader(r.stdout))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&rep); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := dec.Token(); err != io.EOF {
+			t.Errorf("more behind the JSON: %v", err)
+		}
+	}
+	parse()
+	if rep.Overview.Events != 80191 || len(rep.Goroutines) != 21 || rep.Goroutine != nil || rep.PercentileError != 1.0/128 || len(rep.Scheduling.Worst) != 10 {
+		t.Errorf("%d events, %d groups, %d worst", rep.Overview.Events, len(rep.Goroutines), len(rep.Scheduling.Worst))
+	}
+	parse("--top", "3", "--sort", "count")
+	if len(rep.Goroutines) != 3 || len(rep.Blocking) != 3 || rep.Goroutines[0].Func != "main.(*server).query.func1" {
+		t.Errorf("%d groups, %d places", len(rep.Goroutines), len(rep.Blocking))
+	}
+	parse("--top", "20")
+	if len(rep.Scheduling.Worst) != 20 {
+		t.Errorf("%d worst", len(rep.Scheduling.Worst))
+	}
+	parse("--goroutine", "27")
+	if g := rep.Goroutine; g == nil || g.ID != 27 || g.Func != "main.(*server).serveClients.func1" || g.Parent != 1 || g.Open || g.End < time.Second {
+		t.Errorf("%+v", g)
+	}
+}
+
+func TestSummaryGoroutine(t *testing.T) {
+	in := trace(t, "httpserver")
+	r := exec(t, "summary", "--goroutine", "27", in)
+	r.want(t, exitOK)
+	for _, want := range []string{"GOROUTINE 27  main.(*server).serveClients.func1\n", " by G1, exited at ", "\nSTATES\n", "waiting (select)", "\nLONGEST STATES ", "\nWHERE IT WAITED ", "    runtime.selectgo\t"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("stdout lacks %q", want)
+		}
+	}
+	r = exec(t, "summary", "--goroutine", "123456", in)
+	r.want(t, exitFailed, "trace2x: "+in+": there is no goroutine 123456 in the trace")
+	if r.stdout != "" {
+		t.Errorf("stdout %q", r.stdout)
+	}
+}
+
+func TestSummaryUsage(t *testing.T) {
+	in := trace(t, "states")
+	for _, args := range [][]string{
+		{"summary"},
+		{"summary", in, in},
+		{"summary", "--nonsense", in},
+		{"summary", "--top", "-1", in},
+		{"summary", "--sort", "nonsense", in},
+		{"summary", "--sort", "", in},
+		{"summary", "--goroutine", "0", in},
+		{"summary", "--goroutine", "G12", in},
+	} {
+		r := exec(t, args...)
+		r.want(t, exitUsage, "trace2x: ", " --help' for usage.")
+		if r.stdout != "" {
+			t.Errorf("%q: stdout %q", args, r.stdout)
+		}
+	}
+	exec(t, "summary", "--sort", "nonsense", in).want(t, exitUsage, "max-wait", "block:sync")
+}
+
+// What comes before damage is summed up, in words that say what is lost.
+func TestSummaryDamaged(t *testing.T) {
+	for _, name := range []string{"damaged", "truncated"} {
+		in := trace(t, name)
+		r := exec(t, "summary", in)
+		r.want(t, exitFailed, "trace2x: "+in+": "+name+" at ")
+		if !strings.Contains(r.stdout, "\n  DATA LOST: "+name+" at ") || !strings.Contains(r.stdout, "\nGOROUTINES ") {
+			t.Errorf("%s: stdout %q", name, r.stdout)
+		}
+		r = exec(t, "summary", "--json", in)
+		r.want(t, exitFailed, "trace2x: "+in+": "+name+" at ")
+		var rep report.Report
+		if err := json.Unmarshal([]byte(r.stdout), &rep); err != nil {
+			t.Fatal(err)
+		}
+		if rep.Overview.Lost == nil || rep.Overview.Lost.Offset < 16 || len(rep.Goroutines) < 5 {
+			t.Errorf("%s: %+v", name, rep.Overview)
+		}
+		exec(t, "summary", "--goroutine", "123456", in).want(t, exitFailed, "there is no goroutine 123456", name+" at ")
+	}
+	old := trace(t, "truncated-go1.21")
+	r := exec(t, "summary", old)
+	r.want(t, exitFailed, old, "truncated")
+	if r.stdout != "" {
+		t.Errorf("stdout %q", r.stdout)
+	}
+}
+
+func TestSummaryOldTrace(t *testing.T) {
+	for _, name := range []string{"httpserver-go1.19", "leak-go1.21"} {
+		r := exec(t, "summary", trace(t, name))
+		r.want(t, exitOK)
+		for _, want := range []string{
+			"from before the trace: the trace does not tell their start functions",
+			"from before the trace: the trace does not tell their reasons or",
+		} {
+			if !strings.Contains(r.stdout, want) {
+				t.Errorf("%s: stdout lacks %q", name, want)
+			}
+		}
+	}
+}
+
+func TestSummaryFailures(t *testing.T) {
+	good := trace(t, "states")
+	t.Chdir(t.TempDir())
+	write(t, "text", "This is not a trace.\n")
+	for _, test := range []struct {
+		arg    string
+		stderr string
+	}{
+		{"missing", "missing"},
+		{"text", "text: not a Go execution trace"},
+		{".", ". is a directory"},
+		{"-", "standard input: the input is empty"},
+	} {
+		for _, args := range [][]string{{"summary", test.arg}, {"summary", "--json", test.arg}} {
+			r := exec(t, args...)
+			r.want(t, exitFailed, "trace2x: ", test.stderr)
+			if r.stdout != "" {
+				t.Errorf("%q: stdout %q", args, r.stdout)
+			}
+		}
+	}
+	for _, args := range [][]string{{"summary", good}, {"summary", "--json", good}} {
+		pr, pw := io.Pipe()
+		pr.Close()
+		var stderr strings.Builder
+		code := run(t.Context(), args, strings.NewReader(""), pw, &stderr)
+		result{code: code, stderr: stderr.String()}.want(t, exitFailed, "trace2x: writing standard output: ", io.ErrClosedPipe.Error())
+	}
+	wantFiles(t, "text")
+}

@@ -1,0 +1,250 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Blocking is all waits for one reason at one place.
+type Blocking struct {
+	// Reason is the runtime's, or "syscall" for system calls, and calls of C, that
+	// lost their P: these count from then on.
+	Reason string `json:"reason"`
+	// Place is where the program blocks: the innermost call that is not in a
+	// package like sync, time or net.
+	Place Place `json:"place"`
+	Count int64 `json:"count"`
+	Spread
+	Longest Moment `json:"longest"`
+	// System means that only goroutines of the runtime were concerned. These come
+	// last.
+	System bool `json:"system"`
+	// EndedBy is who ended the waits, the most frequent first. It leaves out waits
+	// that have not ended, and system calls.
+	EndedBy []EndedBy `json:"ended_by"`
+}
+
+// Spread is how durations are spread, in nanoseconds.
+type Spread struct {
+	Total time.Duration `json:"total_ns"`
+	P50   time.Duration `json:"p50_ns"`
+	P90   time.Duration `json:"p90_ns"`
+	P99   time.Duration `json:"p99_ns"`
+	Max   time.Duration `json:"max_ns"`
+}
+
+func spread(h *histogram, total, largest model.Time) Spread {
+	return Spread{
+		Total: time.Duration(total),
+		P50:   h.quantile(.5, largest),
+		P90:   h.quantile(.9, largest),
+		P99:   h.quantile(.99, largest),
+		Max:   time.Duration(largest),
+	}
+}
+
+// Moment is an interval of a goroutine to look at.
+type Moment struct {
+	// At is when it began, since the trace began.
+	At       time.Duration `json:"at_ns"`
+	Duration time.Duration `json:"duration_ns"`
+	// Goroutine is its ID, 0 if unknown.
+	Goroutine model.GoID `json:"goroutine"`
+	// Func is the start function of the goroutine.
+	Func string `json:"func"`
+}
+
+// EndedBy is who ended waits.
+type EndedBy struct {
+	// Place is where it was done; if the trace does not tell, only the start
+	// function of the goroutine that did it is known.
+	Place Place `json:"place"`
+	// Scheduler means that no goroutine did it, but the scheduler: by polling the
+	// network, or by a timer.
+	Scheduler bool  `json:"scheduler,omitempty"`
+	Count     int64 `json:"count"`
+}
+
+// blocking has the waits by reason and place.
+type blocking struct {
+	sites       map[siteKey]*site
+	unexplained int // waits from before the trace of unknown reason or place
+}
+
+type siteKey struct {
+	reason int
+	place  *Place
+}
+
+// site is the waits for one reason at one place.
+type site struct {
+	siteKey
+	mutex   bool
+	program bool // a goroutine of the program was concerned
+	total   model.Time
+	spread  histogram
+	longest longest
+	endedBy []*endedBy
+	// held is the time in which goroutines in system calls held their Ps, and
+	// holds how often.
+	held        model.Time
+	holds       int64
+	longestHold longest
+}
+
+// longest is the longest of some intervals.
+type longest struct {
+	at, duration model.Time
+	goroutine    model.GoID
+	fn           string
+	stack        *model.Stack
+}
+
+func (l *longest) offer(g *model.Goroutine, at, d model.Time, stack *model.Stack) {
+	if d > l.duration || l.goroutine == 0 {
+		*l = longest{at, d, g.ID, g.Func, stack}
+	}
+}
+
+func (l *longest) moment(b *Builder) Moment {
+	return Moment{b.since(l.at), time.Duration(l.duration), l.goroutine, l.fn}
+}
+
+type endedBy struct {
+	place     *Place
+	scheduler bool
+	fn        string // without a place
+	count     int64
+}
+
+// ofSyscalls stands for the reason of system calls.
+const ofSyscalls = -1
+
+// site returns the site of a wait.
+func (b *Builder) site(st *stack, reason int) *site {
+	for _, s := range st.sites {
+		if s.reason == reason {
+			return s
+		}
+	}
+	key := siteKey{reason, st.place}
+	s := b.blocking.sites[key]
+	if s == nil {
+		if b.blocking.sites == nil {
+			b.blocking.sites = make(map[siteKey]*site)
+		}
+		s = &site{siteKey: key}
+		b.blocking.sites[key] = s
+	}
+	s.mutex = s.mutex || st.mutex
+	st.sites = append(st.sites, s)
+	return s
+}
+
+// waited counts a wait that has ended.
+func (b *Builder) waited(g *model.Goroutine, s *model.GoState) {
+	d := s.Duration()
+	site := b.site(b.places.of(s.Stack), b.reasons.index(s.Reason))
+	site.total += d
+	site.spread.add(d)
+	if d > site.longest.duration || site.spread.n == 1 {
+		site.longest.offer(g, s.Start, d, s.Stack)
+	}
+	site.program = site.program || !ofRuntime(g)
+	if s.Before && !ofRuntime(g) && (s.Stack == nil || s.Reason == "unknown") {
+		b.blocking.unexplained++
+	}
+	switch {
+	case s.Before && s.Open:
+		b.leaks.add(g, s)
+	case !s.Open && s.Next == model.Runnable:
+		b.ended(site, &s.Waker)
+	}
+}
+
+// ended counts who ended a wait.
+func (b *Builder) ended(site *site, w *model.Waker) {
+	var place *Place
+	fn := ""
+	switch {
+	case w.Stack != nil:
+		place = b.places.of(w.Stack).place
+	case w.Goroutine != nil:
+		fn = w.Goroutine.Func
+	}
+	scheduler := w.Goroutine == nil && w.Stack == nil
+	for i, e := range site.endedBy {
+		if e.place == place && e.scheduler == scheduler && e.fn == fn {
+			e.count++
+			if i > 0 { // the frequent ones are found first
+				site.endedBy[i], site.endedBy[i-1] = site.endedBy[i-1], e
+			}
+			return
+		}
+	}
+	site.endedBy = append(site.endedBy, &endedBy{place, scheduler, fn, 1})
+}
+
+// syscallEnded counts a system call as two things: as long as it held its P, and
+// blocked from then on.
+func (b *Builder) syscallEnded(g *model.Goroutine, s *model.GoState) {
+	site := b.site(b.places.of(s.Stack), ofSyscalls)
+	if held := s.ProcLost - s.Start; held > 0 {
+		site.held += held
+		site.holds++
+		if held > site.longestHold.duration {
+			site.longestHold.offer(g, s.Start, held, s.Stack)
+		}
+	}
+	if d := s.End - s.ProcLost; d > 0 {
+		site.program = site.program || !ofRuntime(g)
+		site.total += d
+		site.spread.add(d)
+		if d > site.longest.duration {
+			site.longest.offer(g, s.ProcLost, d, s.Stack)
+		}
+	}
+}
+
+func (b *Builder) blockings() []Blocking {
+	out := []Blocking{}
+	for _, s := range b.blocking.sites {
+		if s.spread.n == 0 {
+			continue // only system calls that kept their Ps
+		}
+		x := Blocking{
+			Reason:  "syscall",
+			Place:   *s.place,
+			Count:   s.spread.n,
+			Spread:  spread(&s.spread, s.total, s.longest.duration),
+			Longest: s.longest.moment(b),
+			System:  !s.program,
+			EndedBy: []EndedBy{},
+		}
+		if s.reason != ofSyscalls {
+			x.Reason = b.reasons.names[s.reason]
+		}
+		for _, e := range s.endedBy {
+			by := EndedBy{Scheduler: e.scheduler, Count: e.count, Place: Place{Func: e.fn}}
+			if e.place != nil {
+				by.Place = *e.place
+			}
+			x.EndedBy = append(x.EndedBy, by)
+		}
+		slices.SortFunc(x.EndedBy, func(a, b EndedBy) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), a.Place.compare(b.Place))
+		})
+		out = append(out, x)
+	}
+	slices.SortFunc(out, func(a, b Blocking) int {
+		if a.System != b.System {
+			return map[bool]int{false: -1, true: 1}[a.System]
+		}
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(b.Count, a.Count), strings.Compare(a.Reason, b.Reason), a.Place.compare(b.Place))
+	})
+	return out
+}

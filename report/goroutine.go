@@ -1,0 +1,211 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Goroutine is the life of one goroutine.
+type Goroutine struct {
+	ID model.GoID `json:"id"`
+	// Func is its start function, "" if the trace does not tell.
+	Func string `json:"func"`
+	// Lives is how many goroutines had this ID, one after the other: more than one
+	// only where a thread of C calls Go. They are taken together; what says of one
+	// only is of the first.
+	Lives int64 `json:"lives"`
+	// Start is when it was created, or 0 with Before, if it was there when the
+	// trace began. End is when it exited, or the end of the trace with Open.
+	Start  time.Duration `json:"start_ns"`
+	Before bool          `json:"before"`
+	End    time.Duration `json:"end_ns"`
+	Open   bool          `json:"open"`
+	// Parent is the goroutine that created it, 0 if unknown, and Creation the
+	// stack of its go statement, the innermost call first.
+	Parent   model.GoID `json:"parent"`
+	Creation []Place    `json:"creation"`
+	Times    Times      `json:"times"`
+	// States are by kind and reason, those with the most time first.
+	States []StateSum `json:"states"`
+	// Waits are its waits and system calls by reason and place.
+	Waits []Wait `json:"waits"`
+	// Longest are its longest states, in the order of time, and Last the one in
+	// which it ended, or in which the trace left it.
+	Longest []State `json:"longest"`
+	Last    *State  `json:"last"`
+}
+
+// StateSum is all states of one kind.
+type StateSum struct {
+	// State is running, runnable, waiting or syscall.
+	State  string        `json:"state"`
+	Reason string        `json:"reason,omitempty"`
+	Count  int64         `json:"count"`
+	Total  time.Duration `json:"total_ns"`
+	Max    time.Duration `json:"max_ns"`
+}
+
+// Wait is all waits for one reason with one stack, or all such system calls.
+type Wait struct {
+	Reason string `json:"reason"`
+	// Stack is where the goroutine was, the innermost call first.
+	Stack []Place       `json:"stack"`
+	Count int64         `json:"count"`
+	Total time.Duration `json:"total_ns"`
+	Max   time.Duration `json:"max_ns"`
+}
+
+// State is a state of a goroutine.
+type State struct {
+	At       time.Duration `json:"at_ns"`
+	Duration time.Duration `json:"duration_ns"`
+	// Before and Open say that the state is cut by the begin or the end of the
+	// trace.
+	Before bool   `json:"before,omitempty"`
+	Open   bool   `json:"open,omitempty"`
+	State  string `json:"state"`
+	Reason string `json:"reason,omitempty"`
+	// Place is where the goroutine was.
+	Place Place `json:"place"`
+	// EndedBy is the goroutine that ended a wait, 0 for none.
+	EndedBy model.GoID `json:"ended_by,omitempty"`
+}
+
+// one follows one goroutine.
+type one struct {
+	id      model.GoID
+	keep    int
+	lives   int64
+	first   model.Goroutine // as it ended
+	last    model.Time
+	open    bool
+	sums    sums
+	states  map[stateKey]*stateSum
+	waits   map[waitKey]*stateSum
+	longest []oneState // the longest first
+	now     oneState
+}
+
+type stateKey struct {
+	kind   model.StateKind
+	reason string
+}
+
+type waitKey struct {
+	reason string
+	stack  *model.Stack
+}
+
+type stateSum struct {
+	count      int64
+	total, max model.Time
+}
+
+func (s *stateSum) add(d model.Time) {
+	s.count++
+	s.total += d
+	s.max = max(s.max, d)
+}
+
+type oneState struct {
+	model.GoState
+	waker model.GoID
+}
+
+func newOne(id model.GoID, keep int) *one {
+	return &one{id: id, keep: keep, states: make(map[stateKey]*stateSum), waits: make(map[waitKey]*stateSum)}
+}
+
+func (o *one) start(*model.Goroutine) { o.lives++ }
+
+func (o *one) state(_ *model.Goroutine, s *model.GoState) {
+	d := s.Duration()
+	addTo(o.states, stateKey{s.Kind, s.Reason}, d)
+	switch s.Kind {
+	case model.Waiting:
+		addTo(o.waits, waitKey{s.Reason, s.Stack}, d)
+	case model.Syscall:
+		addTo(o.waits, waitKey{s.Kind.String(), s.Stack}, d)
+	}
+	o.now = oneState{GoState: *s}
+	if g := s.Waker.Goroutine; g != nil && s.Kind == model.Waiting {
+		o.now.waker = g.ID
+	}
+	if len(o.longest) == o.keep && d <= o.longest[len(o.longest)-1].Duration() {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(o.longest, d, func(a oneState, d model.Time) int {
+		return cmp.Or(cmp.Compare(d, a.Duration()), -1)
+	})
+	o.longest = slices.Insert(o.longest, i, o.now)
+	o.longest = o.longest[:min(len(o.longest), o.keep)]
+}
+
+func addTo[K comparable](m map[K]*stateSum, key K, d model.Time) {
+	s := m[key]
+	if s == nil {
+		s = &stateSum{}
+		m[key] = s
+	}
+	s.add(d)
+}
+
+func (o *one) end(g *model.Goroutine, gr *goroutine) {
+	if o.lives == 1 {
+		o.first = *g
+	}
+	o.last, o.open = g.End, g.Open
+	o.sums.add(&gr.sums)
+}
+
+func (o *one) report(b *Builder) *Goroutine {
+	if o.lives == 0 {
+		return nil
+	}
+	g := &o.first
+	out := &Goroutine{
+		ID: o.id, Func: g.Func, Lives: o.lives,
+		Start: b.since(g.Start), Before: g.Before, End: b.since(o.last), Open: o.open,
+		Parent: max(g.Parent, 0), Creation: placesOf(g.Creation), Times: o.sums.times(&b.reasons),
+		States: []StateSum{}, Waits: []Wait{}, Longest: []State{},
+	}
+	for key, s := range o.states {
+		out.States = append(out.States, StateSum{key.kind.String(), key.reason, s.count, time.Duration(s.total), time.Duration(s.max)})
+	}
+	slices.SortFunc(out.States, func(a, b StateSum) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), strings.Compare(a.State, b.State), strings.Compare(a.Reason, b.Reason))
+	})
+	ids := make(map[*Wait]int)
+	var waits []*Wait
+	for key, s := range o.waits {
+		w := &Wait{key.reason, placesOf(key.stack), s.count, time.Duration(s.total), time.Duration(s.max)}
+		if key.stack != nil {
+			ids[w] = key.stack.ID
+		}
+		waits = append(waits, w)
+	}
+	slices.SortFunc(waits, func(a, b *Wait) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), strings.Compare(a.Reason, b.Reason), cmp.Compare(ids[a], ids[b]))
+	})
+	for _, w := range waits {
+		out.Waits = append(out.Waits, *w)
+	}
+	for _, s := range o.longest {
+		out.Longest = append(out.Longest, s.report(b))
+	}
+	slices.SortStableFunc(out.Longest, func(a, b State) int { return cmp.Compare(a.At, b.At) })
+	last := o.now.report(b)
+	out.Last = &last
+	return out
+}
+
+func (s *oneState) report(b *Builder) State {
+	return State{
+		At: b.since(s.Start), Duration: time.Duration(s.Duration()), Before: s.Before, Open: s.Open,
+		State: s.Kind.String(), Reason: s.Reason, Place: *b.places.of(s.Stack).place, EndedBy: s.waker,
+	}
+}

@@ -1,0 +1,162 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Group is all goroutines with one start function.
+type Group struct {
+	// Func is the function that the go statements started, main.main for the main
+	// goroutine, and "" for goroutines of which the trace does not tell.
+	Func string `json:"func"`
+	// Count is the number of goroutines.
+	Count int64 `json:"count"`
+	// Sum is the time of all of them, Max the longest time of a single one in each
+	// field by itself.
+	Sum Times `json:"sum"`
+	Max Times `json:"max"`
+}
+
+// groups has the goroutines that have ended.
+type groups struct {
+	byFunc   map[string]*group
+	nameless int // from before the trace
+}
+
+type group struct {
+	count     int64
+	sum, max  sums
+	life      model.Time // of the one that was there longest
+	maxBlock  model.Time // of the one that was blocked longest
+	assists   int64
+	maxAssist model.Time
+}
+
+// ofRuntime reports whether a goroutine is none of the program's: it belongs to
+// the runtime, or to its tracer or profiler.
+func ofRuntime(g *model.Goroutine) bool {
+	return g.System() || strings.HasPrefix(g.Func, "runtime/")
+}
+
+func (gs *groups) add(g *model.Goroutine, gr *goroutine) {
+	grp := gs.byFunc[g.Func]
+	if grp == nil {
+		if gs.byFunc == nil {
+			gs.byFunc = make(map[string]*group)
+		}
+		grp = &group{}
+		gs.byFunc[g.Func] = grp
+	}
+	if g.Func == "" && g.Before {
+		gs.nameless++
+	}
+	grp.count++
+	grp.sum.add(&gr.sums)
+	grp.max.max(&gr.sums)
+	grp.life = max(grp.life, g.End-g.Start)
+	grp.maxBlock = max(grp.maxBlock, gr.sums.blocked())
+	grp.assists += gr.assists
+	grp.maxAssist = max(grp.maxAssist, gr.maxAssist)
+}
+
+// all is the time of all goroutines.
+func (gs *groups) all() *sums {
+	var all sums
+	for _, g := range gs.byFunc {
+		all.add(&g.sum)
+	}
+	return &all
+}
+
+func (gs *groups) report(reasons *reasons) []Group {
+	out := make([]Group, 0, len(gs.byFunc))
+	for fn, g := range gs.byFunc {
+		grp := Group{Func: fn, Count: g.count, Sum: g.sum.times(reasons), Max: g.max.times(reasons)}
+		grp.Max.Total = time.Duration(g.life)
+		// The longest wait for each reason may be of different goroutines.
+		grp.Max.Block = time.Duration(g.maxBlock)
+		out = append(out, grp)
+	}
+	sortGroups(out, "exec")
+	return out
+}
+
+// Columns are those by which Report.Sort can sort, besides "block:" and the
+// reason of a wait.
+func Columns() []string {
+	names := make([]string, 0, 2*len(columns))
+	for _, c := range columns {
+		names = append(names, c.name)
+	}
+	for _, c := range columns[1:] {
+		names = append(names, "max-"+c.name)
+	}
+	return names
+}
+
+var columns = []struct {
+	name string
+	of   func(*Times) time.Duration
+}{
+	{name: "count"},
+	{"exec", func(t *Times) time.Duration { return t.Execution }},
+	{"wait", func(t *Times) time.Duration { return t.SchedWait }},
+	{"block", func(t *Times) time.Duration { return t.Block }},
+	{"syscall", func(t *Times) time.Duration { return t.Syscall + t.SyscallBlock }},
+	{"assist", func(t *Times) time.Duration { return t.GCAssist }},
+	{"total", func(t *Times) time.Duration { return t.Total }},
+}
+
+// column returns what a column has for a group, nil if there is none of that
+// name.
+func column(name string) func(*Group) time.Duration {
+	which := func(g *Group) *Times { return &g.Sum }
+	base, isMax := strings.CutPrefix(name, "max-")
+	if isMax {
+		which = func(g *Group) *Times { return &g.Max }
+	}
+	if reason, ok := strings.CutPrefix(base, "block:"); ok {
+		return func(g *Group) time.Duration { return which(g).BlockByReason[reason] }
+	}
+	for _, c := range columns {
+		switch {
+		case c.name != base:
+		case c.of != nil:
+			return func(g *Group) time.Duration { return c.of(which(g)) }
+		case !isMax:
+			return func(g *Group) time.Duration { return time.Duration(g.Count) }
+		}
+	}
+	return nil
+}
+
+// CheckColumn returns an error if there is no such column to sort by.
+func CheckColumn(name string) error {
+	if column(name) == nil {
+		return fmt.Errorf("there is no column %q: there are %s, and block:REASON and max-block:REASON, as in block:sync", name, strings.Join(Columns(), ", "))
+	}
+	return nil
+}
+
+// Sort sorts the goroutines by a column, the largest first. It returns the error
+// of [CheckColumn].
+func (r *Report) Sort(name string) error {
+	if err := CheckColumn(name); err != nil {
+		return err
+	}
+	sortGroups(r.Goroutines, name)
+	return nil
+}
+
+func sortGroups(groups []Group, name string) {
+	key := column(name)
+	slices.SortFunc(groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(b.Sum.Total, a.Sum.Total), strings.Compare(a.Func, b.Func))
+	})
+}

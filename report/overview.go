@@ -1,0 +1,185 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Overview is what the trace is of.
+type Overview struct {
+	// Format is the Go version of the trace format; later releases may write the
+	// same.
+	Format string `json:"format"`
+	// Start is the time of day at which the trace begins; nil if it does not tell,
+	// as before Go 1.25.
+	Start    *time.Time    `json:"start,omitempty"`
+	Duration time.Duration `json:"duration_ns"`
+	Events   int64         `json:"events"`
+	// Generations is the number of parts of the trace that were read.
+	Generations int `json:"generations"`
+	// Goroutines is how many the trace names, MaxAlive how many of them were alive
+	// at a time at most.
+	Goroutines int `json:"goroutines"`
+	MaxAlive   int `json:"max_alive"`
+	// GOMAXPROCS is the number of Ps at the end, MaxGOMAXPROCS the largest; 0 if
+	// the trace does not tell.
+	GOMAXPROCS    int   `json:"gomaxprocs"`
+	MaxGOMAXPROCS int   `json:"max_gomaxprocs"`
+	Procs         Procs `json:"procs"`
+	// Lost is what of the trace could not be read; nil if all could.
+	Lost *Lost `json:"lost,omitempty"`
+	// Unknown counts what trace2x does not know and left out, and Inconsistent
+	// what contradicts the rest of the trace, by name.
+	Unknown      map[string]int `json:"unknown"`
+	Inconsistent map[string]int `json:"inconsistent"`
+}
+
+// Procs is what the Ps spent their time on, in nanoseconds. All but Total add up
+// to Total.
+type Procs struct {
+	// Total is the time of all Ps: the duration of the trace for each of the
+	// GOMAXPROCS Ps.
+	Total time.Duration `json:"total_ns"`
+	// Goroutines is running goroutines, but what is in GC; Syscall having one that
+	// is in a system call.
+	Goroutines time.Duration `json:"goroutines_ns"`
+	Syscall    time.Duration `json:"syscall_ns"`
+	// GC is running the GC's workers, and goroutines that assist them.
+	GC time.Duration `json:"gc_ns"`
+	// Scheduler is looking for a goroutine to run, Idle doing nothing.
+	Scheduler time.Duration `json:"scheduler_ns"`
+	Idle      time.Duration `json:"idle_ns"`
+}
+
+// Lost is the damage of a trace.
+type Lost struct {
+	// Why is what is wrong, as a sentence.
+	Why string `json:"why"`
+	// Offset is the byte of the uncompressed trace at which it is, Bytes how many
+	// of that generation are lost; later ones are too.
+	Offset int64 `json:"offset"`
+	Bytes  int64 `json:"bytes"`
+}
+
+// procs adds up what Ps do.
+type procs struct {
+	clock *model.ClockSnapshot
+
+	max, largest int
+	since        model.Time // that max is so
+	known        bool
+	total        model.Time
+	runs         model.Time // with a goroutine
+	workers      model.Time // with one of the GC's
+	assists      model.Time
+	active       model.Time // not idle
+}
+
+func (p *procs) setMax(now model.Time, n int) {
+	if p.known {
+		p.total += model.Time(p.max) * (now - p.since)
+	} else {
+		p.total = 0
+	}
+	p.max, p.largest, p.since, p.known = n, max(p.largest, n), now, true
+}
+
+func (p *procs) run(r *model.Run) {
+	p.runs += r.End - r.Start
+	if strings.HasPrefix(r.Label, "GC ") {
+		p.workers += r.End - r.Start
+	}
+}
+
+func (p *procs) state(s *model.ProcState) {
+	if s.Running {
+		p.active += s.End - s.Start
+	}
+}
+
+func (p *procs) end(now model.Time) {
+	if p.known {
+		p.total += model.Time(p.max) * (now - p.since)
+	}
+}
+
+func (b *Builder) Sync(s *model.Sync) {
+	if s.Clock != nil && b.procs.clock == nil {
+		clock := *s.Clock
+		b.procs.clock = &clock
+	}
+}
+
+func (b *Builder) overview() Overview {
+	s, p := b.summary, &b.procs
+	o := Overview{
+		Format:        s.Format,
+		Duration:      time.Duration(s.End - s.Start),
+		Events:        s.Events,
+		Generations:   s.Generations,
+		Goroutines:    s.Goroutines,
+		MaxAlive:      s.MaxAlive,
+		GOMAXPROCS:    p.max,
+		MaxGOMAXPROCS: p.largest,
+		Unknown:       s.Unknown,
+		Inconsistent:  s.Inconsistent,
+	}
+	if c := p.clock; c != nil {
+		start := c.Wall.Add(time.Duration(s.Start - c.Trace)).UTC()
+		o.Start = &start
+	}
+	if d := s.Damage; d != nil {
+		o.Lost = &Lost{Why: d.Error(), Offset: d.Offset, Bytes: d.Lost}
+	}
+	all := b.groups.all()
+	o.Procs = Procs{
+		Goroutines: time.Duration(all.execution - p.workers - p.assists),
+		Syscall:    time.Duration(all.syscall),
+		GC:         time.Duration(p.workers + p.assists),
+		Scheduler:  time.Duration(max(p.active-p.runs, 0)),
+	}
+	busy := o.Procs.Goroutines + o.Procs.Syscall + o.Procs.GC + o.Procs.Scheduler
+	o.Procs.Total = max(time.Duration(p.total), busy)
+	o.Procs.Idle = o.Procs.Total - busy
+	return o
+}
+
+// cannotTell says what the trace does not tell.
+func (b *Builder) cannotTell() []string {
+	out := []string{}
+	if n := b.groups.nameless; n > 0 {
+		out = append(out, fmt.Sprintf("%s from before the trace: the trace does not tell their start functions", count(n, "goroutine")))
+	}
+	if n := b.blocking.unexplained; n > 0 {
+		out = append(out, fmt.Sprintf("%s from before the trace: the trace does not tell their reasons or places", count(n, "wait")))
+	}
+	if n := b.tasks.cut + b.regions.cut; n > 0 {
+		out = append(out, fmt.Sprintf("%s that begin before the trace or end after it: their latencies are not known, and are left out", count(n, "task or region", "tasks and regions")))
+	}
+	if !b.procs.known {
+		out = append(out, "the trace does not tell GOMAXPROCS: the time of idle Ps and the mutator utilization are not known")
+	}
+	if n := b.leaks.untold; n > 0 {
+		out = append(out, fmt.Sprintf("%s blocked throughout the trace: it tells neither what they are nor where; some are the runtime's own", count(n, "goroutine")))
+	}
+	for _, what := range slices.Sorted(maps.Keys(b.summary.Unknown)) {
+		out = append(out, fmt.Sprintf("%s of an unknown kind: %s", count(b.summary.Unknown[what], "event"), what))
+	}
+	return out
+}
+
+// count is a number of things.
+func count(n int, noun ...string) string {
+	if n == 1 {
+		return "1 " + noun[0]
+	}
+	if len(noun) == 1 {
+		return fmt.Sprintf("%d %ss", n, noun[0])
+	}
+	return fmt.Sprintf("%d %s", n, noun[1])
+}

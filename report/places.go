@@ -1,0 +1,137 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Place is a place in the code.
+type Place struct {
+	// Func is the function with its import path, "" if the trace does not tell.
+	Func string `json:"func"`
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// short is the place without paths.
+func (p Place) short() string {
+	if p.Func == "" {
+		return "(unknown place)"
+	}
+	return fmt.Sprintf("%s %s:%d", shortFunc(p.Func), path.Base(p.File), p.Line)
+}
+
+func (p Place) compare(o Place) int {
+	return cmp.Or(strings.Compare(p.Func, o.Func), strings.Compare(p.File, o.File), cmp.Compare(p.Line, o.Line))
+}
+
+// places finds the place for which a stack stands: where the code of the program
+// blocks or unblocks, rather than how it does that. It is the innermost call that
+// is not in a package like sync, time or net.
+type places struct {
+	stacks []stack // by Stack.ID
+	places map[Place]*Place
+}
+
+// stack is what is known of a stack.
+type stack struct {
+	place *Place
+	mutex bool    // in a call that locks a mutex
+	sites []*site // of waits with this stack, one for each reason
+}
+
+// unknown is the place of what has no stack.
+var unknown Place
+
+// of returns what is known of a stack, which may be nil.
+func (p *places) of(s *model.Stack) *stack {
+	id := 0
+	if s != nil {
+		id = s.ID
+	}
+	for id >= len(p.stacks) {
+		p.stacks = append(p.stacks, stack{})
+	}
+	st := &p.stacks[id]
+	if st.place == nil {
+		p.fill(st, s)
+	}
+	return st
+}
+
+func (p *places) fill(st *stack, s *model.Stack) {
+	if s == nil {
+		st.place = &unknown
+		return
+	}
+	var at *model.Frame
+	for _, f := range s.Frames {
+		st.mutex = st.mutex || lockFuncs[f.Func]
+		if !isMechanism(f.Func) {
+			at = f
+			break
+		}
+	}
+	for i := len(s.Frames) - 1; at == nil && i >= 0; i-- {
+		// Of a goroutine of such a package, what it was started for, but not the
+		// closure that the compiler makes of a go statement with arguments.
+		if f := s.Frames[i]; i == 0 || !strings.Contains(f.Func, ".gowrap") {
+			at = f
+		}
+	}
+	place := placeOf(at)
+	if p.places == nil {
+		p.places = make(map[Place]*Place)
+	}
+	st.place = p.places[place]
+	if st.place == nil {
+		st.place = &place
+		p.places[place] = st.place
+	}
+}
+
+func placeOf(f *model.Frame) Place { return Place{f.Func, f.File, f.Line} }
+
+func placesOf(s *model.Stack) []Place {
+	if s == nil {
+		return nil
+	}
+	out := make([]Place, 0, len(s.Frames))
+	for _, f := range s.Frames {
+		out = append(out, placeOf(f))
+	}
+	return out
+}
+
+// lockFuncs wait for a mutex that another goroutine holds.
+var lockFuncs = map[string]bool{
+	"sync.(*Mutex).Lock":          true,
+	"sync.(*RWMutex).Lock":        true,
+	"sync.(*RWMutex).RLock":       true,
+	"internal/sync.(*Mutex).Lock": true,
+}
+
+// isMechanism reports whether a function belongs to a package by which programs
+// block, so that its caller tells more.
+func isMechanism(fn string) bool {
+	switch pkg := packageOf(fn); pkg {
+	case "runtime", "sync", "syscall", "time", "os", "net", "golang.org/x/sys/unix":
+		return true
+	default:
+		return strings.HasPrefix(pkg, "internal/") || strings.HasPrefix(pkg, "runtime/")
+	}
+}
+
+// packageOf is the import path in the name of a function.
+func packageOf(fn string) string {
+	fn, _, _ = strings.Cut(fn, "[") // type arguments have import paths too
+	slash := strings.LastIndexByte(fn, '/') + 1
+	if dot := strings.IndexByte(fn[slash:], '.'); dot >= 0 {
+		return fn[:slash+dot]
+	}
+	return fn
+}

@@ -1,0 +1,210 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Suspect is something that looks wrong. It may be as it should be: Why tells
+// what to judge it by.
+type Suspect struct {
+	Kind SuspectKind `json:"kind"`
+	// Why says in words why it is listed, with the numbers.
+	Why string `json:"why"`
+	// Count is how many goroutines, waits or system calls there are, Total how long
+	// they took together.
+	Count int64         `json:"count"`
+	Total time.Duration `json:"total_ns"`
+	// Longest is the one to look at first.
+	Longest Moment `json:"longest"`
+	// Goroutines are the IDs of the first goroutines that are concerned, where it
+	// is about goroutines.
+	Goroutines []model.GoID `json:"goroutines,omitempty"`
+	// Stack is where Longest is, the innermost call first.
+	Stack []Place `json:"stack"`
+}
+
+// SuspectKind says what looks wrong.
+type SuspectKind string
+
+const (
+	// RunnableWhileIdle: goroutines were runnable for long while Ps were idle.
+	// The machine had no CPU for the program (others use it, or a limit on the
+	// container is below GOMAXPROCS), or the scheduler did not find them.
+	RunnableWhileIdle SuspectKind = "runnable_while_idle"
+	// ContendedMutex: goroutines queue for a mutex, which makes them run one after
+	// the other.
+	ContendedMutex SuspectKind = "contended_mutex"
+	// SyscallsHoldProcs: system calls, or calls of C, keep Ps from running
+	// goroutines.
+	SyscallsHoldProcs SuspectKind = "syscalls_hold_procs"
+	// BlockedThroughout: goroutines were blocked from before the trace until after
+	// it. They may have leaked.
+	BlockedThroughout SuspectKind = "blocked_throughout"
+)
+
+// From where on things are suspect.
+const (
+	// minWaste is the share of the trace in which goroutines were runnable while
+	// Ps were idle, each time for at least longWaste.
+	minWaste = 0.01
+	// minWaiters is the mean number of goroutines that wait for a mutex at one
+	// place, minLockWaits how often at least.
+	minWaiters   = 0.5
+	minLockWaits = 10
+	// minHeld is the share of the time of all Ps that system calls at one place
+	// hold them.
+	minHeld = 0.05
+)
+
+// leaks has the goroutines that were blocked all the time, by stack and reason.
+type leaks struct {
+	groups map[leakKey]*leak
+	// untold counts those of which the trace tells neither where nor what they are.
+	untold int
+}
+
+type leakKey struct {
+	stack  *model.Stack
+	fn     string // without a stack
+	reason string
+}
+
+type leak struct {
+	count      int64
+	goroutines []model.GoID
+	fn         string
+	at         model.Time
+	total      model.Time
+	duration   model.Time
+}
+
+// maxExamples is how many goroutines a suspect names.
+const maxExamples = 10
+
+func (l *leaks) add(g *model.Goroutine, s *model.GoState) {
+	switch {
+	case ofRuntime(g):
+		return
+	case s.Stack == nil && g.Func == "":
+		l.untold++
+		return
+	}
+	key := leakKey{stack: s.Stack, reason: s.Reason}
+	if s.Stack == nil {
+		key.fn = g.Func
+	}
+	k := l.groups[key]
+	if k == nil {
+		if l.groups == nil {
+			l.groups = make(map[leakKey]*leak)
+		}
+		k = &leak{fn: g.Func, at: s.Start, duration: s.Duration()}
+		l.groups[key] = k
+	}
+	k.count++
+	k.total += s.Duration()
+	if len(k.goroutines) < maxExamples {
+		k.goroutines = append(k.goroutines, g.ID)
+	}
+}
+
+func (b *Builder) suspects() []Suspect {
+	out := []Suspect{}
+	length := b.summary.End - b.summary.Start
+	if w := &b.sched.wasted; float64(w.total) >= minWaste*float64(length) && w.count > 0 {
+		who := "The goroutine that waited longest is not known."
+		if w.longest.goroutine != 0 {
+			who = fmt.Sprintf("In the longest time, up to %s waited; it ended when G%d ran.", count(w.maxQueue, "goroutine"), w.longest.goroutine)
+		}
+		out = append(out, Suspect{
+			Kind:    RunnableWhileIdle,
+			Why:     fmt.Sprintf("Goroutines were runnable while Ps were idle %s, for %s in all (%s of the trace), %s or more each time. %s", times(w.count), Duration(w.total), percent(w.total, length), Duration(longWaste), who),
+			Count:   w.count,
+			Total:   time.Duration(w.total),
+			Longest: w.longest.moment(b),
+			Stack:   []Place{},
+		})
+	}
+	out = append(out, b.siteSuspects(ContendedMutex, func(s *site) (model.Time, *longest, int64, string) {
+		waiters := float64(s.total) / float64(max(length, 1))
+		if !s.mutex || s.reason == ofSyscalls || waiters < minWaiters || s.spread.n < minLockWaits {
+			return 0, nil, 0, ""
+		}
+		return s.total, &s.longest, s.spread.n, fmt.Sprintf("On average %.1f goroutines waited for this mutex: %d times, %s in all, in %s of trace.", waiters, s.spread.n, Duration(s.total), Duration(length))
+	})...)
+	out = append(out, b.siteSuspects(SyscallsHoldProcs, func(s *site) (model.Time, *longest, int64, string) {
+		if float64(s.held) < minHeld*float64(b.procs.total) || s.holds == 0 || b.procs.total == 0 {
+			return 0, nil, 0, ""
+		}
+		return s.held, &s.longestHold, s.holds, fmt.Sprintf("System calls here held a P %s, for %s in all: %s of the time of the Ps, in which they ran nothing else.", times(s.holds), Duration(s.held), percent(s.held, b.procs.total))
+	})...)
+	return append(out, b.leakSuspects(length)...)
+}
+
+// siteSuspects are the sites for which judge says why; the ones that took longest
+// come first.
+func (b *Builder) siteSuspects(kind SuspectKind, judge func(*site) (total model.Time, l *longest, n int64, why string)) []Suspect {
+	var out []Suspect
+	for _, s := range b.blocking.sites {
+		total, l, n, why := judge(s)
+		if why == "" {
+			continue
+		}
+		out = append(out, Suspect{
+			Kind: kind, Why: why, Count: n, Total: time.Duration(total),
+			Longest: l.moment(b), Stack: placesOf(l.stack),
+		})
+	}
+	slices.SortFunc(out, func(a, b Suspect) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Longest.At, b.Longest.At), cmp.Compare(a.Longest.Goroutine, b.Longest.Goroutine))
+	})
+	return out
+}
+
+func (b *Builder) leakSuspects(length model.Time) []Suspect {
+	var out []Suspect
+	for key, l := range b.leaks.groups {
+		where := ""
+		if key.stack == nil {
+			where = "; it does not tell where"
+		}
+		out = append(out, Suspect{
+			Kind:       BlockedThroughout,
+			Why:        fmt.Sprintf("%s of %s blocked for all %s of the trace (%s)%s.", count(int(l.count), "goroutine"), funcName(l.fn), Duration(length), key.reason, where),
+			Count:      l.count,
+			Total:      time.Duration(l.total),
+			Longest:    Moment{b.since(l.at), time.Duration(l.duration), l.goroutines[0], l.fn},
+			Goroutines: l.goroutines,
+			Stack:      placesOf(key.stack),
+		})
+	}
+	slices.SortFunc(out, func(a, b Suspect) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Longest.Func, b.Longest.Func), cmp.Compare(a.Goroutines[0], b.Goroutines[0]))
+	})
+	return out
+}
+
+func times(n int64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func percent(part, whole model.Time) string {
+	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(max(whole, 1)))
+}
+
+// funcName is what to call a start function.
+func funcName(fn string) string {
+	if fn == "" {
+		return "(unknown start function)"
+	}
+	return fn
+}

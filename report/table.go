@@ -1,0 +1,102 @@
+package report
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// table is aligned text: columns of numbers, to the right, and one of words last,
+// to the left, which may be of any length. Numbers come first so that names need
+// not be cut where there is room.
+type table struct {
+	rows []row
+}
+
+type row struct {
+	cells []string // the last one is words; alone, it stands below the numbers
+	style style
+}
+
+// add adds a row.
+func (t *table) add(st style, cells ...string) {
+	t.rows = append(t.rows, row{cells, st})
+}
+
+// note adds a line about the row above.
+func (t *table) note(s string) {
+	if s != "" {
+		t.add(faint, "         "+s)
+	}
+}
+
+// dropEmpty leaves out the columns of numbers that have none but the header's:
+// "-", or nothing.
+func (t *table) dropEmpty() {
+	if len(t.rows) < 2 {
+		return
+	}
+	for c := len(t.rows[0].cells) - 2; c >= 0; c-- {
+		empty := true
+		for _, r := range t.rows[1:] {
+			if c < len(r.cells)-1 && r.cells[c] != "-" && r.cells[c] != "" {
+				empty = false
+			}
+		}
+		if !empty {
+			continue
+		}
+		for i, r := range t.rows {
+			if c < len(r.cells)-1 {
+				t.rows[i].cells = append(r.cells[:c:c], r.cells[c+1:]...)
+			}
+		}
+	}
+}
+
+func (t *table) write(p *printer, indent string) {
+	var widths []int
+	for _, r := range t.rows {
+		for c, cell := range r.cells[:len(r.cells)-1] {
+			if c == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[c] = max(widths[c], width(cell))
+		}
+	}
+	for _, r := range t.rows {
+		var line strings.Builder
+		line.WriteString(indent)
+		for c, cell := range r.cells[:len(r.cells)-1] {
+			line.WriteString(strings.Repeat(" ", widths[c]-width(cell)))
+			line.WriteString(cell)
+			line.WriteString("  ")
+		}
+		line.WriteString(r.cells[len(r.cells)-1])
+		p.line(r.style, line.String())
+	}
+}
+
+func width(s string) int { return utf8.RuneCountInString(s) }
+
+// cut shortens a line to a width.
+func cut(s string, w int) string {
+	if w <= 0 || width(s) <= w {
+		return s
+	}
+	runes := []rune(s)
+	return strings.TrimRight(string(runes[:w-1]), " ") + "…"
+}
+
+// wrap breaks a text into lines at spaces.
+func wrap(s string, w int) []string {
+	var lines []string
+	for w > 0 && width(s) > w {
+		at := strings.LastIndexByte(string([]rune(s)[:w+1]), ' ')
+		if at <= 0 {
+			break
+		}
+		lines = append(lines, s[:at])
+		s = s[at+1:]
+	}
+	return append(lines, s)
+}

@@ -1,0 +1,514 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// TextOptions say how to render a report.
+type TextOptions struct {
+	// Top is how many entries of each list to show; 0 for all.
+	Top int
+	// Width is where to cut lines, in characters; 0 for nowhere.
+	Width int
+	// Color allows escape sequences for bold and faint.
+	Color bool
+	// SortedBy names the column by which the goroutines are sorted, "" for exec.
+	SortedBy string
+}
+
+// Text writes a report as text; of one with a goroutine, only that. It returns
+// the error of w.
+func Text(w io.Writer, r *Report, opts TextOptions) error {
+	p := &printer{w: bufio.NewWriter(w), opts: opts}
+	if r.Goroutine != nil {
+		p.goroutine(r.Goroutine)
+		return p.w.Flush()
+	}
+	p.overview(r)
+	p.suspects(r.Suspects)
+	p.goroutines(r.Goroutines)
+	p.blocking(r.Blocking)
+	p.scheduling(&r.Scheduling)
+	p.gc(r)
+	p.annotations("TASKS", "task", r.Tasks)
+	p.annotations("REGIONS", "region", r.Regions)
+	return p.w.Flush()
+}
+
+type printer struct {
+	w     *bufio.Writer // keeps its error
+	opts  TextOptions
+	begun bool
+}
+
+type style int
+
+const (
+	plain style = iota
+	bold
+	faint
+)
+
+// line writes a line, cut to the width.
+func (p *printer) line(st style, s string) {
+	s = cut(strings.TrimRight(s, " "), p.opts.Width)
+	if p.opts.Color && st != plain && s != "" {
+		s = [...]string{bold: "\x1b[1m", faint: "\x1b[2m"}[st] + s + "\x1b[0m"
+	}
+	p.w.WriteString(s)
+	p.w.WriteByte('\n')
+}
+
+func (p *printer) linef(format string, args ...any) { p.line(plain, english.Sprintf(format, args...)) }
+
+// english groups the digits of large numbers.
+var english = message.NewPrinter(language.English)
+
+// section begins a section: its title, and what to know of it.
+func (p *printer) section(title, about string) {
+	if p.begun {
+		p.line(plain, "")
+	}
+	p.begun = true
+	if about == "" {
+		p.line(bold, title)
+		return
+	}
+	if p.opts.Color {
+		p.line(plain, "\x1b[1m"+title+"\x1b[0m  "+cut(about, max(p.opts.Width-width(title)-2, 0)))
+		return
+	}
+	p.line(plain, title+"  "+about)
+}
+
+// wrapped writes a text, broken at the width; all lines but the first are
+// indented.
+func (p *printer) wrapped(indent, s string) {
+	w := p.opts.Width
+	if w > 0 {
+		w = max(w-width(indent), 20)
+	}
+	for i, l := range wrap(s, w) {
+		if i > 0 {
+			l = indent + l
+		}
+		p.line(plain, l)
+	}
+}
+
+// top is how many of n entries are shown.
+func (p *printer) top(n int) int {
+	if p.opts.Top > 0 {
+		return min(n, p.opts.Top)
+	}
+	return n
+}
+
+// more tells of the entries that are not shown.
+func (p *printer) more(n int, what string) {
+	if left := n - p.top(n); left > 0 {
+		if left > 1 {
+			what += "s"
+		}
+		p.line(faint, english.Sprintf("  … %d more %s (--top %d)", left, what, n))
+	}
+}
+
+// dur is a duration in a table.
+func dur(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return Duration(d)
+}
+
+func num(n int64) string { return english.Sprintf("%d", n) }
+
+func (p *printer) overview(r *Report) {
+	o := &r.Overview
+	p.section("OVERVIEW", "")
+	when := ""
+	if o.Start != nil {
+		when = ", from " + o.Start.Format("2006-01-02 15:04:05.000 MST") + " on"
+	}
+	p.linef("  %s of %s, %d events%s", Duration(o.Duration), o.Format, o.Events, when)
+	procs := fmt.Sprintf("GOMAXPROCS %d", o.GOMAXPROCS)
+	if o.MaxGOMAXPROCS > o.GOMAXPROCS {
+		procs += fmt.Sprintf(" (up to %d)", o.MaxGOMAXPROCS)
+	}
+	if o.GOMAXPROCS == 0 {
+		procs = "GOMAXPROCS unknown"
+	}
+	p.linef("  %d goroutines, at most %d alive; %s", o.Goroutines, o.MaxAlive, procs)
+	if t := float64(o.Procs.Total); t > 0 {
+		share := func(d time.Duration) string { return fmt.Sprintf("%.1f%%", 100*float64(d)/t) }
+		p.linef("  Ps: %s running goroutines, %s GC, %s in system calls, %s scheduler, %s idle", share(o.Procs.Goroutines), share(o.Procs.GC),
+			share(o.Procs.Syscall), share(o.Procs.Scheduler), share(o.Procs.Idle))
+	}
+	if o.Lost != nil {
+		p.wrapped("    ", "  DATA LOST: "+o.Lost.Why)
+	}
+	for _, what := range r.CannotTell {
+		p.wrapped("    ", "  cannot tell: "+what)
+	}
+}
+
+func (p *printer) suspects(list []Suspect) {
+	if len(list) == 0 {
+		p.section("SUSPECTS", "none")
+		return
+	}
+	p.section("SUSPECTS", "what may be wrong")
+	for i := range list[:p.top(len(list))] {
+		s := &list[i]
+		p.wrapped("    ", "  "+suspectNames[s.Kind]+": "+s.Why)
+		if s.Kind != BlockedThroughout {
+			p.linef("    longest %s", s.Longest)
+		}
+		where := stackLine(s.Stack)
+		if len(s.Goroutines) > 0 {
+			where = goroutineIDs(s.Goroutines, s.Count) + "  " + where
+		}
+		if where != "" {
+			p.line(faint, "    "+where)
+		}
+	}
+	p.more(len(list), "suspect")
+}
+
+var suspectNames = map[SuspectKind]string{
+	RunnableWhileIdle: "runnable while Ps are idle",
+	ContendedMutex:    "contended mutex",
+	SyscallsHoldProcs: "system calls hold Ps",
+	BlockedThroughout: "possible leak",
+}
+
+func goroutineIDs(ids []model.GoID, n int64) string {
+	var b strings.Builder
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteString(" ")
+		}
+		fmt.Fprintf(&b, "G%d", id)
+	}
+	if more := n - int64(len(ids)); more > 0 {
+		fmt.Fprintf(&b, " … (%d more)", more)
+	}
+	return b.String()
+}
+
+// stackLine is a stack in a line, from the call that says most.
+func stackLine(stack []Place) string {
+	var names []string
+	for i, f := range stack {
+		if len(names) > 0 || i == len(stack)-1 || !isMechanism(f.Func) {
+			names = append(names, f.short())
+		}
+	}
+	return strings.Join(names, " ← ")
+}
+
+func (m Moment) String() string {
+	if m.Goroutine == 0 {
+		return fmt.Sprintf("%s at %s", Duration(m.Duration), moment(m.At))
+	}
+	return fmt.Sprintf("%s at %s, G%d %s", Duration(m.Duration), moment(m.At), m.Goroutine, shortFunc(m.Func))
+}
+
+// moment is a time since the trace began, to the microsecond, which is enough to
+// find it.
+func moment(d time.Duration) string { return fmt.Sprintf("%.6fs", d.Seconds()) }
+
+func (p *printer) goroutines(list []Group) {
+	by := p.opts.SortedBy
+	if by == "" {
+		by = "exec"
+	}
+	p.section("GOROUTINES", english.Sprintf("by start function, sorted by %s; below, the most of a single one", by))
+	var t table
+	t.add(faint, "count", "exec", "wait", "block", "syscall", "assist", "start function; blocked on")
+	for _, g := range list[:p.top(len(list))] {
+		t.add(plain, append([]string{num(g.Count)}, append(timesCells(&g.Sum), shortFunc(g.Func))...)...)
+		if g.Count > 1 {
+			t.add(faint, append([]string{"max"}, append(timesCells(&g.Max), "  "+reasonsLine(g.Sum.BlockByReason, 2))...)...)
+		} else {
+			t.note(reasonsLine(g.Sum.BlockByReason, 3))
+		}
+	}
+	t.dropEmpty()
+	t.write(p, "  ")
+	p.more(len(list), "start function")
+}
+
+// shortFunc is a function without the path to its package, as go tool pprof has
+// them: there is little room in a line.
+func shortFunc(fn string) string {
+	pkg := packageOf(fn)
+	return funcName(fn[strings.LastIndexByte(pkg, '/')+1:])
+}
+
+func timesCells(t *Times) []string {
+	return []string{dur(t.Execution), dur(t.SchedWait), dur(t.Block), dur(t.Syscall + t.SyscallBlock), dur(t.GCAssist)}
+}
+
+// reasonsLine has the n most important reasons of waits.
+func reasonsLine(m map[string]time.Duration, n int) string {
+	var parts []string
+	for i, reason := range byTime(m) {
+		if i == n {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, reason+" "+Duration(m[reason]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p *printer) blocking(list []Blocking) {
+	p.section("BLOCKING", "by reason and place; below, who ended it")
+	var t table
+	t.add(faint, "count", "total", "p50", "p99", "max", "reason, place")
+	for _, s := range list[:p.top(len(list))] {
+		t.add(plain, num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max), s.Reason+"  "+s.Place.short())
+		t.note(endedByLine(s.EndedBy))
+	}
+	t.write(p, "  ")
+	p.more(len(list), "place")
+}
+
+func endedByLine(list []EndedBy) string {
+	total := int64(0)
+	for _, e := range list {
+		total += e.Count
+	}
+	var parts []string
+	for i, e := range list {
+		if i > 0 && float64(e.Count) < .005*float64(total) {
+			break
+		}
+		if i == 2 {
+			parts = append(parts, "…")
+			break
+		}
+		name := e.Place.short()
+		switch {
+		case e.Scheduler:
+			name = "the scheduler (network, timers)"
+		case e.Place.File == "" && e.Place.Func != "":
+			name = "a goroutine of " + shortFunc(e.Place.Func)
+		}
+		parts = append(parts, fmt.Sprintf("%.0f%% %s", 100*float64(e.Count)/float64(total), name))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "ended by: " + strings.Join(parts, ", ")
+}
+
+func (p *printer) scheduling(s *Scheduling) {
+	p.section("SCHEDULER LATENCY", english.Sprintf("from runnable to running, %d times", s.Count))
+	if s.Count == 0 {
+		return
+	}
+	p.linef("  p50 %s   p90 %s   p99 %s   p99.9 %s   max %s   total %s", dur(s.P50), dur(s.P90), dur(s.P99), dur(s.P999), dur(s.Max), dur(s.Total))
+	const columns = 60
+	line, step, most := sparkline(&s.Runnable, columns)
+	p.linef("  runnable %s", line)
+	p.line(faint, fmt.Sprintf("  one column: %s; highest: %.2g goroutines on average; at most %d at a time", Duration(step), most, s.MaxRunnable))
+	var t table
+	t.add(faint, "worst", "at", "goroutine, what it came from")
+	for _, w := range s.Worst[:p.top(len(s.Worst))] {
+		t.add(plain, dur(w.Duration), moment(w.At), fmt.Sprintf("G%d %s, %s", w.Goroutine, shortFunc(w.Func), w.After))
+	}
+	t.write(p, "  ")
+}
+
+// sparkline draws numbers over time in at most this many columns.
+func sparkline(t *Timeline, columns int) (line string, step time.Duration, most float64) {
+	per := (len(t.Mean) + columns - 1) / columns
+	if per == 0 {
+		return "", 0, 0
+	}
+	var means []float64
+	for group := range slices.Chunk(t.Mean, per) {
+		sum := 0.0
+		for _, x := range group {
+			sum += x
+		}
+		means = append(means, sum/float64(len(group)))
+	}
+	most = slices.Max(means)
+	const bars = "▁▂▃▄▅▆▇█"
+	runes := []rune(bars)
+	var b strings.Builder
+	for _, x := range means {
+		if x == 0 {
+			b.WriteByte(' ')
+			continue
+		}
+		b.WriteRune(runes[min(int(x/most*float64(len(runes))), len(runes)-1)])
+	}
+	return b.String(), t.Step * time.Duration(per), most
+}
+
+func (p *printer) gc(r *Report) {
+	gc := &r.GC
+	about := english.Sprintf("%d cycles", gc.Cycles)
+	if gc.Cycles == 1 {
+		about = "1 cycle"
+	}
+	if gc.Cycles > 0 {
+		about += fmt.Sprintf(", %s of marking (%.1f%% of the trace)", Duration(gc.Mark.Total), 100*float64(gc.Mark.Total)/float64(max(r.Overview.Duration, 1)))
+	}
+	if gc.MaxHeap > 0 {
+		about += fmt.Sprintf("; heap at most %s", size(gc.MaxHeap))
+	}
+	p.section("GC AND STOP-THE-WORLD", about)
+	if len(gc.Pauses) > 0 {
+		var t table
+		t.add(faint, "count", "total", "p50", "p99", "max", "pause, longest")
+		for _, x := range gc.Pauses[:p.top(len(gc.Pauses))] {
+			t.add(plain, num(x.Count), dur(x.Total), dur(x.P50), dur(x.P99), dur(x.Max), fmt.Sprintf("%s, at %s", x.Reason, moment(x.Longest.At)))
+		}
+		t.write(p, "  ")
+		p.more(len(gc.Pauses), "reason")
+	}
+	if len(gc.Assists) > 0 {
+		var t table
+		t.add(faint, "count", "total", "max", "mark assist of")
+		for _, x := range gc.Assists[:p.top(len(gc.Assists))] {
+			t.add(plain, num(x.Count), dur(x.Total), dur(x.Max), shortFunc(x.Func))
+		}
+		t.write(p, "  ")
+		p.more(len(gc.Assists), "start function")
+	}
+	if gc.Cycles == 0 && len(gc.Assists) == 0 || len(gc.Utilization) == 0 {
+		return
+	}
+	var t table
+	windows, values := []string{}, []string{}
+	for _, u := range gc.Utilization {
+		windows = append(windows, Duration(u.Window))
+		values = append(values, fmt.Sprintf("%.1f%%", 100*u.MMU))
+	}
+	t.add(faint, append(append([]string{"window"}, windows...), "")...)
+	t.add(plain, append(append([]string{"mutator"}, values...), "")...)
+	t.write(p, "  ")
+	p.line(faint, "  the least share of the Ps that the GC left to the program in any such window")
+}
+
+func (p *printer) annotations(title, noun string, list []Annotation) {
+	if len(list) == 0 {
+		return
+	}
+	p.section(title, "by type; latency, and what their goroutines spent their time on")
+	var t table
+	t.add(faint, "count", "p50", "p99", "max", "exec", "wait", "block", "syscall", "assist", "type; blocked on")
+	for _, a := range list[:p.top(len(list))] {
+		typ := a.Type
+		if typ == "" {
+			typ = "(" + noun + "s from before the trace)"
+		}
+		l := &a.Latency
+		t.add(plain, append([]string{num(a.Count), dur(l.P50), dur(l.P99), dur(l.Max)}, append(timesCells(&a.Times), typ)...)...)
+		t.note(reasonsLine(a.Times.BlockByReason, 3))
+	}
+	t.dropEmpty()
+	t.write(p, "  ")
+	p.more(len(list), "type")
+}
+
+func (p *printer) goroutine(g *Goroutine) {
+	about := funcName(g.Func)
+	if g.Lives > 1 {
+		about += english.Sprintf(", %d goroutines with this ID one after the other", g.Lives)
+	}
+	p.section(fmt.Sprintf("GOROUTINE %d", g.ID), about)
+	from, to := "created at "+moment(g.Start), "exited at "+moment(g.End)
+	if g.Parent != 0 {
+		from += fmt.Sprintf(" by G%d", g.Parent)
+	}
+	if g.Before {
+		from = "there since before the trace"
+	}
+	if g.Open {
+		to = "still there when the trace ends, at " + moment(g.End)
+	}
+	p.linef("  %s, %s", from, to)
+	if g.Last != nil && g.Open {
+		p.linef("  in the end, for %s: %s", Duration(g.Last.Duration), stateLine(g.Last))
+	}
+	p.stack("  ", g.Creation)
+
+	p.section("STATES", "")
+	var t table
+	t.add(faint, "count", "total", "share", "max", "state")
+	for _, s := range g.States {
+		t.add(plain, num(s.Count), dur(s.Total), fmt.Sprintf("%.1f%%", 100*float64(s.Total)/float64(max(g.Times.Total, 1))), dur(s.Max), stateName(s.State, s.Reason))
+	}
+	t.write(p, "  ")
+	if g.Times.GCAssist > 0 {
+		p.linef("  %s of this helping the GC", Duration(g.Times.GCAssist))
+	}
+
+	p.section("LONGEST STATES", "in the order of time")
+	t = table{}
+	t.add(faint, "at", "for", "state, place")
+	for i := range g.Longest {
+		s := &g.Longest[i]
+		t.add(plain, moment(s.At), dur(s.Duration), stateLine(s))
+	}
+	t.write(p, "  ")
+
+	if len(g.Waits) == 0 {
+		return
+	}
+	p.section("WHERE IT WAITED", "with system calls")
+	for _, w := range g.Waits[:p.top(len(g.Waits))] {
+		p.linef("  %s: %s, %s in all, at most %s", w.Reason, times(w.Count), Duration(w.Total), Duration(w.Max))
+		p.stack("    ", w.Stack)
+	}
+	p.more(len(g.Waits), "place")
+}
+
+func (p *printer) stack(indent string, stack []Place) {
+	for _, f := range stack {
+		p.line(faint, fmt.Sprintf("%s%s\t%s:%d", indent, f.Func, f.File, f.Line))
+	}
+}
+
+func stateName(state, reason string) string {
+	if reason == "" {
+		return state
+	}
+	return state + " (" + reason + ")"
+}
+
+func stateLine(s *State) string {
+	line := stateName(s.State, s.Reason)
+	if s.Place != unknown {
+		line += "  " + s.Place.short()
+	}
+	if s.EndedBy != 0 {
+		line += fmt.Sprintf(", ended by G%d", s.EndedBy)
+	}
+	switch {
+	case s.Before && s.Open:
+		line += ", from before the trace until after it"
+	case s.Before:
+		line += ", from before the trace"
+	case s.Open:
+		line += ", until after the trace"
+	}
+	return line
+}
