@@ -18,6 +18,8 @@ TIMEOUT ?= 40m
 # A regular expression of benchmarks, and flags, as in BENCHFLAGS='-count 10'.
 BENCH ?= .
 BENCHFLAGS ?= -benchmem
+# Of make bench.
+BENCHARGS ?=
 # For each fuzz target.
 FUZZTIME ?= 30s
 # The version that "make dist" builds; that of git without.
@@ -59,9 +61,13 @@ lint: ## Check the format, vet, staticcheck; build everything
 	go -C tools vet ./...
 	go -C tools tool staticcheck ./...
 
-# Not those of e2e, which measure how long other programs take to start.
 .PHONY: bench
-bench: ## Run the benchmarks; BENCH=regexp selects
+bench: ## Measure speed, memory and size against their bars (some minutes); BENCHARGS=-short
+	go run ./e2e/bench $(BENCHARGS)
+
+# Not those of e2e, which measure how long other programs take to start.
+.PHONY: benchmarks
+benchmarks: ## Run the Go benchmarks; BENCH=regexp selects
 	@folders=$$({ grep -rl --include='*_test.go' --exclude-dir=e2e '^func Benchmark' . || true; } | sed 's,/[^/]*$$,,' | sort -u); \
 	[ -n "$$folders" ] || { echo "there are no benchmarks"; exit 1; }; \
 	for f in $$folders; do go -C "$$f" test -run '^$$' -bench '$(BENCH)' $(BENCHFLAGS) .; done | tee bench.txt

@@ -106,13 +106,13 @@ func (b *builder) event(e *event) {
 	}
 	b.now = t
 	b.summary.Events++
-	if e.kind == exptrace.EventStateTransition {
+	if e.is(exptrace.EventStateTransition) {
 		b.transition(e, t)
 		return
 	}
 
 	ev := &b.chunk.details[e.detail-1]
-	switch e.kind {
+	switch exptrace.EventKind(e.kind) {
 	case exptrace.EventSync:
 		b.sync(ev, t)
 	case exptrace.EventMetric:
@@ -364,9 +364,9 @@ func (b *builder) rangeEvent(e *event, ev *exptrace.Event, t Time) {
 		p = b.proc(key.proc)
 	}
 
-	if e.kind != exptrace.EventRangeEnd {
+	if !e.is(exptrace.EventRangeEnd) {
 		r := newRange(er.Name)
-		active := e.kind == exptrace.EventRangeActive
+		active := e.is(exptrace.EventRangeActive)
 		if slot := rangeSlot(r.Kind, g, p); active && (slot != nil && *slot != nil || slot == nil && b.ranges[key] != nil) {
 			return // told again at the border of a generation
 		}

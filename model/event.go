@@ -16,15 +16,17 @@ type event struct {
 	thread ThreadID
 	id     int64 // the goroutine or P that changes its state; the task that ends
 	proc   int32
-	kind   exptrace.EventKind
 	// stack is of the executing goroutine, own of the one that changes its
 	// state: numbers in the generation's tables, 0 for none.
 	stack, own uint32
 	detail     int32
+	reason     uint16 // number in the generation's table
+	kind       uint8  // exptrace.EventKind
 	resource   exptrace.ResourceKind
 	from, to   exptrace.GoState // or ProcState
-	reason     uint16           // number in the generation's table
 }
+
+func (e *event) is(kind exptrace.EventKind) bool { return exptrace.EventKind(e.kind) == kind }
 
 // unknownResource is the resource of a transition that x/exp/trace does not
 // know: it does not check all states that it reads.
@@ -119,7 +121,7 @@ func (x *compactor) add(c *chunk, ev *exptrace.Event) {
 		g:      GoID(ev.Goroutine()),
 		thread: ThreadID(ev.Thread()),
 		proc:   int32(procID(ev)),
-		kind:   kind,
+		kind:   uint8(kind),
 	}
 	switch kind {
 	case exptrace.EventStateTransition:

@@ -26,7 +26,8 @@ type generations struct {
 type generation struct {
 	blocks [][]byte
 	size   int64
-	chunks chan *chunk // closed behind the last one
+	chunks chan *chunk   // closed behind the last one
+	turn   chan struct{} // closed when its chunks are the next
 }
 
 const (
@@ -34,9 +35,9 @@ const (
 	// decodedAtOnce limits how much of a trace is in memory. The decoder makes
 	// some four times of it.
 	decodedAtOnce = 32 << 20
-	// chunksAhead is the number of chunks of a generation that may wait until
-	// those before it have been consumed.
-	chunksAhead = 192
+	// chunksAhead is the number of chunks that may wait until the generations
+	// before theirs have been consumed: about 27 MB.
+	chunksAhead = 480
 )
 
 func newGenerations(r io.Reader, in *framing, w *windowed) *generations {
@@ -51,7 +52,11 @@ func (gs *generations) each(ctx context.Context, yield func(*chunk) error) error
 		generations: gs,
 		out:         make(chan *generation, gs.workers),
 		consumed:    make(chan *generation, gs.workers+1),
-		free:        make(chan *chunk, 2*chunksAhead),
+		free:        make(chan *chunk, chunksAhead),
+		unmade:      make(chan struct{}, chunksAhead),
+	}
+	for range chunksAhead {
+		cut.unmade <- struct{}{}
 	}
 	done := make(chan struct{})
 	go func() {
@@ -75,6 +80,7 @@ type cutter struct {
 	out      chan *generation // those that are being decoded, in order
 	consumed chan *generation // those that need no memory any more
 	free     chan *chunk
+	unmade   chan struct{} // chunks that may be made
 	decoding sync.WaitGroup
 
 	held     *generation // may lie before the window
@@ -187,11 +193,9 @@ func (c *cutter) decode(ctx context.Context, header []byte, g *generation) {
 	g.blocks = nil // the decoder reads all of them at once, and keeps a copy
 	d, err := newDecoder(io.MultiReader(parts...), false)
 	for {
-		var k *chunk
-		select {
-		case k = <-c.free:
-		default:
-			k = newChunk()
+		k := c.chunkFor(ctx, g)
+		if k == nil {
+			return
 		}
 		if k.reset(); err != nil {
 			k.err = err
@@ -206,6 +210,32 @@ func (c *cutter) decode(ctx context.Context, header []byte, g *generation) {
 		}
 		if last {
 			return
+		}
+	}
+}
+
+// chunkFor returns a chunk when there may be one more, nil if ctx ends. The
+// generation whose turn it is goes on whatever the others hold.
+func (c *cutter) chunkFor(ctx context.Context, g *generation) *chunk {
+	select {
+	case k := <-c.free:
+		return k
+	default:
+	}
+	turn := g.turn
+	for {
+		select {
+		case k := <-c.free:
+			return k
+		case <-c.unmade:
+			return newChunk()
+		case <-turn:
+			if len(g.chunks) == 0 {
+				return newChunk()
+			}
+			turn = nil // those that wait are consumed, and then free
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }
@@ -228,6 +258,7 @@ func (c *cutter) consume(ctx context.Context, yield func(*chunk) error) error {
 			order.put(end)
 			return yield(end)
 		}
+		close(g.turn)
 		for open := true; open; {
 			var k *chunk
 			select {
@@ -282,7 +313,9 @@ func (o *timeOrder) put(c *chunk) {
 	o.last = c.events[len(c.events)-1].time
 }
 
-func newGeneration() *generation { return &generation{chunks: make(chan *chunk, chunksAhead)} }
+func newGeneration() *generation {
+	return &generation{chunks: make(chan *chunk, chunksAhead), turn: make(chan struct{})}
+}
 
 func (g *generation) add(block []byte) {
 	if len(block) > 0 {

@@ -114,7 +114,7 @@ func (b *builder) inWindow(e *event, t Time) bool {
 		return false
 	}
 	if !b.opened && t >= w.from && w.from <= w.to {
-		b.open(e.kind == exptrace.EventSync && t <= w.to)
+		b.open(e.is(exptrace.EventSync) && t <= w.to)
 	}
 	for t > w.to && b.opened && w.to < w.end {
 		if !b.nextWindow() {
@@ -126,8 +126,8 @@ func (b *builder) inWindow(e *event, t Time) bool {
 	}
 	// The rest of the generation tells of goroutines and Ps which did nothing
 	// before that: their first event is their status.
-	b.done = !b.opened || e.kind == exptrace.EventSync
-	if !b.done && e.kind == exptrace.EventStateTransition && e.from == exptrace.GoUndetermined {
+	b.done = !b.opened || e.is(exptrace.EventSync)
+	if !b.done && e.is(exptrace.EventStateTransition) && e.from == exptrace.GoUndetermined {
 		switch e.resource {
 		case exptrace.ResourceGoroutine:
 			if kind, ok := stateKind(e.to); ok && b.find(GoID(e.id)) == nil {
