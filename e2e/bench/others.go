@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -65,14 +66,18 @@ func (b *bench) slowestTasks(trace string) (time.Duration, error) {
 	}
 	var report struct {
 		Tasks []struct {
-			Type string
-			P99  int64 `json:"p99_ns"`
+			Latency struct {
+				P99 int64 `json:"p99_ns"`
+			}
 		}
 	}
-	if err := json.Unmarshal([]byte(u.out), &report); err != nil || len(report.Tasks) == 0 || report.Tasks[0].P99 == 0 {
-		return 0, fmt.Errorf("no tasks in the summary: %w", err)
+	if err := json.Unmarshal([]byte(u.out), &report); err != nil {
+		return 0, fmt.Errorf("the summary: %w", err)
 	}
-	return time.Duration(report.Tasks[0].P99), nil
+	if len(report.Tasks) == 0 || report.Tasks[0].Latency.P99 == 0 {
+		return 0, errors.New("no tasks in the summary")
+	}
+	return time.Duration(report.Tasks[0].Latency.P99), nil
 }
 
 // loading compares how long the trace processor takes to load the output with
