@@ -224,7 +224,10 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 			return err
 		}
 		name, size := name, out.Size()
-		lines = append(lines, func() { e.reportFile(name, size, sum) })
+		lines = append(lines, func() {
+			english.Fprintf(e.stderr, "%s: %s, %s in %v\n", name, byteCount(size), plural(int(sum.Events), "event"), time.Duration(sum.End-sum.Start))
+			e.warn(sum.Unknown, sum.Inconsistent)
+		})
 		f := w.Focus()
 		focus.Goroutines, focus.Tasks, focus.Spans = focus.Goroutines+f.Goroutines, focus.Tasks+f.Tasks, focus.Spans+f.Spans
 		return nil
@@ -254,7 +257,6 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 		if commitErr := commit(sum); commitErr != nil {
 			return commitErr
 		}
-		e.report(in, sum)
 	}
 	for _, line := range lines {
 		line()

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWindow(t *testing.T) {
+	in := trace(t, "httpserver")
+	t.Chdir(t.TempDir())
+
+	exec(t, "perfetto", in).want(t, exitOK)
+	whole := read(t, "httpserver.pftrace")
+	exec(t, "perfetto", "--from", "500ms", "--to", "600ms", in).want(t, exitOK, "4,531 events in 100ms, ")
+	if part := read(t, "httpserver.pftrace"); len(part) > len(whole)/5 {
+		t.Errorf("%d of %d bytes", len(part), len(whole))
+	}
+	exec(t, "otel", "--dry-run", "--from", "500ms", "--to", "600ms", in).want(t, exitOK, "4,531 events in 100ms, ")
+	exec(t, "pprof", "--type", "wall", "--from", "2026-11-24T03:10:07Z", "--to", "2026-11-24T03:10:07.1Z", in).want(t, exitOK, " in 100ms, ")
+	if r := exec(t, "summary", "--from", "1s", in); !strings.Contains(r.stdout, "211ms of Go 1.26") {
+		r.want(t, exitOK)
+		t.Errorf("%s", r.stdout[:200])
+	}
+
+	exec(t, "perfetto", "--from", "5s", in).want(t, exitFailed, "httpserver.trace: the trace ends 1.2", "before the window begins (5s)")
+	for _, args := range [][]string{
+		{"--from", "x"}, {"--to", "-1s"}, {"--from", "1s", "--to", "1s"}, {"--split", "-1s"}, {"--split", "1s", "-o", "-"},
+		{"--goroutine", "0"}, {"--func", "("}, {"--task", "0"},
+	} {
+		exec(t, append([]string{"perfetto", in}, args...)...).want(t, exitUsage, args[0])
+	}
+}
+
+func TestSplit(t *testing.T) {
+	in := trace(t, "httpserver")
+	t.Chdir(t.TempDir())
+	exec(t, "perfetto", "--split", "400ms", "-o", "x.pftrace", in).want(t, exitOK,
+		"x-0001.pftrace: ", " events in 400ms\nx-0002.pftrace", "x-0004.pftrace: ")
+	wantFiles(t, "x-0001.pftrace", "x-0002.pftrace", "x-0003.pftrace", "x-0004.pftrace")
+	for _, f := range []string{"x-0001.pftrace", "x-0004.pftrace"} {
+		wantPerfetto(t, read(t, f))
+	}
+	for name, want := range map[string]string{
+		"a.pftrace": "a-0007.pftrace", "d.e/a.b.pftrace.gz": "d.e/a.b-0007.pftrace.gz", "a": "a-0007", "a.gz": "a-0007.gz",
+	} {
+		if got := numbered(name, 7); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestSelection(t *testing.T) {
+	in := trace(t, "httpserver")
+	t.Chdir(t.TempDir())
+	exec(t, "perfetto", in).want(t, exitOK)
+	whole := len(read(t, "httpserver.pftrace"))
+	for _, args := range [][]string{{"--goroutine", "1"}, {"--func", `^net/http\.\(\*conn\)\.serve$`}, {"--task", "^render$"}, {"--task", "12"}} {
+		r := exec(t, append([]string{"perfetto", in}, args...)...)
+		r.want(t, exitOK)
+		if n := len(read(t, "httpserver.pftrace")); n > whole*2/3 || strings.Contains(r.stderr, "warning") {
+			t.Errorf("%s: %d of %d bytes; %s", args, n, whole, r.stderr)
+		}
+	}
+	exec(t, "perfetto", "--goroutine", "999999", in).want(t, exitOK, "warning: no goroutine matches --goroutine and --func")
+	exec(t, "perfetto", "--task", "nothing", in).want(t, exitOK, "warning: no task matches --task nothing")
+}
