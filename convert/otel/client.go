@@ -66,7 +66,7 @@ func (p *PartialSuccess) Error() string {
 // ClientOptions say where to send spans, and how. What is not given comes from
 // the variables OTEL_EXPORTER_OTLP_TRACES_… and OTEL_EXPORTER_OTLP_…, the former
 // first. Only from these come the timeout, the compression (gzip if they do not
-// tell) and the certificates.
+// tell and the backend is on another machine) and the certificates.
 type ClientOptions struct {
 	// Endpoint is a URL, http:// or https://, or HOST:PORT. As with the variable
 	// OTEL_EXPORTER_OTLP_ENDPOINT, its path is the base of /v1/traces, unless
@@ -144,7 +144,7 @@ func NewClient(ctx context.Context, opts ClientOptions) (client Client, target s
 
 // useGRPC sets the client to one for gRPC. The SDK's own retries are off: they
 // would have to fit in the timeout of one try.
-func (c *retryClient) useGRPC(opts ClientOptions, gzip bool) (target string, err error) {
+func (c *retryClient) useGRPC(opts ClientOptions, gzip func(address string) bool) (target string, err error) {
 	e, err := opts.grpcEndpoint()
 	if err != nil {
 		return "", err
@@ -178,7 +178,7 @@ func (c *retryClient) useGRPC(opts ClientOptions, gzip bool) (target string, err
 			}),
 		),
 	}
-	if gzip {
+	if gzip(e.address) {
 		options = append(options, otlptracegrpc.WithCompressor("gzip"))
 	}
 	c.Client = otlptracegrpc.NewClient(options...)
@@ -187,7 +187,7 @@ func (c *retryClient) useGRPC(opts ClientOptions, gzip bool) (target string, err
 
 // useHTTP sets the client to one for HTTP. It brings an HTTP client of its own,
 // to see the answers, with which the SDK reads no variables for TLS and timeout.
-func (c *retryClient) useHTTP(opts ClientOptions, gzip, json bool) (target string, err error) {
+func (c *retryClient) useHTTP(opts ClientOptions, gzip func(address string) bool, json bool) (target string, err error) {
 	u, err := opts.httpEndpoint()
 	if err != nil {
 		return "", err
@@ -204,7 +204,7 @@ func (c *retryClient) useHTTP(opts ClientOptions, gzip, json bool) (target strin
 		}
 	}
 	compression, encoding := otlptracehttp.NoCompression, otlptracehttp.EncodingProtobuf
-	if gzip {
+	if gzip(u.Host) {
 		compression = otlptracehttp.GzipCompression
 	}
 	if json {
@@ -572,15 +572,30 @@ func timeoutVariable() (time.Duration, error) {
 	return time.Duration(ms) * time.Millisecond, nil
 }
 
-func gzipVariable() (bool, error) {
+// gzipVariable tells for which addresses of backends requests are compressed. If
+// the variable does not, they are not for this machine: that would take a third
+// of the time.
+func gzipVariable() (wanted func(address string) bool, err error) {
 	switch key, value := variable("COMPRESSION"); value {
-	case "", "gzip":
-		return true, nil
+	case "":
+		return func(address string) bool { return !onLoopback(address) }, nil
+	case "gzip":
+		return func(string) bool { return true }, nil
 	case "none":
-		return false, nil
+		return func(string) bool { return false }, nil
 	default:
-		return false, fmt.Errorf("%s: %q is neither gzip nor none", key, value)
+		return nil, fmt.Errorf("%s: %q is neither gzip nor none", key, value)
 	}
+}
+
+// onLoopback reports whether an address, HOST or HOST:PORT, is on this machine.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = strings.Trim(address, "[]")
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback() || strings.HasPrefix(address, "unix:")
 }
 
 // tlsVariables reads the files with certificates that the environment names.

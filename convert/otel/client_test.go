@@ -329,8 +329,8 @@ func TestClient(t *testing.T) {
 				t.Errorf("header %s is %q, want %q", k, got, want)
 			}
 		}
-		if b.protocol != "grpc" && (!*b.gzip || b.headers["path"] != "/v1/traces") {
-			t.Errorf("gzip %v, path %s", *b.gzip, b.headers["path"])
+		if b.protocol != "grpc" && (*b.gzip || b.headers["path"] != "/v1/traces") {
+			t.Errorf("gzip %v on this machine, path %s", *b.gzip, b.headers["path"])
 		}
 	})
 }
@@ -800,14 +800,29 @@ func TestClientTarget(t *testing.T) {
 	}
 }
 
-func TestClientUncompressed(t *testing.T) {
+func TestClientCompression(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "none": false, "gzip": true} {
+		clearVariables(t)
+		t.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", value)
+		b := &backend{protocol: "http/protobuf"}
+		r, _ := uploadTo(t, b.client(t, ClientOptions{Endpoint: b.start(t, "")}), 10)
+		b.wantAll(t, r, 10)
+		if *b.gzip != want {
+			t.Errorf("%q: compressed %t", value, *b.gzip)
+		}
+	}
 	clearVariables(t)
-	t.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
-	b := &backend{protocol: "http/protobuf"}
-	r, _ := uploadTo(t, b.client(t, ClientOptions{Endpoint: b.start(t, "")}), 10)
-	b.wantAll(t, r, 10)
-	if *b.gzip {
-		t.Error("compressed")
+	gzip, err := gzipVariable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]bool{
+		"localhost": false, "localhost:4318": false, "127.0.0.1:4318": false, "127.1.2.3": false, "[::1]:4318": false, "[::1]": false, "unix:///run/otlp": false,
+		"tempo": true, "tempo:4318": true, "10.0.0.1:4318": true, "[fe80::1]:4318": true, "localhost.example.com:80": true,
+	} {
+		if got := gzip(address); got != want {
+			t.Errorf("%s: compressed %t", address, got)
+		}
 	}
 }
 
