@@ -37,7 +37,7 @@ const (
 	decodedAtOnce = 32 << 20
 	// chunksAhead is the number of chunks that may wait until the generations
 	// before theirs have been consumed: about 27 MB.
-	chunksAhead = 480
+	chunksAhead = 60
 )
 
 func newGenerations(r io.Reader, in *framing, w *windowed) *generations {

@@ -1,0 +1,130 @@
+package otel
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"strings"
+)
+
+func (o *ClientOptions) protocol() (string, error) {
+	key, value := "protocol", o.Protocol
+	if value == "" {
+		key, value = variable("PROTOCOL")
+	}
+	switch value {
+	case "":
+		return "http/protobuf", nil
+	case "grpc", "http/protobuf", "http/json":
+		return value, nil
+	default:
+		return "", fmt.Errorf("%s: %q is neither grpc, http/protobuf nor http/json", key, value)
+	}
+}
+
+// endpoint returns the option or the variable, and where it comes from; or
+// whole, if the option is not given and the environment has an endpoint for
+// traces alone, whose path nothing is added to.
+func (o *ClientOptions) endpoint() (key, value string, whole bool) {
+	if o.Endpoint != "" {
+		return "endpoint", o.Endpoint, false
+	}
+	key, value = variable("ENDPOINT")
+	return key, value, key == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+}
+
+// insecure tells whether an endpoint that does not tell has no TLS.
+func (o *ClientOptions) insecure() bool {
+	_, value := variable("INSECURE")
+	return o.Insecure || strings.EqualFold(value, "true")
+}
+
+// httpEndpoint returns the URL to send requests to.
+func (o *ClientOptions) httpEndpoint() (*url.URL, error) {
+	key, value, whole := o.endpoint()
+	if value == "" {
+		return &url.URL{Scheme: "http", Host: "localhost:4318", Path: tracesPath}, nil
+	}
+	u, err := o.parseURL(key, value, "4318")
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case whole:
+		u.Path = cmp.Or(u.Path, "/")
+	case o.Endpoint == "" || !strings.HasSuffix(u.Path, tracesPath):
+		u.Path = path.Join("/", u.Path, tracesPath)
+	}
+	return u, nil
+}
+
+type grpcEndpoint struct {
+	address string // a target of gRPC
+	tls     bool
+}
+
+func (o *ClientOptions) grpcEndpoint() (grpcEndpoint, error) {
+	key, value, _ := o.endpoint()
+	if value == "" {
+		return grpcEndpoint{address: "localhost:4317"}, nil
+	}
+	switch scheme, _, _ := strings.Cut(value, ":"); scheme {
+	case "unix", "unix-abstract":
+		return grpcEndpoint{address: value}, nil
+	case "dns", "passthrough", "ipv4", "ipv6":
+		return grpcEndpoint{address: value, tls: !o.insecure()}, nil
+	}
+	u, err := o.parseURL(key, value, "4317")
+	if err != nil {
+		return grpcEndpoint{}, err
+	}
+	e := grpcEndpoint{address: u.Host, tls: u.Scheme == "https"}
+	if u.Port() == "" { // gRPC's own default is 443 for both
+		e.address += map[bool]string{false: ":4317", true: ":443"}[e.tls]
+	}
+	return e, nil
+}
+
+// parseURL reads a URL or HOST:PORT, which gets a scheme, and a port if it has
+// none. Parts that would not be sent are errors.
+func (o *ClientOptions) parseURL(key, value, port string) (*url.URL, error) {
+	full := value
+	if !strings.Contains(value, "://") {
+		full = "//" + value
+	}
+	u, err := url.Parse(full)
+	if err != nil {
+		// Its own text has the whole URL, which may have a password.
+		var inner *url.Error
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return nil, fmt.Errorf("%s: not a URL: %w", key, err)
+	}
+	switch {
+	case u.Scheme == "":
+		u.Scheme = "https"
+		if o.insecure() {
+			u.Scheme = "http"
+		}
+		if u.Hostname() != "" && u.Port() == "" {
+			u.Host = net.JoinHostPort(u.Hostname(), port)
+		}
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("%s: %q is neither http nor https", key, u.Scheme)
+	case u.Scheme == "https" && o.Insecure:
+		return nil, fmt.Errorf("%s: an https:// URL asks for TLS, insecure for none", key)
+	}
+	switch {
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("%s: no host in %q", key, value)
+	case u.User != nil:
+		return nil, fmt.Errorf("%s: a user and password are not sent: use a header", key)
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%s: what follows the path of a URL is not sent", key)
+	}
+	return u, nil
+}
