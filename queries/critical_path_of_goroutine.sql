@@ -1,0 +1,110 @@
+-- Which goroutines, in which states, took the time of a goroutine?
+--
+-- The critical path of one goroutine, from its creation to its end: without an edit,
+-- of the longest that is not the runtime's and began and ended in the trace. For
+-- another one, change what is marked with "which goroutine", such as to
+-- "WHERE goroutine = 'G34'". critical_path_of_task.sql tells what the path is.
+--
+--   goroutine, function  who was on the path, and what the go statement started
+--   state, reason        in which state: "running" (or in a system call with its P),
+--                        "runnable" (waits for a P), "waiting" (and for what: this
+--                        stands here if no goroutine ended it, but the network, a
+--                        timer or a system call), "not created yet"
+--   ms, percent          how much of the path that is
+--   times                in how many pieces
+--   of, of_ms            the goroutine, and how long it lived in the trace
+--
+-- The UI's "Critical path lite" draws the same path, for a whole lane. It takes the
+-- time before a goroutine was created for time of the lane's goroutine before it.
+
+-- Goroutines: the slice of each, with the thread that is its lane.
+CREATE OR REPLACE PERFETTO TABLE go_goroutine AS
+SELECT
+  s.id, s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) AS dur, s.track_id,
+  tt.utid, s.name AS goroutine, p.name AS function, s.dur != -1 AS ended
+FROM slice AS s
+JOIN thread_track AS tt ON tt.id = s.track_id
+JOIN thread AS t USING (utid)
+JOIN process AS p USING (upid)
+WHERE s.category = 'goroutine';
+
+CREATE OR REPLACE PERFETTO TABLE go_critical_interval AS
+SELECT utid, ts, ts + dur AS ts_end, goroutine AS name
+FROM go_goroutine
+WHERE ended AND ts > trace_start() AND function NOT GLOB 'runtime[./]*' -- which goroutine
+ORDER BY dur DESC, ts
+LIMIT 1;
+
+-- What each lane was in during the interval. Where another goroutine ended that (a
+-- wait by waking, not being there by creating), waker_utid is its lane.
+CREATE OR REPLACE PERFETTO TABLE go_lane_state AS
+WITH
+  state AS (
+    SELECT s.utid, s.ts, s.dur, s.state, s.blocked_function, s.waker_utid, s.irq_context
+    FROM thread_state AS s, go_critical_interval AS i
+    WHERE s.dur > 0 AND s.ts < i.ts_end AND s.ts + s.dur > i.ts
+    UNION ALL
+    SELECT utid, trace_start(), min(ts) - trace_start(), 'X', NULL, NULL, NULL
+    FROM go_goroutine
+    GROUP BY utid
+    HAVING min(ts) > trace_start()
+  ),
+  followed AS (
+    SELECT
+      *, lead(state) OVER lane AS next,
+      lead(iif(irq_context, NULL, waker_utid)) OVER lane AS next_waker_utid
+    FROM state
+    WINDOW lane AS (PARTITION BY utid ORDER BY ts)
+  )
+SELECT
+  utid, ts, ts + dur AS ts_end, blocked_function AS reason,
+  CASE state
+    WHEN 'Running' THEN 'running'
+    WHEN 'R' THEN 'runnable'
+    WHEN 'S' THEN 'waiting'
+    WHEN 'D' THEN 'in a system call, without a P'
+    ELSE 'not created yet'
+  END AS state,
+  iif(next = 'R' AND state NOT IN ('R', 'Running'), next_waker_utid, NULL) AS waker_utid
+FROM followed;
+
+CREATE OR REPLACE PERFETTO INDEX go_lane_state_utid ON go_lane_state(utid, ts_end);
+
+-- The parts of the path: the whole interval, and then, for each state in a part that
+-- another goroutine ended, that goroutine during that state.
+CREATE OR REPLACE PERFETTO TABLE go_critical_part AS
+WITH RECURSIVE part(utid, ts, ts_end) AS (
+  SELECT utid, ts, ts_end FROM go_critical_interval
+  UNION ALL
+  SELECT s.waker_utid, max(part.ts, s.ts), s.ts_end
+  FROM part
+  JOIN go_lane_state AS s USING (utid)
+  WHERE s.ts_end > part.ts AND s.ts_end < part.ts_end AND s.waker_utid IS NOT NULL
+)
+SELECT utid, ts, ts_end FROM part;
+
+-- What is left of each part is on the path, every moment once.
+CREATE OR REPLACE PERFETTO TABLE go_critical_path AS
+SELECT
+  max(p.ts, s.ts) AS ts, min(p.ts_end, s.ts_end) - max(p.ts, s.ts) AS dur,
+  p.utid, s.state, s.reason,
+  iif(s.state = 'not created yet',
+    (SELECT goroutine FROM go_goroutine AS g WHERE g.utid = p.utid AND g.ts >= s.ts_end ORDER BY g.ts LIMIT 1),
+    (SELECT goroutine FROM go_goroutine AS g WHERE g.utid = p.utid AND g.ts <= s.ts ORDER BY g.ts DESC LIMIT 1)
+  ) AS goroutine
+FROM go_critical_part AS p
+JOIN go_lane_state AS s USING (utid)
+WHERE s.ts < p.ts_end AND s.ts_end > p.ts
+  AND (s.waker_utid IS NULL OR s.ts_end >= p.ts_end)
+ORDER BY ts;
+
+SELECT
+  c.goroutine, p.name AS function, c.state, c.reason,
+  sum(c.dur) / 1e6 AS ms, 100.0 * sum(c.dur) / (i.ts_end - i.ts) AS percent,
+  count(*) AS times, i.name AS of, (i.ts_end - i.ts) / 1e6 AS of_ms
+FROM go_critical_path AS c
+JOIN thread AS t USING (utid)
+JOIN process AS p USING (upid)
+CROSS JOIN go_critical_interval AS i
+GROUP BY c.goroutine, p.name, c.state, c.reason
+ORDER BY ms DESC;
