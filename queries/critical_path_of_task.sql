@@ -31,7 +31,9 @@ JOIN process AS p USING (upid)
 WHERE s.category = 'goroutine';
 
 CREATE OR REPLACE PERFETTO TABLE go_critical_interval AS
-SELECT g.utid, t.ts, t.ts + t.dur AS ts_end, t.name, extract_arg(t.arg_set_id, 'debug.task') AS task
+SELECT
+  g.utid, g.ts AS created, t.ts, t.ts + t.dur AS ts_end, t.name,
+  extract_arg(t.arg_set_id, 'debug.task') AS task
 FROM slice AS t
 JOIN go_goroutine AS g
   ON g.goroutine = 'G' || coalesce(
@@ -43,76 +45,88 @@ WHERE t.category = 'task' AND t.dur > 0
 ORDER BY t.dur DESC, t.ts -- which task
 LIMIT 1;
 
--- What each lane was in during the interval. Where another goroutine ended that (a
--- wait by waking, not being there by creating), waker_utid is its lane.
-CREATE OR REPLACE PERFETTO TABLE go_lane_state AS
+CREATE OR REPLACE PERFETTO INDEX go_goroutine_utid ON go_goroutine(utid, ts);
+
+-- The states that goroutines were in during the interval, and, as one of them, not
+-- being created yet, which goes back to its beginning. Where another goroutine ended
+-- it (by waking, by creating), waker_utid is its lane.
+CREATE OR REPLACE PERFETTO TABLE go_state AS
 WITH
   state AS (
-    SELECT s.utid, s.ts, s.dur, s.state, s.blocked_function, s.waker_utid, s.irq_context
+    SELECT
+      s.utid, s.ts, s.dur, s.state,
+      iif(s.state = 'D', 'syscall', s.blocked_function) AS reason,
+      lead(s.state) OVER lane AS next,
+      lead(iif(s.irq_context, NULL, s.waker_utid)) OVER lane AS next_waker_utid
     FROM thread_state AS s, go_critical_interval AS i
     WHERE s.dur > 0 AND s.ts < i.ts_end AND s.ts + s.dur > i.ts
-    UNION ALL
-    SELECT utid, trace_start(), min(ts) - trace_start(), 'X', NULL, NULL, NULL
-    FROM go_goroutine
-    GROUP BY utid
-    HAVING min(ts) > trace_start()
-  ),
-  followed AS (
-    SELECT
-      *, lead(state) OVER lane AS next,
-      lead(iif(irq_context, NULL, waker_utid)) OVER lane AS next_waker_utid
-    FROM state
-    WINDOW lane AS (PARTITION BY utid ORDER BY ts)
+    WINDOW lane AS (PARTITION BY s.utid ORDER BY s.ts)
   )
 SELECT
-  utid, ts, ts + dur AS ts_end, blocked_function AS reason,
+  utid, ts, ts + dur AS ts_end, reason,
   CASE state
     WHEN 'Running' THEN 'running'
     WHEN 'R' THEN 'runnable'
     WHEN 'S' THEN 'waiting'
-    WHEN 'D' THEN 'in a system call, without a P'
-    ELSE 'not created yet'
+    ELSE 'in a system call, without a P'
   END AS state,
-  iif(next = 'R' AND state NOT IN ('R', 'Running'), next_waker_utid, NULL) AS waker_utid
-FROM followed;
+  iif(state = 'S' AND next = 'R', next_waker_utid, NULL) AS waker_utid,
+  FALSE AS is_before
+FROM state
+WHERE state IN ('Running', 'R', 'S', 'D')
+UNION ALL
+SELECT
+  g.utid, i.ts, g.ts, NULL, 'not created yet',
+  (
+    SELECT iif(s.irq_context, NULL, s.waker_utid)
+    FROM thread_state AS s
+    WHERE s.utid = g.utid AND s.ts = g.ts AND s.state = 'R'
+  ),
+  TRUE
+FROM go_goroutine AS g, go_critical_interval AS i
+WHERE g.ts > i.ts AND g.ts < i.ts_end;
 
-CREATE OR REPLACE PERFETTO INDEX go_lane_state_utid ON go_lane_state(utid, ts_end);
+CREATE OR REPLACE PERFETTO INDEX go_state_utid ON go_state(utid, ts_end);
 
 -- The parts of the path: the whole interval, and then, for each state in a part that
 -- another goroutine ended, that goroutine during that state.
 CREATE OR REPLACE PERFETTO TABLE go_critical_part AS
-WITH RECURSIVE part(utid, ts, ts_end) AS (
-  SELECT utid, ts, ts_end FROM go_critical_interval
+WITH RECURSIVE part(utid, created, ts, ts_end) AS (
+  SELECT utid, created, ts, ts_end FROM go_critical_interval
   UNION ALL
-  SELECT s.waker_utid, max(part.ts, s.ts), s.ts_end
+  SELECT
+    s.waker_utid,
+    (
+      SELECT max(g.ts)
+      FROM go_goroutine AS g
+      WHERE g.utid = s.waker_utid AND g.ts < s.ts_end
+    ),
+    max(part.ts, s.ts), s.ts_end
   FROM part
-  JOIN go_lane_state AS s USING (utid)
+  JOIN go_state AS s USING (utid)
   WHERE s.ts_end > part.ts AND s.ts_end < part.ts_end AND s.waker_utid IS NOT NULL
+    AND iif(s.is_before, s.ts_end = part.created, s.ts >= part.created)
 )
-SELECT utid, ts, ts_end FROM part;
+SELECT utid, created, ts, ts_end FROM part;
 
 -- What is left of each part is on the path, every moment once.
 CREATE OR REPLACE PERFETTO TABLE go_critical_path AS
 SELECT
   max(p.ts, s.ts) AS ts, min(p.ts_end, s.ts_end) - max(p.ts, s.ts) AS dur,
-  p.utid, s.state, s.reason,
-  iif(s.state = 'not created yet',
-    (SELECT goroutine FROM go_goroutine AS g WHERE g.utid = p.utid AND g.ts >= s.ts_end ORDER BY g.ts LIMIT 1),
-    (SELECT goroutine FROM go_goroutine AS g WHERE g.utid = p.utid AND g.ts <= s.ts ORDER BY g.ts DESC LIMIT 1)
-  ) AS goroutine
+  g.goroutine, g.function, s.state, s.reason
 FROM go_critical_part AS p
-JOIN go_lane_state AS s USING (utid)
+JOIN go_state AS s USING (utid)
+JOIN go_goroutine AS g ON g.utid = p.utid AND g.ts = p.created
 WHERE s.ts < p.ts_end AND s.ts_end > p.ts
+  AND iif(s.is_before, s.ts_end = p.created, s.ts >= p.created)
   AND (s.waker_utid IS NULL OR s.ts_end >= p.ts_end)
 ORDER BY ts;
 
 SELECT
-  c.goroutine, p.name AS function, c.state, c.reason,
+  c.goroutine, c.function, c.state, c.reason,
   sum(c.dur) / 1e6 AS ms, 100.0 * sum(c.dur) / (i.ts_end - i.ts) AS percent,
   count(*) AS times, i.name || ' ' || i.task AS task, (i.ts_end - i.ts) / 1e6 AS task_ms
 FROM go_critical_path AS c
-JOIN thread AS t USING (utid)
-JOIN process AS p USING (upid)
 CROSS JOIN go_critical_interval AS i
-GROUP BY c.goroutine, p.name, c.state, c.reason
+GROUP BY c.goroutine, c.function, c.state, c.reason
 ORDER BY ms DESC;

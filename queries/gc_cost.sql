@@ -15,7 +15,7 @@
 --   cpu_ms     time on a P in it
 --   percent    of the time that the function's goroutines had a P
 --
--- "(no goroutine)" is what the scheduler sweeps.
+-- "(no goroutine)" is what the scheduler sweeps, or a goroutine that is not known.
 --
 -- Many assists in a function: allocate less there, or raise GOGC or GOMEMLIMIT. The
 -- pauses are in stop_the_world.sql. What allocating itself takes is not here.
@@ -25,15 +25,7 @@ SELECT
   s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) AS dur, tt.utid, s.name AS work
 FROM slice AS s
 JOIN thread_track AS tt ON tt.id = s.track_id
-WHERE s.category = 'gc'
-UNION ALL
-SELECT
-  s.ts, s.dur, s.utid,
-  iif(p.name = 'runtime.bgsweep', 'background sweep', 'background scavenge')
-FROM thread_state AS s
-JOIN thread AS t USING (utid)
-JOIN process AS p USING (upid)
-WHERE p.name IN ('runtime.bgsweep', 'runtime.bgscavenge') AND s.state = 'Running' AND s.dur > 0;
+WHERE s.category = 'gc';
 
 CREATE OR REPLACE PERFETTO TABLE go_running AS
 SELECT ts, dur, utid
@@ -47,6 +39,12 @@ CREATE VIRTUAL TABLE go_gc_running
 USING SPAN_JOIN(go_gc_work PARTITIONED utid, go_running PARTITIONED utid);
 
 WITH
+  running AS (
+    SELECT t.upid, count(*) AS times, sum(r.dur) AS dur
+    FROM go_running AS r
+    JOIN thread AS t USING (utid)
+    GROUP BY t.upid
+  ),
   wall AS (
     SELECT t.upid, w.work, count(*) AS times, sum(w.dur) AS dur
     FROM go_gc_work AS w
@@ -58,12 +56,6 @@ WITH
     FROM go_gc_running AS r
     JOIN thread AS t USING (utid)
     GROUP BY t.upid, r.work
-  ),
-  running AS (
-    SELECT t.upid, sum(r.dur) AS dur
-    FROM go_running AS r
-    JOIN thread AS t USING (utid)
-    GROUP BY t.upid
   )
 SELECT
   p.name AS function, wall.work, wall.times, wall.dur / 1e6 AS wall_ms,
@@ -73,9 +65,16 @@ JOIN process AS p USING (upid)
 LEFT JOIN cpu USING (upid, work)
 LEFT JOIN running USING (upid)
 UNION ALL
+SELECT
+  p.name, iif(p.name = 'runtime.bgsweep', 'background sweep', 'background scavenge'),
+  r.times, r.dur / 1e6, r.dur / 1e6, 100.0
+FROM running AS r
+JOIN process AS p USING (upid)
+WHERE p.name IN ('runtime.bgsweep', 'runtime.bgscavenge')
+UNION ALL
 SELECT '(no goroutine)', s.name, count(*), sum(s.dur) / 1e6, sum(s.dur) / 1e6, NULL
 FROM slice AS s
-WHERE s.category = 'gc' AND s.name = 'GC incremental sweep'
+WHERE s.category = 'gc' AND s.name IN ('GC incremental sweep', 'GC mark assist')
   AND s.track_id NOT IN (SELECT id FROM thread_track)
-HAVING count(*) > 0
+GROUP BY s.name
 ORDER BY cpu_ms DESC;

@@ -72,7 +72,7 @@ CREATE OR REPLACE PERFETTO INDEX go_blocking_stack_at ON go_blocking_stack(utid,
 
 CREATE OR REPLACE PERFETTO TABLE go_blocked AS
 SELECT
-  b.utid, b.ts, b.dur, b.blocked_function AS reason,
+  b.utid, b.ts, b.dur, iif(b.state = 'D', 'syscall', b.blocked_function) AS reason,
   coalesce(s.place, '(no stack)') AS place
 FROM thread_state AS b
 LEFT JOIN go_blocking_stack AS s

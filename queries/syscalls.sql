@@ -58,7 +58,7 @@ JOIN go_place AS l USING (callsite_id);
 CREATE OR REPLACE PERFETTO INDEX go_slice_place_id ON go_slice_place(slice_id);
 
 SELECT
-  p.name AS function, coalesce(l.place, '(not in the trace)') AS place,
+  p.name AS function, coalesce(l.place, '(no stack)') AS place,
   count(*) AS calls, sum(s.len) / 1e6 AS total_ms,
   percentile(s.len, 50) / 1e3 AS p50_us, max(s.len) / 1e6 AS max_ms,
   sum(s.blocked > 0) AS lost_p, sum(s.blocked) / 1e6 AS without_p_ms,

@@ -19,7 +19,11 @@
 SELECT
   iif(s.irq_context, '(scheduler)', wp.name) AS waker,
   p.name AS woken,
-  iif(s.previous IN ('S', 'D'), s.reason, '(go statement)') AS ended,
+  CASE s.previous
+    WHEN 'S' THEN s.reason
+    WHEN 'D' THEN 'syscall'
+    ELSE '(go statement)'
+  END AS ended,
   count(*) AS times,
   sum(iif(s.previous IN ('S', 'D'), s.waited, 0)) / 1e6 AS waited_ms,
   percentile(iif(s.next = 'Running', s.dur, NULL), 50) / 1e3 AS p50_us,
