@@ -4,7 +4,7 @@
 -- the runtime's own goroutines come last.
 --
 --   function          what the go statement started
---   reason            why it waits, in the runtime's words; "syscall" is a system
+--   reason            why it waits, in the runtime's words; 'syscall' is a system
 --                     call that lost its P
 --   place             the innermost call in the program's code, with its line
 --   waits             how often
@@ -13,7 +13,7 @@
 --
 -- A long total is a cause only if somebody waits for these goroutines: those of a
 -- pool or a server wait for work most of the time. Waits shorter than 10 µs
--- (--min-block), and those whose stack is not in the trace, are in "(no stack)".
+-- (--min-block), and those whose stack is not in the trace, are in '(no stack)'.
 
 -- The place of a stack: its innermost call that is not of the runtime or of the
 -- packages that wrap it; the innermost one if all are.

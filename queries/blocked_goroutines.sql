@@ -102,7 +102,7 @@ USING SPAN_JOIN(go_blocked PARTITIONED utid, go_lifetime PARTITIONED utid);
 SELECT
   g.goroutine, g.function, b.reason, b.place,
   count(*) AS waits, sum(b.dur) / 1e6 AS total_ms, max(b.dur) / 1e6 AS max_ms,
-  100.0 * sum(b.dur) / g.dur AS percent,
+  round(100.0 * sum(b.dur) / g.dur, 2) AS percent,
   g.id, g.ts, g.dur, g.track_id
 FROM go_blocked_goroutine AS b
 JOIN go_goroutine AS g ON g.id = b.goroutine_id

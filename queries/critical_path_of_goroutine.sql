@@ -2,20 +2,17 @@
 --
 -- The critical path of one goroutine, from its creation to its end: without an edit,
 -- of the longest that is not the runtime's and began and ended in the trace. For
--- another one, change what is marked with "which goroutine", such as to
--- "WHERE goroutine = 'G34'". critical_path_of_task.sql tells what the path is.
+-- another one, change what is marked with 'which goroutine', such as to
+-- 'WHERE goroutine = 'G34''. critical_path_of_task.sql tells what the path is.
 --
 --   goroutine, function  who was on the path, and what the go statement started
---   state, reason        in which state: "running" (or in a system call with its P),
---                        "runnable" (waits for a P), "waiting" (and for what: this
+--   state, reason        in which state: 'running' (or in a system call with its P),
+--                        'runnable' (waits for a P), 'waiting' (and for what: this
 --                        stands here if no goroutine ended it, but the network, a
---                        timer or a system call), "not created yet"
+--                        timer or a system call), 'not created yet'
 --   ms, percent          how much of the path that is
 --   times                in how many pieces
 --   of, of_ms            the goroutine, and how long it lived in the trace
---
--- The UI's "Critical path lite" draws the same path, for a whole lane. It takes the
--- time before a goroutine was created for time of the lane's goroutine before it.
 
 -- Goroutines: the slice of each, with the thread that is its lane.
 CREATE OR REPLACE PERFETTO TABLE go_goroutine AS
@@ -114,7 +111,8 @@ ORDER BY ts;
 
 SELECT
   c.goroutine, c.function, c.state, c.reason,
-  sum(c.dur) / 1e6 AS ms, 100.0 * sum(c.dur) / (i.ts_end - i.ts) AS percent,
+  sum(c.dur) / 1e6 AS ms,
+  round(100.0 * sum(c.dur) / (i.ts_end - i.ts), 2) AS percent,
   count(*) AS times, i.name AS of, (i.ts_end - i.ts) / 1e6 AS of_ms
 FROM go_critical_path AS c
 CROSS JOIN go_critical_interval AS i

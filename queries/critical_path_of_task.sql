@@ -7,17 +7,21 @@
 -- the beginning and the end of the task is in one row, so the rows add up to it.
 --
 --   goroutine, function  who was on the path, and what the go statement started
---   state, reason        in which state: "running" (or in a system call with its P),
---                        "runnable" (waits for a P), "waiting" (and for what: this
+--   state, reason        in which state: 'running' (or in a system call with its P),
+--                        'runnable' (waits for a P), 'waiting' (and for what: this
 --                        stands here if no goroutine ended it, but the network, a
---                        timer or a system call), "not created yet"
+--                        timer or a system call), 'not created yet'
 --   ms, percent          how much of the path that is
 --   times                in how many pieces
 --   task, task_ms        the task, and its duration
 --
 -- What makes the task faster stands on top. To see the path on the timeline, run
--- "SELECT * FROM go_critical_path" afterwards and choose "Add debug track" (pivot by
--- goroutine). For another task, change what is marked with "which task".
+-- SELECT *, function AS name FROM go_critical_path afterwards and choose 'Add debug
+-- track'. For another task, change what is marked with 'which task'.
+--
+-- The UI's 'Critical path lite' is another path: it follows the goroutine that ended a
+-- wait back to times before that wait, and what that one did then. Here each wait leads
+-- back to the goroutine that waited, for what it did before.
 
 -- Goroutines: the slice of each, with the thread that is its lane.
 CREATE OR REPLACE PERFETTO TABLE go_goroutine AS
@@ -124,7 +128,8 @@ ORDER BY ts;
 
 SELECT
   c.goroutine, c.function, c.state, c.reason,
-  sum(c.dur) / 1e6 AS ms, 100.0 * sum(c.dur) / (i.ts_end - i.ts) AS percent,
+  sum(c.dur) / 1e6 AS ms,
+  round(100.0 * sum(c.dur) / (i.ts_end - i.ts), 2) AS percent,
   count(*) AS times, i.name || ' ' || i.task AS task, (i.ts_end - i.ts) / 1e6 AS task_ms
 FROM go_critical_path AS c
 CROSS JOIN go_critical_interval AS i

@@ -18,8 +18,10 @@ SELECT
   p.name AS function,
   g.goroutines,
   sum(iif(s.state = 'Running', s.dur, 0)) / 1e6 AS running_ms,
-  100.0 * sum(iif(s.state = 'Running', s.dur, 0))
-    / sum(sum(iif(s.state = 'Running', s.dur, 0))) OVER () AS cpu_percent,
+  round(
+    100.0 * sum(iif(s.state = 'Running', s.dur, 0))
+    / sum(sum(iif(s.state = 'Running', s.dur, 0))) OVER (), 2
+  ) AS cpu_percent,
   sum(iif(s.state = 'R', s.dur, 0)) / 1e6 AS runnable_ms,
   sum(iif(s.state = 'S', s.dur, 0)) / 1e6 AS waiting_ms,
   sum(iif(s.state = 'D', s.dur, 0)) / 1e6 AS syscall_ms,

@@ -3,19 +3,19 @@
 -- One row for each start function and kind of work, the most CPU time first.
 --
 --   function   what the go statement started
---   work       "GC mark assist": marking that a goroutine has to do because it
+--   work       'GC mark assist': marking that a goroutine has to do because it
 --              allocates while the GC marks
---              "GC incremental sweep": sweeping that it has to do to allocate
---              "GC (dedicated)", "GC (fractional)", "GC (idle)": the mark workers, in
+--              'GC incremental sweep': sweeping that it has to do to allocate
+--              'GC (dedicated)', 'GC (fractional)', 'GC (idle)': the mark workers, in
 --              their modes; idle ones only use Ps that have nothing else to do
---              "background sweep", "background scavenge": all runs of the runtime's
+--              'background sweep', 'background scavenge': all runs of the runtime's
 --              goroutines for these
 --   times      how often
 --   wall_ms    time from beginning to end, also of what was interrupted by waits
 --   cpu_ms     time on a P in it
 --   percent    of the time that the function's goroutines had a P
 --
--- "(no goroutine)" is what the scheduler sweeps, or a goroutine that is not known.
+-- '(no goroutine)' is what the scheduler sweeps, or a goroutine that is not known.
 --
 -- Many assists in a function: allocate less there, or raise GOGC or GOMEMLIMIT. The
 -- pauses are in stop_the_world.sql. What allocating itself takes is not here.
@@ -59,7 +59,7 @@ WITH
   )
 SELECT
   p.name AS function, wall.work, wall.times, wall.dur / 1e6 AS wall_ms,
-  coalesce(cpu.dur, 0) / 1e6 AS cpu_ms, 100.0 * cpu.dur / running.dur AS percent
+  coalesce(cpu.dur, 0) / 1e6 AS cpu_ms, round(100.0 * cpu.dur / running.dur, 2) AS percent
 FROM wall
 JOIN process AS p USING (upid)
 LEFT JOIN cpu USING (upid, work)

@@ -89,7 +89,7 @@ CREATE OR REPLACE PERFETTO INDEX go_goroutine_cpu_id ON go_goroutine_cpu(gorouti
 
 SELECT
   coalesce(l.place, '(no stack)') AS place, g.function,
-  count(*) AS goroutines, count(*) * 1e9 / trace_dur() AS per_second,
+  count(*) AS goroutines, round(count(*) * 1e9 / trace_dur(), 1) AS per_second,
   sum(NOT g.ended) AS alive,
   percentile(iif(g.ended, g.dur, NULL), 50) / 1e3 AS p50_us,
   max(iif(g.ended, g.dur, NULL)) / 1e6 AS max_ms,

@@ -5,7 +5,7 @@
 -- runtime's own are left out.
 --
 --   function    what the go statement started
---   reason      why it waits, in the runtime's words; "syscall" is a system call
+--   reason      why it waits, in the runtime's words; 'syscall' is a system call
 --   place       the innermost call in the program's code, with its line
 --   goroutines  how many
 --   example     one of them

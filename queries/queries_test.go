@@ -277,6 +277,9 @@ func TestComments(t *testing.T) {
 		if first, _, _ := strings.Cut(string(sql), "\n"); !strings.HasPrefix(first, "-- ") || !strings.HasSuffix(first, "?") {
 			t.Errorf("%s.sql begins with %q, not with a question", name, first)
 		}
+		if strings.Contains(string(sql), `"`) {
+			t.Errorf("%s.sql has a double quote, of which the UI warns", name)
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 -- How long do the regions of runtime/trace take, and in which states?
 --
 -- One row for each type of region and start function, the longest total first.
--- Regions that were open when the trace ended are counted in "open" only.
+-- Regions that were open when the trace ended are counted in 'open' only.
 --
 --   region, function        type of the region, and the start function of the
 --                           goroutines that it is in

@@ -2,7 +2,7 @@
 --
 -- One row for each hundredth of the trace.
 --
---   ts, dur       the interval: "Add debug track" shows the rows on the timeline
+--   ts, dur       the interval: 'Add debug track' shows the rows on the timeline
 --   from_ms       its beginning, since the trace began
 --   gomaxprocs    how many Ps there are, at most
 --   busy_ps       how many of them run goroutines, on average; those in a system
@@ -62,7 +62,7 @@ SELECT
   1.0 * sum(dur * runnable) / sum(dur) AS runnable,
   max(runnable) AS max_runnable,
   sum(iif(runnable > ps - busy, dur, 0)) / 1e6 AS short_ms,
-  100.0 * sum(iif(runnable > ps - busy, dur, 0)) / sum(dur) AS short_percent
+  round(100.0 * sum(iif(runnable > ps - busy, dur, 0)) / sum(dur), 2) AS short_percent
 FROM go_queue_change
 WHERE dur > 0
 GROUP BY min(99, (ts - trace_start()) * 100 / trace_dur())

@@ -1,7 +1,7 @@
 -- How long do the tasks of runtime/trace take?
 --
 -- One row for each type of task and of its parent, the longest total first. Tasks that
--- began before the trace, or had not ended with it, are counted in "cut" only.
+-- began before the trace, or had not ended with it, are counted in 'cut' only.
 --
 --   task, parent            types; no parent is a task of its own
 --   tasks, cut              how many began and ended in the trace, and how many did not

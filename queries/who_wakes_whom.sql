@@ -5,10 +5,10 @@
 -- timer or a system call that returned. One row for each pair of start functions
 -- and reason, the most frequent first.
 --
---   waker        start function of the goroutine that did it, or "(scheduler)"
+--   waker        start function of the goroutine that did it, or '(scheduler)'
 --   woken        start function of the goroutine that became runnable
---   ended        the wait that it ended, in the runtime's words; "syscall" is a
---                system call without a P, "(go statement)" the creation
+--   ended        the wait that it ended, in the runtime's words; 'syscall' is a
+--                system call without a P, '(go statement)' the creation
 --   times        how often
 --   waited_ms    how long these waits had lasted, all together
 --   p50_us, max_us  from then until the woken goroutine ran
