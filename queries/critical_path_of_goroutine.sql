@@ -2,8 +2,9 @@
 --
 -- The critical path of one goroutine, from its creation to its end: without an edit,
 -- of the longest that is not the runtime's and began and ended in the trace. For
--- another one, change what is marked with 'which goroutine', such as to
--- 'WHERE goroutine = 'G34''. critical_path_of_task.sql tells what the path is.
+-- another one, change what is marked with 'which goroutine' to, for example,
+-- WHERE goroutine = 'G34'. critical_path_of_task.sql tells what the path is, and how
+-- to see it on the timeline.
 --
 --   goroutine, function  who was on the path, and what the go statement started
 --   state, reason        in which state: 'running' (or in a system call with its P),
@@ -100,7 +101,8 @@ SELECT utid, created, ts, ts_end FROM part;
 CREATE OR REPLACE PERFETTO TABLE go_critical_path AS
 SELECT
   max(p.ts, s.ts) AS ts, min(p.ts_end, s.ts_end) - max(p.ts, s.ts) AS dur,
-  g.goroutine, g.function, s.state, s.reason
+  g.goroutine, g.function, s.state, s.reason,
+  g.function || ': ' || s.state AS name
 FROM go_critical_part AS p
 JOIN go_state AS s USING (utid)
 JOIN go_goroutine AS g ON g.utid = p.utid AND g.ts = p.created

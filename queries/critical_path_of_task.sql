@@ -16,8 +16,8 @@
 --   task, task_ms        the task, and its duration
 --
 -- What makes the task faster stands on top. To see the path on the timeline, run
--- SELECT *, function AS name FROM go_critical_path afterwards and choose 'Add debug
--- track'. For another task, change what is marked with 'which task'.
+-- SELECT * FROM go_critical_path afterwards and choose 'Add debug track'. For another
+-- task, change what is marked with 'which task'.
 --
 -- The UI's 'Critical path lite' is another path: it follows the goroutine that ended a
 -- wait back to times before that wait, and what that one did then. Here each wait leads
@@ -117,7 +117,8 @@ SELECT utid, created, ts, ts_end FROM part;
 CREATE OR REPLACE PERFETTO TABLE go_critical_path AS
 SELECT
   max(p.ts, s.ts) AS ts, min(p.ts_end, s.ts_end) - max(p.ts, s.ts) AS dur,
-  g.goroutine, g.function, s.state, s.reason
+  g.goroutine, g.function, s.state, s.reason,
+  g.function || ': ' || s.state AS name
 FROM go_critical_part AS p
 JOIN go_state AS s USING (utid)
 JOIN go_goroutine AS g ON g.utid = p.utid AND g.ts = p.created

@@ -27,7 +27,9 @@ type converted struct {
 	*traceprocessor.Processor
 }
 
-func convert(t *testing.T, name string) *converted {
+var defaults = perfetto.Options{MinBlock: perfetto.DefaultMinBlock}
+
+func convert(t *testing.T, name string, opts perfetto.Options) *converted {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs the trace processor")
@@ -42,7 +44,6 @@ func convert(t *testing.T, name string) *converted {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	opts := perfetto.Options{MinBlock: perfetto.DefaultMinBlock}
 	if _, err := perfetto.Convert(t.Context(), bytes.NewReader(data), &out, opts); err != nil && !errors.As(err, &damage) {
 		t.Fatal(err)
 	}
@@ -251,7 +252,7 @@ func TestQueries(t *testing.T) {
 		}
 		t.Run(strings.TrimSuffix(trace, ".trace"), func(t *testing.T) {
 			t.Parallel()
-			c := convert(t, trace)
+			c := convert(t, trace, defaults)
 			first := make(map[string]*traceprocessor.Result)
 			for _, name := range names {
 				t.Run(name, func(t *testing.T) { checks[name](t, c) })
@@ -264,6 +265,17 @@ func TestQueries(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOptions holds the same with more tracks.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	opts := defaults
+	opts.Threads, opts.LanePerGoroutine = true, true
+	c := convert(t, "httpserver-go1.25.trace", opts)
+	for name, check := range checks {
+		t.Run(name, func(t *testing.T) { check(t, c) })
 	}
 }
 
@@ -749,7 +761,7 @@ func checkCriticalPathOfGoroutine(t *testing.T, c *converted) {
 // TestLeak: exactly the goroutines that testdata/gen/leak leaks.
 func TestLeak(t *testing.T) {
 	t.Parallel()
-	c := convert(t, "leak.trace")
+	c := convert(t, "leak.trace", defaults)
 	same(t, "suspects", lines(t, c.run(t, "leak_suspects"), "function", "reason", "goroutines"), []string{
 		"main.leakNilChannel chan receive 1", "main.leakEmptySelect forever 1", "main.leakMutex sync 1",
 		"main.leakReceive chan receive 1", "main.leakSend chan send 1", "main.leakSelect select 1",
@@ -761,7 +773,7 @@ func TestLeak(t *testing.T) {
 // work before B does 10 and A 5 (testdata/gen/chain).
 func TestChain(t *testing.T) {
 	t.Parallel()
-	c := convert(t, "chain.trace")
+	c := convert(t, "chain.trace", defaults)
 	r := c.run(t, "critical_path_of_task")
 	got := make(map[string]float64)
 	for _, row := range r.Rows {
@@ -782,7 +794,7 @@ func TestChain(t *testing.T) {
 // TestStates: what testdata/gen/states makes one goroutine wait for.
 func TestStates(t *testing.T) {
 	t.Parallel()
-	c := convert(t, "states.trace")
+	c := convert(t, "states.trace", defaults)
 	r := c.run(t, "regions")
 	got := make(map[string]map[string]float64)
 	for _, row := range r.Rows {
