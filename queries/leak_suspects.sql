@@ -98,6 +98,6 @@ SELECT
   min(g.id) AS id, g.ts, g.dur, g.track_id -- of the goroutine with this id
 FROM go_goroutine AS g
 JOIN go_blocked AS b USING (utid, ts, dur) -- one wait, as long as the goroutine
-WHERE g.ts = trace_start() AND NOT g.ended AND g.function NOT GLOB 'runtime[./]*'
+WHERE g.ts = trace_start() AND g.function NOT GLOB 'runtime[./]*'
 GROUP BY g.function, b.reason, b.place
 ORDER BY goroutines DESC, g.function, b.place;

@@ -281,7 +281,14 @@ func TestOptions(t *testing.T) {
 
 // TestComments holds what the queries promise their readers.
 func TestComments(t *testing.T) {
+	tour, err := os.ReadFile("../docs/perfetto.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range queries(t) {
+		if !bytes.Contains(tour, []byte("(../queries/"+name+".sql) |")) {
+			t.Errorf("docs/perfetto.md does not list %s.sql", name)
+		}
 		sql, err := os.ReadFile(name + ".sql")
 		if err != nil {
 			t.Fatal(err)
