@@ -1,0 +1,111 @@
+-- Which goroutines are blocked the longest, why and where?
+--
+-- One row for each goroutine, reason and place, the longest total first; the
+-- runtime's own goroutines come last. blocked_functions.sql has the same without
+-- the goroutines: begin there if there are thousands of them.
+--
+--   goroutine, function    G1234, and what the go statement started
+--   reason, place          why and where, as in blocked_functions.sql
+--   waits                  how often
+--   total_ms, max_ms       time blocked, and the longest wait
+--   percent                of the goroutine's lifetime in the trace
+--   id, ts, dur, track_id  its slice: a click on id leads there. A goroutine that
+--                          was alive when the trace ended has its dur up to then
+--
+-- The first 1000 rows: raise LIMIT for more.
+
+-- The place of a stack: its innermost call that is not of the runtime or of the
+-- packages that wrap it; the innermost one if all are.
+CREATE OR REPLACE PERFETTO FUNCTION go_is_wrapper(function STRING)
+RETURNS BOOL AS
+SELECT $function GLOB 'runtime[./]*' OR $function GLOB 'internal/*'
+  OR $function GLOB 'sync[./]*' OR $function GLOB 'syscall.*'
+  OR $function GLOB 'time.*' OR $function GLOB 'os.*' OR $function GLOB 'net.*';
+
+CREATE OR REPLACE PERFETTO TABLE go_place AS
+WITH RECURSIVE
+  up(callsite_id, at, is_wrapper) AS (
+    SELECT c.id, c.id, go_is_wrapper(f.name)
+    FROM stack_profile_callsite AS c
+    JOIN stack_profile_frame AS f ON f.id = c.frame_id
+    UNION ALL
+    SELECT up.callsite_id, c.parent_id, go_is_wrapper(f.name)
+    FROM up
+    JOIN stack_profile_callsite AS c ON c.id = up.at
+    JOIN stack_profile_callsite AS p ON p.id = c.parent_id
+    JOIN stack_profile_frame AS f ON f.id = p.frame_id
+    WHERE up.is_wrapper
+  ),
+  chosen AS (
+    SELECT callsite_id, coalesce(max(iif(is_wrapper, NULL, at)), callsite_id) AS at
+    FROM up
+    GROUP BY callsite_id
+  )
+SELECT chosen.callsite_id, f.name || ':' || y.line_number AS place
+FROM chosen
+JOIN stack_profile_callsite AS c ON c.id = chosen.at
+JOIN stack_profile_frame AS f ON f.id = c.frame_id
+LEFT JOIN stack_profile_symbol AS y ON y.symbol_set_id = f.symbol_set_id;
+
+CREATE OR REPLACE PERFETTO TABLE go_slice_place AS
+SELECT k.slice_id, l.place
+FROM __intrinsic_track_event_callstacks AS k
+JOIN go_place AS l USING (callsite_id);
+
+CREATE OR REPLACE PERFETTO INDEX go_slice_place_id ON go_slice_place(slice_id);
+
+-- The stacks at which waits and system calls began. A wait begins with its slice;
+-- the time that a system call is blocked, without a P, ends with its slice.
+CREATE OR REPLACE PERFETTO TABLE go_blocking_stack AS
+SELECT
+  tt.utid, s.category = 'syscall' AS is_syscall, l.place,
+  iif(s.category = 'wait', s.ts, iif(s.dur = -1, trace_end(), s.ts + s.dur)) AS at
+FROM slice AS s
+JOIN thread_track AS tt ON tt.id = s.track_id
+JOIN go_slice_place AS l ON l.slice_id = s.id
+WHERE s.category IN ('wait', 'syscall');
+
+CREATE OR REPLACE PERFETTO INDEX go_blocking_stack_at ON go_blocking_stack(utid, at);
+
+CREATE OR REPLACE PERFETTO TABLE go_blocked AS
+SELECT
+  b.utid, b.ts, b.dur, iif(b.state = 'D', 'syscall', b.blocked_function) AS reason,
+  coalesce(s.place, '(no stack)') AS place
+FROM thread_state AS b
+LEFT JOIN go_blocking_stack AS s
+  ON s.utid = b.utid
+  AND s.at = iif(b.state = 'S', b.ts, b.ts + b.dur)
+  AND s.is_syscall = (b.state = 'D')
+WHERE b.state IN ('S', 'D') AND b.dur > 0;
+
+-- Goroutines: the slice of each, with the thread that is its lane.
+CREATE OR REPLACE PERFETTO TABLE go_goroutine AS
+SELECT
+  s.id, s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) AS dur, s.track_id,
+  tt.utid, s.name AS goroutine, p.name AS function, s.dur != -1 AS ended
+FROM slice AS s
+JOIN thread_track AS tt ON tt.id = s.track_id
+JOIN thread AS t USING (utid)
+JOIN process AS p USING (upid)
+WHERE s.category = 'goroutine';
+
+CREATE OR REPLACE PERFETTO VIEW go_lifetime AS
+SELECT id AS goroutine_id, ts, dur, utid
+FROM go_goroutine;
+
+-- Lanes go from goroutine to goroutine: who was blocked?
+DROP TABLE IF EXISTS go_blocked_goroutine;
+
+CREATE VIRTUAL TABLE go_blocked_goroutine
+USING SPAN_JOIN(go_blocked PARTITIONED utid, go_lifetime PARTITIONED utid);
+
+SELECT
+  g.goroutine, g.function, b.reason, b.place,
+  count(*) AS waits, sum(b.dur) / 1e6 AS total_ms, max(b.dur) / 1e6 AS max_ms,
+  round(100.0 * sum(b.dur) / g.dur, 2) AS percent,
+  g.id, g.ts, g.dur, g.track_id
+FROM go_blocked_goroutine AS b
+JOIN go_goroutine AS g ON g.id = b.goroutine_id
+GROUP BY g.id, b.reason, b.place
+ORDER BY g.function GLOB 'runtime[./]*', total_ms DESC
+LIMIT 1000;

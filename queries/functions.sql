@@ -1,0 +1,42 @@
+-- Which functions do the goroutines come from, and what do they do all day?
+--
+-- One row for each start function (a process in the UI), the busiest first.
+--
+--   function       what the go statement started
+--   goroutines     how many of them there were, in the whole trace
+--   running_ms     time on a P, running or in a system call that kept the P
+--   cpu_percent    of the running time of all functions
+--   runnable_ms    time waiting for a P
+--   waiting_ms     time blocked in Go: channels, locks, network, timers, ...
+--   syscall_ms     time in system calls (and calls of C) without a P
+--   runs           how often one of them got a P
+--
+-- Short runs (running_ms / runs) together with much time runnable mean that much of
+-- the time goes into switching.
+
+SELECT
+  p.name AS function,
+  g.goroutines,
+  sum(iif(s.state = 'Running', s.dur, 0)) / 1e6 AS running_ms,
+  round(
+    100.0 * sum(iif(s.state = 'Running', s.dur, 0))
+    / sum(sum(iif(s.state = 'Running', s.dur, 0))) OVER (), 2
+  ) AS cpu_percent,
+  sum(iif(s.state = 'R', s.dur, 0)) / 1e6 AS runnable_ms,
+  sum(iif(s.state = 'S', s.dur, 0)) / 1e6 AS waiting_ms,
+  sum(iif(s.state = 'D', s.dur, 0)) / 1e6 AS syscall_ms,
+  sum(s.state = 'Running') AS runs
+FROM thread_state AS s
+JOIN thread AS t USING (utid)
+JOIN process AS p USING (upid)
+JOIN (
+  SELECT upid, count(*) AS goroutines
+  FROM slice
+  JOIN thread_track AS tt ON tt.id = slice.track_id
+  JOIN thread USING (utid)
+  WHERE category = 'goroutine'
+  GROUP BY upid
+) AS g USING (upid)
+WHERE s.dur > 0
+GROUP BY p.upid
+ORDER BY running_ms DESC;

@@ -1,0 +1,78 @@
+-- Which system calls take long, and which lose their P?
+--
+-- A goroutine in a system call (or in C code) keeps its P, so that it can go on at
+-- once; when the call takes long, the runtime gives the P to others, and the
+-- goroutine has to wait for one afterwards. One row for each start function and
+-- place, the longest time without a P first.
+--
+--   function      what the go statement started
+--   place         the innermost call in the program's code, with its line
+--   calls         how many system calls
+--   total_ms      time in them
+--   p50_us, max_ms  of one of them
+--   lost_p        how many of them lost their P
+--   without_p_ms  time in these after that
+--   id, ts, dur, track_id  the longest call: a click on id leads there
+--
+-- Very short calls that the runtime does not trace as calls are not here (Go 1.21
+-- and earlier leave out more of them).
+
+-- The place of a stack: its innermost call that is not of the runtime or of the
+-- packages that wrap it; the innermost one if all are.
+CREATE OR REPLACE PERFETTO FUNCTION go_is_wrapper(function STRING)
+RETURNS BOOL AS
+SELECT $function GLOB 'runtime[./]*' OR $function GLOB 'internal/*'
+  OR $function GLOB 'sync[./]*' OR $function GLOB 'syscall.*'
+  OR $function GLOB 'time.*' OR $function GLOB 'os.*' OR $function GLOB 'net.*';
+
+CREATE OR REPLACE PERFETTO TABLE go_place AS
+WITH RECURSIVE
+  up(callsite_id, at, is_wrapper) AS (
+    SELECT c.id, c.id, go_is_wrapper(f.name)
+    FROM stack_profile_callsite AS c
+    JOIN stack_profile_frame AS f ON f.id = c.frame_id
+    UNION ALL
+    SELECT up.callsite_id, c.parent_id, go_is_wrapper(f.name)
+    FROM up
+    JOIN stack_profile_callsite AS c ON c.id = up.at
+    JOIN stack_profile_callsite AS p ON p.id = c.parent_id
+    JOIN stack_profile_frame AS f ON f.id = p.frame_id
+    WHERE up.is_wrapper
+  ),
+  chosen AS (
+    SELECT callsite_id, coalesce(max(iif(is_wrapper, NULL, at)), callsite_id) AS at
+    FROM up
+    GROUP BY callsite_id
+  )
+SELECT chosen.callsite_id, f.name || ':' || y.line_number AS place
+FROM chosen
+JOIN stack_profile_callsite AS c ON c.id = chosen.at
+JOIN stack_profile_frame AS f ON f.id = c.frame_id
+LEFT JOIN stack_profile_symbol AS y ON y.symbol_set_id = f.symbol_set_id;
+
+CREATE OR REPLACE PERFETTO TABLE go_slice_place AS
+SELECT k.slice_id, l.place
+FROM __intrinsic_track_event_callstacks AS k
+JOIN go_place AS l USING (callsite_id);
+
+CREATE OR REPLACE PERFETTO INDEX go_slice_place_id ON go_slice_place(slice_id);
+
+SELECT
+  p.name AS function, coalesce(l.place, '(no stack)') AS place,
+  count(*) AS calls, sum(s.len) / 1e6 AS total_ms,
+  percentile(s.len, 50) / 1e3 AS p50_us, max(s.len) / 1e6 AS max_ms,
+  sum(s.blocked > 0) AS lost_p, sum(s.blocked) / 1e6 AS without_p_ms,
+  s.id, s.ts, s.dur, s.track_id -- of the call with the maximum
+FROM (
+  SELECT
+    id, ts, dur, track_id, iif(dur = -1, trace_end() - ts, dur) AS len,
+    coalesce(extract_arg(arg_set_id, 'debug.blocked without a P (ns)'), 0) AS blocked
+  FROM slice
+  WHERE category = 'syscall'
+) AS s
+JOIN thread_track AS tt ON tt.id = s.track_id
+JOIN thread AS t USING (utid)
+JOIN process AS p USING (upid)
+LEFT JOIN go_slice_place AS l ON l.slice_id = s.id
+GROUP BY p.name, l.place
+ORDER BY without_p_ms DESC, total_ms DESC;

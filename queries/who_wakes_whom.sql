@@ -1,0 +1,47 @@
+-- Which functions wake which?
+--
+-- A goroutine becomes runnable because another one creates it or ends its wait (by
+-- a send, an unlock, a Done, ...), or because the scheduler does, for the network, a
+-- timer or a system call that returned. One row for each pair of start functions
+-- and reason, the most frequent first.
+--
+--   waker        start function of the goroutine that did it, or '(scheduler)'
+--   woken        start function of the goroutine that became runnable
+--   ended        the wait that it ended, in the runtime's words; 'syscall' is a
+--                system call without a P, '(go statement)' the creation
+--   times        how often
+--   waited_ms    how long these waits had lasted, all together
+--   p50_us, max_us  from then until the woken goroutine ran
+--
+-- Follow the rows upwards from a function that is blocked long: its wakers are what
+-- it waits for, and theirs what they wait for.
+
+SELECT
+  iif(s.irq_context, '(scheduler)', wp.name) AS waker,
+  p.name AS woken,
+  CASE s.previous
+    WHEN 'S' THEN s.reason
+    WHEN 'D' THEN 'syscall'
+    ELSE '(go statement)'
+  END AS ended,
+  count(*) AS times,
+  sum(iif(s.previous IN ('S', 'D'), s.waited, 0)) / 1e6 AS waited_ms,
+  percentile(iif(s.next = 'Running', s.dur, NULL), 50) / 1e3 AS p50_us,
+  max(iif(s.next = 'Running', s.dur, NULL)) / 1e3 AS max_us
+FROM (
+  SELECT
+    utid, state, dur, waker_utid, irq_context,
+    lag(state) OVER lane AS previous,
+    lag(blocked_function) OVER lane AS reason,
+    lag(dur) OVER lane AS waited,
+    lead(state) OVER lane AS next
+  FROM thread_state
+  WINDOW lane AS (PARTITION BY utid ORDER BY ts)
+) AS s
+JOIN thread AS t USING (utid)
+JOIN process AS p USING (upid)
+JOIN thread AS w ON w.utid = s.waker_utid
+LEFT JOIN process AS wp ON wp.upid = w.upid
+WHERE s.state = 'R'
+GROUP BY 1, 2, 3
+ORDER BY times DESC;
