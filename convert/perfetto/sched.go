@@ -50,6 +50,10 @@ const (
 	// track descriptors are stronger.
 	comm = "goroutine"
 
+	// priority is that of an ordinary Linux thread. The UI shows what is below 100
+	// as real-time, with stripes.
+	priority = 120
+
 	idlePID = 0
 	// fromInterrupt is TRACE_FLAG_SOFTIRQ, which a waking has in common_flags
 	// if no thread did it.
@@ -173,7 +177,7 @@ func (s *sched) wakingBy(waker, tid int32, t model.Time) {
 	b, inner := openMessage(b, fFtraceWaking)
 	b = appendString(b, fWakingEventComm, comm)
 	b = appendUint(b, fWakingEventPID, uint64(tid))
-	b = appendUint(b, fWakingEventPrio, 0)
+	b = appendUint(b, fWakingEventPrio, priority)
 	b = appendUint(b, fWakingEventSuccess, 1)
 	b = appendUint(b, fWakingEventCPU, 0)
 	b = closeMessage(b, inner)
@@ -252,14 +256,14 @@ func (s *sched) bundle(p model.ProcID, c *cpu) {
 	b = appendPacked(b, fSwitchTimestamp, c.switchTime)
 	b = appendPacked(b, fSwitchPrevState, c.switchPrev)
 	b = appendPacked(b, fSwitchNextPID, c.switchNext)
-	b = appendZeros(b, fSwitchNextPrio, c.switches)
+	b = appendSame(b, fSwitchNextPrio, priority, c.switches)
 	b = appendString(b, fCompactComms, comm)
-	b = appendZeros(b, fSwitchNextComm, c.switches)
+	b = appendSame(b, fSwitchNextComm, 0, c.switches)
 	b = appendPacked(b, fWakingTimestamp, c.wakingTime)
 	b = appendPacked(b, fWakingPID, c.wakingPID)
-	b = appendZeros(b, fWakingTargetCPU, c.wakings)
-	b = appendZeros(b, fWakingPrio, c.wakings)
-	b = appendZeros(b, fWakingComm, c.wakings)
+	b = appendSame(b, fWakingTargetCPU, 0, c.wakings)
+	b = appendSame(b, fWakingPrio, priority, c.wakings)
+	b = appendSame(b, fWakingComm, 0, c.wakings)
 	b = appendPacked(b, fWakingFlags, c.wakingFlags)
 	b = closeMessage(b, compact)
 	b = append(b, c.events...)

@@ -43,12 +43,13 @@ func appendBytes(b []byte, num field, s []byte) []byte {
 	return protowire.AppendBytes(appendTag(b, num, protowire.BytesType), s)
 }
 
-// appendZeros appends a packed field of n varints that are all 0.
-func appendZeros(b []byte, num field, n int) []byte {
+// appendSame appends a packed field of n varints that are all v, which is less
+// than 128.
+func appendSame(b []byte, num field, v byte, n int) []byte {
 	b = appendTag(b, num, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(n))
 	for range n {
-		b = append(b, 0)
+		b = append(b, v)
 	}
 	return b
 }
