@@ -32,12 +32,12 @@ type generation struct {
 
 const (
 	blockSize = 256 << 10
-	// decodedAtOnce limits how much of a trace is in memory. The decoder makes
-	// some four times of it.
-	decodedAtOnce = 32 << 20
+	// decodedAtOnce limits how much of a trace is in memory; a busy program makes
+	// generations of 20 MB.
+	decodedAtOnce = 64 << 20
 	// chunksAhead is the number of chunks that may wait until the generations
-	// before theirs have been consumed: about 27 MB.
-	chunksAhead = 60
+	// before theirs have been consumed: about 46 MB.
+	chunksAhead = 100
 )
 
 func newGenerations(r io.Reader, in *framing, w *windowed) *generations {

@@ -6,10 +6,16 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		// The heap is mostly what is decoded ahead, without pointers: to collect it
+		// more often takes 2% more CPU time, and saves a fifth of the memory.
+		debug.SetGCPercent(50)
+	}
 	e := &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	ctx, abort := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
