@@ -36,8 +36,8 @@ const (
 	// generations of 20 MB.
 	decodedAtOnce = 64 << 20
 	// chunksAhead is the number of chunks that may wait until the generations
-	// before theirs have been consumed: about 46 MB.
-	chunksAhead = 100
+	// before theirs have been consumed: about 27 MB.
+	chunksAhead = 60
 )
 
 func newGenerations(r io.Reader, in *framing, w *windowed) *generations {

@@ -115,8 +115,7 @@ var categories = [...]string{
 }
 
 const (
-	argFunction argName = 1 + iota
-	argParent
+	argParent argName = 1 + iota
 	argBefore
 	argGoroutine
 	argEndedBy
@@ -137,7 +136,6 @@ const (
 )
 
 var argNames = [...]string{
-	argFunction:    "function",
 	argParent:      "parent",
 	argBefore:      "began before the trace",
 	argGoroutine:   "goroutine",

@@ -31,7 +31,7 @@ type process struct {
 	name string
 	free laneHeap
 
-	goName, value uint64 // iids, 0 until needed
+	goName uint64 // iid, 0 until needed
 }
 
 // goIID is the name of the go statements that start the function.
@@ -40,14 +40,6 @@ func (p *process) goIID(e *events) uint64 {
 		p.goName = e.names.iid(&e.interned, "go "+shortFunc(p.name))
 	}
 	return p.goName
-}
-
-// valueIID is the function as the value of an argument.
-func (p *process) valueIID(e *events) uint64 {
-	if p.value == 0 {
-		p.value = e.argValues.iid(&e.interned, p.name)
-	}
-	return p.value
 }
 
 // lane is a Perfetto thread with its track.

@@ -214,9 +214,6 @@ func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine, t model.Time, 
 	e.category(catGoroutine)
 	e.uniqueName("G", int64(g.ID))
 	e.stack(g.Creation)
-	if p := gr.lane.process; p != nil {
-		e.argIID(argFunction, p.valueIID(e))
-	}
 	if g.Parent != model.NoGoroutine {
 		e.arg(argParent, int64(g.Parent))
 	}
