@@ -116,6 +116,18 @@ type Waker struct {
 // Duration is End-Start, in nanoseconds.
 func (s *GoState) Duration() Time { return s.End - s.Start }
 
+// SyscallTimes returns how much of [from, to], which lies in a system call, the
+// goroutine held its P, and how much it did not. While the state lasts, onProc tells
+// whether it does; of one that ended, ProcLost tells all.
+func (s *GoState) SyscallTimes(from, to Time, onProc bool) (with, without Time) {
+	lost := s.ProcLost
+	if onProc {
+		lost = to
+	}
+	lost = min(max(lost, from), to)
+	return lost - from, to - lost
+}
+
 // enter makes g be in a state from t on.
 func (g *Goroutine) enter(kind StateKind, t Time) *GoState {
 	g.cur = GoState{Kind: kind, Start: t, Proc: g.cur.Proc, Thread: g.cur.Thread}

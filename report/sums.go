@@ -101,9 +101,8 @@ func (s *sums) blocked() (total model.Time) {
 	return total
 }
 
-// addState adds the part of a state that lies in [from, to]. Of a state that has
-// not ended, onProc tells whether the goroutine holds a P; of one that has,
-// ProcLost tells all.
+// addState adds the part of a state that lies in [from, to]. While it lasts, onProc
+// tells whether the goroutine holds a P.
 func (s *sums) addState(g *model.GoState, from, to model.Time, onProc bool, reasons *reasons) {
 	switch g.Kind {
 	case model.Running:
@@ -113,13 +112,9 @@ func (s *sums) addState(g *model.GoState, from, to model.Time, onProc bool, reas
 	case model.Waiting:
 		*s.blockFor(reasons.index(g.Reason)) += to - from
 	case model.Syscall:
-		lost := g.ProcLost
-		if onProc {
-			lost = to
-		}
-		lost = min(max(lost, from), to)
-		s.syscall += lost - from
-		s.syscallBlock += to - lost
+		with, without := g.SyscallTimes(from, to, onProc)
+		s.syscall += with
+		s.syscallBlock += without
 	}
 }
 

@@ -17,9 +17,8 @@ type blockTime struct {
 	time   model.Time
 }
 
-// addState adds the part of a state that lies in [from, to]. While the state
-// lasts, onProc tells whether the goroutine holds a P; of a state that ended,
-// ProcLost tells all.
+// addState adds the part of a state that lies in [from, to]. While it lasts, onProc
+// tells whether the goroutine holds a P.
 func (s *sums) addState(g *model.GoState, from, to model.Time, onProc bool) {
 	from = max(from, g.Start)
 	if to <= from {
@@ -33,13 +32,9 @@ func (s *sums) addState(g *model.GoState, from, to model.Time, onProc bool) {
 	case model.Waiting:
 		s.addBlock(g.Reason, to-from)
 	case model.Syscall:
-		lost := g.ProcLost
-		if onProc {
-			lost = to
-		}
-		lost = min(max(lost, from), to)
-		s.syscall += lost - from
-		s.syscallBlock += to - lost
+		with, without := g.SyscallTimes(from, to, onProc)
+		s.syscall += with
+		s.syscallBlock += without
 	}
 }
 
