@@ -1,6 +1,7 @@
 package input
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -306,6 +307,10 @@ func TestChunks(t *testing.T) {
 		c, err := ln.Accept()
 		if err != nil {
 			return
+		}
+		// An answer before there is a question would be an error.
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
+			t.Error(err)
 		}
 		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s", 2*part, noise(part))
 		io.Copy(io.Discard, c) // until the other side ends
