@@ -84,6 +84,7 @@ type cutter struct {
 	decoding sync.WaitGroup
 
 	held     *generation // may lie before the window
+	blind    bool        // when generations begin is not known any more
 	running  int         // generations that are decoded, or wait to be consumed
 	inMemory int64       // bytes of them
 }
@@ -121,7 +122,7 @@ func (c *cutter) run(ctx context.Context) {
 			g.add(block)
 		}
 		if err != nil {
-			if c.ended(ctx, header, g) && c.held != nil {
+			if c.ended(ctx, header, g) && c.held != nil && !c.blind {
 				c.start(ctx, header, c.held)
 			}
 			return
@@ -132,28 +133,25 @@ func (c *cutter) run(ctx context.Context) {
 // ended takes the next generation. It is false if no more are wanted.
 func (c *cutter) ended(ctx context.Context, header []byte, g *generation) bool {
 	w := c.window
-	if w == nil {
+	if w == nil || c.blind {
 		return c.start(ctx, header, g)
 	}
 	start, clock, ok := g.times()
 	if !ok {
-		// It is damaged: the decoder tells.
-		start = 1 << 61
-		if w.known {
-			start = w.begin
-		}
-	} else {
-		w.resolve(start, clock)
+		// It is damaged: from here on, the decoder tells.
+		c.blind = true
+		return (c.held == nil || c.start(ctx, header, c.held)) && c.start(ctx, header, g)
 	}
+	w.resolve(start, clock)
 	held := c.held
 	c.held = g
 	switch {
 	case held == nil:
 		return true
-	case w.known && start+lead <= w.begin:
+	case start+lead <= w.begin:
 		w.skipped++
 		return true
-	case w.known && start > w.end && ok:
+	case start > w.end:
 		// The held one is the last. It is the end of the trace for the decoder.
 		c.held = nil
 		c.start(ctx, header, held)

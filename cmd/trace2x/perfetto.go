@@ -67,8 +67,8 @@ ran, the garbage collector and the counters stay whole.`,
 				return err
 			}
 			switch {
-			case split < 0:
-				return errors.New("--split must not be negative")
+			case cmd.Flags().Changed("split") && split < time.Millisecond:
+				return errors.New("--split must be 1ms at least")
 			case split > 0 && out == "-":
 				return errors.New("--split makes files: leave out -o -")
 			}
