@@ -43,6 +43,8 @@ type builder struct {
 
 	metric Metric // that is being reported
 	syncs  int
+	// borders counts what syncs does, but not from the beginning of a window on.
+	borders int
 
 	// window is nil for the whole trace. Until it opens, the sink is muted, and
 	// the model only follows.
@@ -416,6 +418,7 @@ func (b *builder) rangeEvent(e *event, ev *exptrace.Event, t Time) {
 func (b *builder) sync(ev *exptrace.Event, t Time) {
 	s := ev.Sync()
 	b.syncs++
+	b.borders++
 	out := Sync{Time: t, N: b.syncs}
 	if c := s.ClockSnapshot; c != nil {
 		out.Clock = &ClockSnapshot{Trace: Time(c.Trace) + b.shift, Mono: c.Mono, Wall: c.Wall}

@@ -102,14 +102,18 @@ func (d *decoder) fill(c *chunk) {
 // bytes that nobody has checked, panics: that is an error like another, but for
 // a transition that it does not know.
 func (d *decoder) fillOn(c *chunk) {
+	whole := len(c.events) // events that are complete
 	defer func() {
 		p := recover()
-		if p != nil && d.x.asking {
+		switch {
+		case p == nil:
+		case d.x.asking:
 			d.x.asking = false
 			c.events[len(c.events)-1].resource = unknownResource
-			return
+		default:
+			c.events = c.events[:whole]
+			recovered(&c.err, p)
 		}
-		recovered(&c.err, p)
 	}()
 	for len(c.events) < chunkSize {
 		if d.ev, c.err = d.r.ReadEvent(); c.err != nil {
@@ -119,7 +123,9 @@ func (d *decoder) fillOn(c *chunk) {
 			d.held = true
 			return
 		}
+		whole = len(c.events)
 		d.x.add(c, &d.ev)
+		whole++
 	}
 }
 

@@ -17,15 +17,22 @@ func ReadInSequence(ctx context.Context, r io.Reader, sink Sink) (*Summary, erro
 	})
 }
 
+// SetChunkSize changes the number of events in a chunk; restore undoes it.
+func SetChunkSize(n int) (restore func()) {
+	old := chunkSize
+	chunkSize = n
+	return func() { chunkSize = old }
+}
+
 // ReadAtOnce is Read with as many decoders, for generations of as many bytes
-// together.
-func ReadAtOnce(ctx context.Context, r io.Reader, sink Sink, workers int, budget int64) (*Summary, error) {
+// together, with as many chunks ahead.
+func ReadAtOnce(ctx context.Context, r io.Reader, sink Sink, workers int, budget int64, ahead int) (*Summary, error) {
 	return read(ctx, r, sink, nil, func(r *bufio.Reader, in *framing, trace Trace, w *windowed) (source, error) {
 		if trace.v1 {
 			return newSource(r, in, trace, w)
 		}
 		gs := newGenerations(r, in, w)
-		gs.workers, gs.budget = workers, budget
+		gs.workers, gs.budget, gs.ahead = workers, budget, ahead
 		return gs, nil
 	})
 }

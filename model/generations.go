@@ -20,6 +20,7 @@ type generations struct {
 	window  *windowed // nil for the whole trace
 	workers int       // generations that are decoded at a time
 	budget  int64     // bytes of them, unless one alone is larger
+	ahead   int       // chunks that may wait
 }
 
 // generation is one that was cut out of the trace.
@@ -28,6 +29,7 @@ type generation struct {
 	size   int64
 	chunks chan *chunk   // closed behind the last one
 	turn   chan struct{} // closed when its chunks are the next
+	back   chan *chunk   // those of it that have been consumed
 }
 
 const (
@@ -41,21 +43,21 @@ const (
 )
 
 func newGenerations(r io.Reader, in *framing, w *windowed) *generations {
-	return &generations{r: r, in: in, window: w, workers: runtime.GOMAXPROCS(0), budget: decodedAtOnce}
+	return &generations{r: r, in: in, window: w, workers: runtime.GOMAXPROCS(0), budget: decodedAtOnce, ahead: chunksAhead}
 }
 
 // each is as that of decoder.
-func (gs *generations) each(ctx context.Context, yield func(*chunk) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+func (gs *generations) each(parent context.Context, yield func(*chunk) error) error {
+	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	cut := &cutter{
 		generations: gs,
 		out:         make(chan *generation, gs.workers),
 		consumed:    make(chan *generation, gs.workers+1),
-		free:        make(chan *chunk, chunksAhead),
-		unmade:      make(chan struct{}, chunksAhead),
+		free:        make(chan *chunk, gs.ahead),
+		unmade:      make(chan struct{}, gs.ahead),
 	}
-	for range chunksAhead {
+	for range gs.ahead {
 		cut.unmade <- struct{}{}
 	}
 	done := make(chan struct{})
@@ -65,12 +67,16 @@ func (gs *generations) each(ctx context.Context, yield func(*chunk) error) error
 		cut.run(ctx)
 	}()
 	err := cut.consume(ctx, yield)
-	if err == ctx.Err() && err != nil {
-		return err // the reader may be stuck
+	if err == nil {
+		err = parent.Err()
 	}
 	cancel()
-	<-done
-	cut.decoding.Wait()
+	select {
+	case <-done:
+		cut.decoding.Wait()
+	case <-parent.Done():
+		// The reader may be stuck.
+	}
 	return err
 }
 
@@ -223,6 +229,8 @@ func (c *cutter) chunkFor(ctx context.Context, g *generation) *chunk {
 	turn := g.turn
 	for {
 		select {
+		case k := <-g.back:
+			return k
 		case k := <-c.free:
 			return k
 		case <-c.unmade:
@@ -231,7 +239,7 @@ func (c *cutter) chunkFor(ctx context.Context, g *generation) *chunk {
 			if len(g.chunks) == 0 {
 				return newChunk()
 			}
-			turn = nil // those that wait are consumed, and then free
+			turn = nil // those that wait are consumed, and come back
 		case <-ctx.Done():
 			return nil
 		}
@@ -279,15 +287,27 @@ func (c *cutter) consume(ctx context.Context, yield func(*chunk) error) error {
 				return k.err
 			}
 			select {
-			case c.free <- k:
+			case g.back <- k:
 			default:
+				c.release(k)
 			}
+		}
+		for len(g.back) > 0 {
+			c.release(<-g.back)
 		}
 		select {
 		case c.consumed <- g:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// release gives a chunk to any generation, or lets another one be made.
+func (c *cutter) release(k *chunk) {
+	select {
+	case c.free <- k:
+	default: // there are more than were meant to be
 	}
 }
 
@@ -312,7 +332,7 @@ func (o *timeOrder) put(c *chunk) {
 }
 
 func newGeneration() *generation {
-	return &generation{chunks: make(chan *chunk, chunksAhead), turn: make(chan struct{})}
+	return &generation{chunks: make(chan *chunk, chunksAhead), turn: make(chan struct{}), back: make(chan *chunk, chunksAhead)}
 }
 
 func (g *generation) add(block []byte) {

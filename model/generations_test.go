@@ -3,6 +3,7 @@ package model_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
@@ -61,12 +63,12 @@ func TestGenerations(t *testing.T) {
 			want := dump(model.ReadInSequence, bytes.NewReader(data))
 			for _, workers := range []int{1, 2, 5} {
 				read := func(ctx context.Context, r io.Reader, s model.Sink) (*model.Summary, error) {
-					return model.ReadAtOnce(ctx, r, s, workers, 1<<20)
+					return model.ReadAtOnce(ctx, r, s, workers, 1<<20, 60)
 				}
 				sameDump(t, fmt.Sprint(workers, " workers"), dump(read, bytes.NewReader(data)), want)
 			}
 			small := func(ctx context.Context, r io.Reader, s model.Sink) (*model.Summary, error) {
-				return model.ReadAtOnce(ctx, r, s, 3, 1)
+				return model.ReadAtOnce(ctx, r, s, 3, 1, 60)
 			}
 			sameDump(t, "byte by byte, one generation at a time", dump(small, iotest.OneByteReader(bytes.NewReader(data))), want)
 		})
@@ -82,5 +84,82 @@ func TestGenerationsCut(t *testing.T) {
 			n := 16 + rng.IntN(len(data)-16)
 			sameDump(t, fmt.Sprint(name, " up to byte ", n), dump(model.Read, bytes.NewReader(data[:n])), dump(model.ReadInSequence, bytes.NewReader(data[:n])))
 		}
+	}
+}
+
+// TestFewChunks: decoders of later generations do not take what the one whose
+// turn it is needs to go on.
+func TestFewChunks(t *testing.T) {
+	defer model.SetChunkSize(64)()
+	data := traceData(t, "gc.trace")
+	want := dump(model.ReadInSequence, bytes.NewReader(data))
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		read := func(_ context.Context, r io.Reader, s model.Sink) (*model.Summary, error) {
+			return model.ReadAtOnce(ctx, r, slow{s}, 5, 1<<20, 6)
+		}
+		sameDump(t, "few chunks", dump(read, bytes.NewReader(data)), want)
+		cancel()
+	}
+}
+
+// slow is a sink that takes its time for each chunk.
+type slow struct{ model.Sink }
+
+func (s slow) Err() error {
+	time.Sleep(20 * time.Microsecond)
+	return s.Sink.Err()
+}
+
+// TestDamagedSamples: bytes of CPU samples that are damaged are damage, and not a
+// panic.
+func TestDamagedSamples(t *testing.T) {
+	data := traceData(t, "cpuprofile.trace")
+	flipped := 0
+	for at := 16; at < len(data); {
+		if data[at] != 1 { // the end of a generation
+			at++
+			continue
+		}
+		at++
+		var fields [4]uint64
+		for i := range fields {
+			v, n := binary.Uvarint(data[at:])
+			fields[i], at = v, at+n
+		}
+		size := int(fields[3])
+		if data[at] == 6 { // EvCPUSamples
+			for i := range min(size, 150) {
+				flipped++
+				bad := bytes.Clone(data)
+				bad[at+i] ^= 0x2c
+				checkRead(t, bad)
+			}
+		}
+		at += size
+	}
+	if flipped < 100 {
+		t.Errorf("%d bytes of samples", flipped)
+	}
+}
+
+// stuck is a reader that, after some bytes, waits for ever.
+type stuck struct{ r io.Reader }
+
+func (s stuck) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err == io.EOF {
+		select {}
+	}
+	return n, err
+}
+
+// TestStuckReader: a reading that is cancelled does not wait for its reader.
+func TestStuckReader(t *testing.T) {
+	data := traceData(t, "flightrecorder.trace")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := model.Read(ctx, stuck{bytes.NewReader(data)}, model.NopSink{}); err != context.DeadlineExceeded {
+		t.Errorf("error %v", err)
 	}
 }

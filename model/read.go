@@ -2,6 +2,7 @@ package model
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -104,11 +105,14 @@ func read(ctx context.Context, r io.Reader, sink Sink, w *windowed, newSource ma
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		generations := max(b.borders-1, 0)
 		if w != nil {
-			b.summary.Generations += w.skipped
+			generations += w.skipped
 		}
-		damage := in.damage(b.summary.Generations, err)
-		b.summary.Generations = damage.Generations
+		damage := in.damage(generations, err)
+		if w == nil {
+			b.summary.Generations = damage.Generations
+		}
 		return finish(b, damage)
 	}
 	return finish(b, nil)
@@ -122,6 +126,10 @@ type source interface {
 // newSource decodes the trace in r, which comes through in.
 func newSource(r *bufio.Reader, in *framing, trace Trace, w *windowed) (source, error) {
 	if !trace.v1 {
+		header, _ := r.Peek(headerSize)
+		if _, err := newDecoder(bytes.NewReader(header), false); err != nil {
+			return nil, &FormatError{Reason: fmt.Sprintf("a %s trace: %v", trace.Format, err)}
+		}
 		return newGenerations(r, in, w), nil
 	}
 	dec, err := newDecoder(r, true)

@@ -59,7 +59,7 @@ type windowed struct {
 
 // lead is how much earlier than it begins a generation may be needed: events of
 // the last one can be that much later.
-const lead = 1_000_000 // ns
+const lead = 10_000_000 // ns
 
 // resolve finds the times of the window, in a trace that begins at start; clock
 // is nil if it does not tell the time of day.
@@ -180,7 +180,7 @@ func (b *builder) open(sync bool) {
 	b.opened = true
 	b.sink = b.muted
 	b.trace.Start, b.now = from, from
-	b.summary.Events, b.summary.LinkedSpans = 0, 0
+	b.summary.Events, b.summary.LinkedSpans, b.summary.Generations = 0, 0, 0
 	b.summary.Goroutines, b.summary.MaxAlive = len(b.goroutines), len(b.goroutines)
 	clear(b.summary.Unknown)
 	clear(b.summary.Inconsistent)

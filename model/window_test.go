@@ -170,7 +170,7 @@ func TestWindowOfDay(t *testing.T) {
 
 // TestSplit: windows that follow each other have what single ones have.
 func TestSplit(t *testing.T) {
-	for _, name := range []string{"flightrecorder.trace", "gc.trace", "manytasks.trace", "httpserver.trace", "truncated.trace", "httpserver-go1.21.trace"} {
+	for _, name := range []string{"flightrecorder.trace", "gc.trace", "manytasks.trace", "httpserver.trace", "truncated.trace", "damaged.trace", "httpserver-go1.21.trace"} {
 		data := traceData(t, name)
 		sum, err := model.Read(t.Context(), bytes.NewReader(data), model.NopSink{})
 		var damage *model.Damage
@@ -189,8 +189,9 @@ func TestSplit(t *testing.T) {
 			validators = append(validators, modeltest.NewValidator(parts[len(parts)-1]))
 			return validators[len(validators)-1], nil
 		})
-		if (damage != nil) != errors.As(err, &damage) || last == nil {
-			t.Fatalf("%s: %v", name, err)
+		var splitDamage *model.Damage
+		if (damage != nil) != errors.As(err, &splitDamage) || last == nil || damage != nil && splitDamage.Error() != damage.Error() {
+			t.Fatalf("%s: %v, whole %v", name, err, damage)
 		}
 		if len(parts) != 4 {
 			t.Fatalf("%s: %d windows", name, len(parts))

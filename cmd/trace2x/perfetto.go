@@ -229,6 +229,9 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 			e.warn(sum.Unknown, sum.Inconsistent)
 		})
 		f := w.Focus()
+		if n > 1 {
+			f.Spans -= f.SpansBefore // that the last file has, too
+		}
 		focus.Goroutines, focus.Tasks, focus.Spans = focus.Goroutines+f.Goroutines, focus.Tasks+f.Tasks, focus.Spans+f.Spans
 		return nil
 	}
@@ -244,8 +247,14 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 			}
 		}
 		n++
+		err := ctx.Err() // a gap in the trace may be many windows long
+		if err == nil && n > maxFiles {
+			err = fmt.Errorf("that would be more than %d files: make --split longer", maxFiles)
+		}
+		if err != nil {
+			return nil, err
+		}
 		name = numbered(to, n)
-		var err error
 		if out, err = output.Create(name, e.stdout); err != nil {
 			return nil, err
 		}
@@ -267,6 +276,10 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 	c.reportFocus(e, focus)
 	return inDamage(in, err)
 }
+
+// maxFiles is how many files --split makes at most, and what their numbers have
+// room for.
+const maxFiles = 9999
 
 // numbered puts a number in front of the endings of a name.
 func numbered(name string, n int) string {

@@ -23,8 +23,8 @@ type focus struct {
 
 // Focus counts what there was of what the options limit a trace to: goroutines
 // that Goroutines and Func let in, tasks without their subtasks, and spans of the
-// distributed trace.
-type Focus struct{ Goroutines, Tasks, Spans int }
+// distributed trace, SpansBefore those of them that began before the trace.
+type Focus struct{ Goroutines, Tasks, Spans, SpansBefore int }
 
 // turn is a moment at which a goroutine comes into focus, or leaves it.
 type turn struct {
@@ -68,6 +68,9 @@ func (f *focus) wants(t *model.Task) bool {
 			return false
 		}
 		f.Spans++
+		if t.Before {
+			f.SpansBefore++
+		}
 	}
 	switch {
 	case f.tasks[t.Parent]:
@@ -90,8 +93,9 @@ func (f *focus) taskEnded(t *model.Task) bool {
 
 // decide lets a goroutine in from t on, or does not, as soon as its start function
 // is known if that matters. Of a goroutine from before the trace, that may be with
-// a later state; those before it are then other goroutines'.
-func (w *Writer) decide(g *model.Goroutine, gr *goroutine, t model.Time) {
+// a later state; those before it are then other goroutines'. late says that t is in
+// the past.
+func (w *Writer) decide(g *model.Goroutine, gr *goroutine, t model.Time, late bool) {
 	f := w.focus
 	if gr.decided || f.opts.Func != nil && g.Func == "" {
 		return
@@ -103,9 +107,9 @@ func (w *Writer) decide(g *model.Goroutine, gr *goroutine, t model.Time) {
 	f.Goroutines++
 	gr.in = true
 	if !f.onTasks() {
-		w.focusOn(g, gr, t)
+		w.focusOn(g, gr, t, late)
 	} else if gr.works > 0 {
-		w.focusOn(g, gr, max(t, gr.since))
+		w.focusOn(g, gr, max(t, gr.since), late)
 	}
 }
 
@@ -119,8 +123,8 @@ func (w *Writer) WorkStart(work *model.Work) {
 		return
 	}
 	gr.since = work.Start
-	if w.decide(g, gr, work.Start); gr.in && gr.lane == nil {
-		w.focusOn(g, gr, work.Start)
+	if w.decide(g, gr, work.Start, false); gr.in && gr.lane == nil {
+		w.focusOn(g, gr, work.Start, false)
 	}
 }
 
@@ -139,9 +143,9 @@ func (w *Writer) WorkEnd(work *model.Work, now model.Time) {
 }
 
 // focusOn gives a goroutine a lane from t on.
-func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time) {
-	gr.lane, gr.since = w.lanes.take(g), t
-	if t == g.Start && !g.Before {
+func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time, late bool) {
+	gr.lane, gr.since = w.lanes.take(g, t), t
+	if t == g.Start && !g.Before && !late {
 		w.created(g, gr, gr.creator)
 		return
 	}
@@ -229,7 +233,7 @@ func (w *Writer) wakerLane(g *model.Goroutine) *lane {
 		return gr.lane
 	}
 	if gr.waker == nil {
-		gr.waker = w.lanes.take(g)
+		gr.waker = w.lanes.take(g, g.Start) // its run has begun before
 	}
 	gr.woke = g.OnProc()
 	return gr.waker

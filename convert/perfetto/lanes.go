@@ -50,6 +50,7 @@ type lane struct {
 	// only then is the lane described. The trace processor reads all descriptors
 	// before any event, so that they may come late in the file.
 	process *process
+	until   model.Time // when its last goroutine left it
 }
 
 const (
@@ -81,11 +82,11 @@ func (l *lanes) newID() int32 { l.ids++; return l.ids }
 // newTrack returns the uuid of a new track.
 func (l *lanes) newTrack() uint64 { l.tracks++; return l.tracks }
 
-// take returns a lane for a goroutine. One from before the trace gets a new
-// lane: others may have had the old ones since.
-func (l *lanes) take(g *model.Goroutine) *lane {
-	if name := processName(g); name != "" && !g.Before {
-		if p := l.processes[name]; p != nil && len(p.free) > 0 {
+// take returns a lane for a goroutine from a moment on, which may be in the past:
+// then another goroutine may have been on a lane that is free now.
+func (l *lanes) take(g *model.Goroutine, from model.Time) *lane {
+	if name := processName(g); name != "" {
+		if p := l.processes[name]; p != nil && len(p.free) > 0 && p.free[0].until <= from {
 			return heap.Pop(&p.free).(*lane)
 		}
 	}
@@ -142,8 +143,9 @@ func (l *lanes) process(fn string) *process {
 	return p
 }
 
-// giveBack takes the lane of a goroutine that ended.
-func (l *lanes) giveBack(ln *lane) {
+// giveBack takes the lane of a goroutine that leaves it at t.
+func (l *lanes) giveBack(ln *lane, t model.Time) {
+	ln.until = t
 	if !l.perGoroutine {
 		heap.Push(&ln.process.free, ln)
 	}

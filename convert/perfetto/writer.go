@@ -173,10 +173,10 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 	}
 	if w.focus != nil {
 		gr.creator = g.Creator
-		w.decide(g, gr, g.Start)
+		w.decide(g, gr, g.Start, g.Before)
 		return
 	}
-	gr.lane, gr.since = w.lanes.take(g), g.Start
+	gr.lane, gr.since = w.lanes.take(g, g.Start), g.Start
 	if g.Before {
 		return // its lifetime is an edge, see GoroutineEnd
 	}
@@ -248,8 +248,8 @@ func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		w.counters.turned(s.Kind, s.Next, s.End)
 	}
 	if w.focus != nil {
-		w.decide(g, gr, s.Start)
 		gr.creator = nil
+		w.decide(g, gr, s.Start, true)
 	}
 	if gr.lane != nil {
 		w.state(g, gr, s)
@@ -321,6 +321,7 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 		w.sched.setState(tid, s.End, stateSyscall)
 	case s.Next == model.NotExist:
 		w.sched.setState(tid, s.End, stateGone)
+	case s.Next == model.Syscall: // it goes on, out of focus
 	default:
 		w.sched.wakingFromOutside(tid, s.End)
 	}
@@ -340,7 +341,7 @@ func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	gr := w.goroutine(g)
 	if gr.waker != nil {
 		w.lanes.describe(gr.waker, g, true)
-		w.lanes.giveBack(gr.waker)
+		w.lanes.giveBack(gr.waker, g.End)
 	}
 	if gr.lane != nil {
 		w.leaveLane(g, gr, g.End, g.Open)
@@ -366,7 +367,7 @@ func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open
 		w.sample(gr.lane, &gr.samples[i])
 	}
 	gr.samples = nil
-	w.lanes.giveBack(gr.lane)
+	w.lanes.giveBack(gr.lane, t)
 	gr.lane, gr.regions = nil, 0
 }
 
@@ -389,7 +390,7 @@ func (w *Writer) Run(r *model.Run) {
 		w.sched.run(r.Proc, gr.lane.tid, r.Start, r.End, end)
 	}
 	if r.Label != "" && gr.lane != nil {
-		w.laneSlice(gr, slice{start: r.Start, end: r.End, open: r.Open, name: r.Label, category: catGC})
+		w.laneSlice(gr, slice{start: max(r.Start, gr.since), end: r.End, open: r.Open, name: r.Label, category: catGC})
 	}
 	if w.threads != nil {
 		name := unknownFunc
