@@ -128,7 +128,7 @@ func (c *cutter) run(ctx context.Context) {
 			g.add(block)
 		}
 		if err != nil {
-			if c.ended(ctx, header, g) && c.held != nil && !c.blind {
+			if c.ended(ctx, header, g) && c.held != nil {
 				c.start(ctx, header, c.held)
 			}
 			return
@@ -145,8 +145,9 @@ func (c *cutter) ended(ctx context.Context, header []byte, g *generation) bool {
 	start, clock, ok := g.times()
 	if !ok {
 		// It is damaged: from here on, the decoder tells.
-		c.blind = true
-		return (c.held == nil || c.start(ctx, header, c.held)) && c.start(ctx, header, g)
+		held := c.held
+		c.blind, c.held = true, nil
+		return (held == nil || c.start(ctx, header, held)) && c.start(ctx, header, g)
 	}
 	w.resolve(start, clock)
 	held := c.held

@@ -1,11 +1,7 @@
 package model
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/binary"
 	"fmt"
-	"io"
 	"time"
 
 	exptrace "golang.org/x/exp/trace"
@@ -245,83 +241,4 @@ func (b *builder) open(sync bool) {
 			r.Task = nil
 		}
 	}
-}
-
-// times finds out when a generation begins, in ns on the trace clock, and the
-// clock snapshot that it has. It reads the batches' headers, and the batch that
-// has the frequency of the clock (internal/trace/generation.go, setSyncBatch).
-func (g *generation) times() (start Time, clock *ClockSnapshot, ok bool) {
-	r := bufio.NewReader(io.MultiReader(readers(g.blocks)...))
-	var first uint64
-	var freq float64
-	var snapshot struct{ ticks, mono, sec, nsec uint64 }
-	for {
-		typ, err := r.ReadByte()
-		if err != nil || typ == evEndOfGeneration {
-			break
-		}
-		if typ == evExperimentalBatch {
-			r.Discard(1)
-		}
-		var fields [4]uint64 // generation, M, time, size
-		for i := range fields {
-			if fields[i], err = binary.ReadUvarint(r); err != nil {
-				return 0, nil, false
-			}
-		}
-		ticks, size := fields[2], fields[3]
-		if first == 0 || ticks < first {
-			first = ticks
-		}
-		if size > maxBatchSize {
-			return 0, nil, false
-		}
-		if head, _ := r.Peek(1); typ != evEventBatch || len(head) == 0 || head[0] != evFrequency && head[0] != evSync {
-			if _, err := r.Discard(int(size)); err != nil {
-				return 0, nil, false
-			}
-			continue
-		}
-		data := make([]byte, size)
-		if _, err := io.ReadFull(r, data); err != nil {
-			return 0, nil, false
-		}
-		number := func() (n uint64) {
-			n, k := binary.Uvarint(data)
-			data = data[max(k, 0):]
-			return n
-		}
-		for len(data) > 0 {
-			typ := data[0]
-			data = data[1:]
-			switch typ {
-			case evSync:
-			case evFrequency:
-				freq = float64(number())
-			case evClockSnapshot:
-				snapshot.ticks, snapshot.mono, snapshot.sec, snapshot.nsec = ticks+number(), number(), number(), number()
-			default:
-				data = nil
-			}
-		}
-	}
-	if freq == 0 {
-		return 0, nil, false
-	}
-	perTick := 1 / (freq / 1e9)
-	if snapshot.sec != 0 {
-		clock = &ClockSnapshot{
-			Trace: Time(float64(snapshot.ticks) * perTick),
-			Mono:  snapshot.mono,
-			Wall:  time.Unix(int64(snapshot.sec), int64(snapshot.nsec)),
-		}
-	}
-	return Time(float64(first) * perTick), clock, true
-}
-
-func readers(blocks [][]byte) (rs []io.Reader) {
-	for _, b := range blocks {
-		rs = append(rs, bytes.NewReader(b))
-	}
-	return rs
 }

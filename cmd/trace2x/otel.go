@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -132,12 +131,8 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otel
 	if opts.MinSpan < 0 || opts.MinTask < 0 || opts.MaxSpansPerTrace < 0 {
 		return errors.New("--min-span, --min-task and --max-spans-per-trace must not be negative")
 	}
-	if fl.task != "" {
-		re, err := regexp.Compile(fl.task)
-		if err != nil {
-			return fmt.Errorf("--task: %w", err)
-		}
-		opts.Task = re
+	if opts.Task, err = parseRegexp("--task", fl.task); err != nil {
+		return err
 	}
 	if opts.TraceID, err = parseTraceID(fl.traceID); err != nil {
 		return err

@@ -137,22 +137,7 @@ func (c *conversion) reportFocus(e *env, focus perfetto.Focus) {
 	if c.traceID != "" {
 		e.reportTraceID(c.opts.TraceID, focus.Spans)
 	}
-	if (c.Goroutines != nil || c.Func != nil) && focus.Goroutines == 0 {
-		fmt.Fprintln(e.stderr, "warning: no goroutine matches --goroutine and --func")
-	}
-	if c.task != "" && focus.Tasks == 0 {
-		fmt.Fprintf(e.stderr, "warning: no task matches --task %s\n", c.task)
-	}
-}
-
-// reportTraceID tells how many spans of the distributed trace asked for there
-// were.
-func (e *env) reportTraceID(id [16]byte, spans int) {
-	if spans == 0 {
-		fmt.Fprintf(e.stderr, "warning: no task is a span of the distributed trace %x\n", id)
-		return
-	}
-	fmt.Fprintf(e.stderr, "%s of the distributed trace %x\n", plural(spans, "span"), id)
+	c.warn(e, focus.Goroutines, focus.Tasks)
 }
 
 // outputName names the output of an input for which the user gave none.
@@ -292,15 +277,6 @@ func numbered(name string, n int) string {
 		ext = "." + ext
 	}
 	return fmt.Sprintf("%s%s-%04d%s", dir, stem, n, ext)
-}
-
-// inDamage names the input in an error that is about what is wrong with it.
-func inDamage(in *input.Input, err error) error {
-	var damage *model.Damage
-	if errors.As(err, &damage) {
-		return fmt.Errorf("%s: %w", in.Name, err)
-	}
-	return err
 }
 
 func outName(name string) string {

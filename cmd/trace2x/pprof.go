@@ -159,16 +159,10 @@ func (e *env) reportProfile(fl *pprofFlags, opts pprof.Options, s pprof.Stats, s
 	}
 	fmt.Fprintf(e.stderr, "%s: %s, %v in %s at %s\n", outName(fl.out), byteCount(size),
 		time.Duration(s.Time).Round(time.Microsecond), plural(int(s.Count), noun), plural(s.Stacks, "stack"))
-	missed := false
+	missed := fl.selection.warn(e, s.Goroutines, s.Tasks)
 	warn := func(format string, args ...any) {
 		missed = true
 		fmt.Fprintf(e.stderr, "warning: "+format+"\n", args...)
-	}
-	if s.Goroutines == 0 && (opts.Goroutines != nil || opts.Func != nil) {
-		warn("no goroutine matches --goroutine and --func")
-	}
-	if s.Tasks == 0 && fl.task != "" {
-		warn("no task matches --task %s", fl.task)
 	}
 	if s.Regions == 0 && opts.Region != nil {
 		warn("no region matches --region %s", fl.region)

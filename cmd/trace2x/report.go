@@ -49,6 +49,16 @@ func (e *env) warn(unknown, inconsistent map[string]int) {
 	}
 }
 
+// reportTraceID tells how many spans of the distributed trace asked for there
+// were.
+func (e *env) reportTraceID(id [16]byte, spans int) {
+	if spans == 0 {
+		fmt.Fprintf(e.stderr, "warning: no task is a span of the distributed trace %x\n", id)
+		return
+	}
+	fmt.Fprintf(e.stderr, "%s of the distributed trace %x\n", plural(spans, "span"), id)
+}
+
 func byteCount(n int64) string {
 	switch {
 	case n < 1_000:

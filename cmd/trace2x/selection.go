@@ -51,6 +51,20 @@ func (s *selection) parse() (err error) {
 	return err
 }
 
+// warn tells, and reports, whether nothing matches what was asked for, of which
+// there were so many goroutines and tasks.
+func (s *selection) warn(e *env, goroutines, tasks int) (missed bool) {
+	if goroutines == 0 && (s.Goroutines != nil || s.Func != nil) {
+		missed = true
+		fmt.Fprintln(e.stderr, "warning: no goroutine matches --goroutine and --func")
+	}
+	if tasks == 0 && s.task != "" {
+		missed = true
+		fmt.Fprintf(e.stderr, "warning: no task matches --task %s\n", s.task)
+	}
+	return missed
+}
+
 // parseRegexp reads the value of a flag; "" is none.
 func parseRegexp(flag, s string) (*regexp.Regexp, error) {
 	if s == "" {

@@ -167,3 +167,12 @@ func inInput(in *input.Input, err error) error {
 	}
 	return fmt.Errorf("%s: %w", in.Name, err)
 }
+
+// inDamage names the input in an error that is about what is wrong with it.
+func inDamage(in *input.Input, err error) error {
+	var damage *model.Damage
+	if errors.As(err, &damage) {
+		return fmt.Errorf("%s: %w", in.Name, err)
+	}
+	return err
+}
