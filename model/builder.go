@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	exptrace "golang.org/x/exp/trace"
+
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // builder is the event loop's state: it turns events into calls of the sink.
@@ -24,9 +26,9 @@ type builder struct {
 
 	stacks  *stackTable
 	names   map[string]string
-	chunk   *chunk   // that is being taken
-	stack   []*Stack // of the generation, by number
-	reasons []string // likewise
+	chunk   *decode.Chunk // that is being taken
+	stack   []*Stack      // of the generation, by number
+	reasons []string      // likewise
 
 	goroutines map[GoID]*Goroutine
 	recent     [256]*Goroutine // by ID, some of them; it may have others by now
@@ -81,24 +83,24 @@ func newBuilder(sink Sink, trace Trace) *builder {
 }
 
 // take takes the next events of the trace.
-func (b *builder) take(c *chunk) {
+func (b *builder) take(c *decode.Chunk) {
 	b.chunk = c
-	if c.first {
+	if c.First {
 		b.stack, b.reasons = append(b.stack[:0], nil), append(b.reasons[:0], "")
 	}
-	for _, h := range c.stacks {
+	for _, h := range c.Stacks {
 		b.stack = append(b.stack, b.stacks.intern(h))
 	}
-	for _, reason := range c.reasons {
+	for _, reason := range c.Reasons {
 		b.reasons = append(b.reasons, b.name(reason))
 	}
-	for i := range c.events {
-		b.event(&c.events[i])
+	for i := range c.Events {
+		b.event(&c.Events[i])
 	}
 }
 
-func (b *builder) event(e *event) {
-	t := e.time + b.shift
+func (b *builder) event(e *decode.Event) {
+	t := Time(e.Time) + b.shift
 	if b.window != nil && !b.inWindow(e, t) {
 		return
 	}
@@ -108,79 +110,75 @@ func (b *builder) event(e *event) {
 	}
 	b.now = t
 	b.summary.Events++
-	if e.is(exptrace.EventStateTransition) {
+	if e.Is(exptrace.EventStateTransition) {
 		b.transition(e, t)
 		return
 	}
 
-	ev := &b.chunk.details[e.detail-1]
-	switch exptrace.EventKind(e.kind) {
+	d := &b.chunk.Details[e.Detail-1]
+	switch exptrace.EventKind(e.Kind) {
 	case exptrace.EventSync:
-		b.sync(ev, t)
+		b.sync(d, t)
 	case exptrace.EventMetric:
-		m := ev.Metric()
-		b.metric = Metric{Time: t, Name: m.Name, Value: m.Value.Uint64()}
+		b.metric = Metric{Time: t, Name: b.name(d.Name), Value: d.Value}
 		b.sink.Metric(&b.metric)
 		b.remember(b.metric)
 	case exptrace.EventLabel:
-		b.label(ev)
+		b.label(e, d)
 	case exptrace.EventStackSample:
 		b.sink.Sample(&Sample{
 			Time:      t,
-			Goroutine: b.find(e.g),
-			Proc:      ProcID(e.proc),
-			Thread:    e.thread,
-			Stack:     b.stack[e.stack],
+			Goroutine: b.find(GoID(e.G)),
+			Proc:      ProcID(e.Proc),
+			Thread:    ThreadID(e.Thread),
+			Stack:     b.stack[e.Stack],
 		})
 	case exptrace.EventRangeBegin, exptrace.EventRangeActive, exptrace.EventRangeEnd:
-		b.rangeEvent(e, ev, t)
+		b.rangeEvent(e, d, t)
 	case exptrace.EventTaskBegin:
-		task := ev.Task()
 		g := b.current(e)
 		b.taskBegun(&Task{
-			ID:        TaskID(task.ID),
-			Type:      b.name(task.Type),
-			ParentID:  taskID(task.Parent),
+			ID:        TaskID(d.Task),
+			Type:      b.name(d.Name),
+			ParentID:  TaskID(d.Parent),
 			Goroutine: g,
-			Stack:     b.stackOf(g, e.stack),
+			Stack:     b.stackOf(g, e.Stack),
 			Start:     t,
 		})
 	case exptrace.EventTaskEnd:
 		g := b.current(e)
-		b.taskEnded(TaskID(e.id), g, b.stackOf(g, e.stack), t)
+		b.taskEnded(TaskID(e.ID), g, b.stackOf(g, e.Stack), t)
 	case exptrace.EventRegionBegin:
 		if g := b.current(e); g != nil {
-			region := ev.Region()
-			id := taskID(region.Task)
-			b.regionBegun(&Region{Goroutine: g, Type: b.name(region.Type), TaskID: id, Task: b.task(id), Stack: b.stackOf(g, e.stack), Start: t})
+			id := TaskID(d.Task)
+			b.regionBegun(&Region{Goroutine: g, Type: b.name(d.Name), TaskID: id, Task: b.task(id), Stack: b.stackOf(g, e.Stack), Start: t})
 		}
 	case exptrace.EventRegionEnd:
 		if g := b.current(e); g != nil {
-			region := ev.Region()
-			b.regionEnded(g, taskID(region.Task), b.name(region.Type), b.stackOf(g, e.stack), t)
+			b.regionEnded(g, TaskID(d.Task), b.name(d.Name), b.stackOf(g, e.Stack), t)
 		}
 	case exptrace.EventLog:
-		b.log(e, ev, t)
+		b.log(e, d, t)
 	case exptrace.EventExperimental:
-		b.unknown("experimental event " + ev.Experimental().Name)
+		b.unknown("experimental event " + d.Name)
 	default:
-		b.unknown("event " + ev.Kind().String())
+		b.unknown("event " + exptrace.EventKind(e.Kind).String())
 	}
 }
 
 // transition takes an event that changes the state of a goroutine or a P.
-func (b *builder) transition(e *event, t Time) {
-	switch e.resource {
+func (b *builder) transition(e *decode.Event, t Time) {
+	switch e.Resource {
 	case exptrace.ResourceGoroutine:
 		b.goTransition(e, t)
 	case exptrace.ResourceProc:
-		if p := b.proc(ProcID(e.id)); p != nil {
-			b.procTransition(p, exptrace.ProcState(e.from), exptrace.ProcState(e.to), e.thread, t)
+		if p := b.proc(ProcID(e.ID)); p != nil {
+			b.procTransition(p, exptrace.ProcState(e.From), exptrace.ProcState(e.To), ThreadID(e.Thread), t)
 		}
-	case unknownResource:
+	case decode.UnknownResource:
 		b.unknown("state transition")
 	default:
-		b.unknown("state transition of a " + e.resource.String())
+		b.unknown("state transition of a " + e.Resource.String())
 	}
 }
 
@@ -199,14 +197,14 @@ func (b *builder) procTransition(p *proc, from, to exptrace.ProcState, thread Th
 	}
 }
 
-func (b *builder) goTransition(e *event, t Time) {
-	id, from := GoID(e.id), e.from
-	kind, ok := stateKind(e.to)
+func (b *builder) goTransition(e *decode.Event, t Time) {
+	id, from := GoID(e.ID), e.From
+	kind, ok := stateKind(e.To)
 	if !ok {
-		b.unknown("goroutine state " + e.to.String())
+		b.unknown("goroutine state " + e.To.String())
 		return
 	}
-	g := b.goroutine(id, e.proc)
+	g := b.goroutine(id, e.Proc)
 	switch {
 	case from == exptrace.GoNotExist:
 		if g != nil {
@@ -218,12 +216,12 @@ func (b *builder) goTransition(e *event, t Time) {
 	case g == nil:
 		b.found(e, kind)
 		return
-	case from == exptrace.GoUndetermined || from == e.to:
+	case from == exptrace.GoUndetermined || from == e.To:
 		// The status of a goroutine that is known.
 		if g.cur.Kind != kind {
 			b.inconsistent("goroutine status differs from its state")
 		}
-		b.learnFunc(g, b.stack[e.own])
+		b.learnFunc(g, b.stack[e.Own])
 		return
 	}
 	if known, ok := stateKind(from); !ok || known != g.cur.Kind {
@@ -234,23 +232,23 @@ func (b *builder) goTransition(e *event, t Time) {
 	case kind == NotExist:
 		b.exited(g, t)
 	case g.cur.Kind == Runnable && kind == Running:
-		p := b.proc(ProcID(e.proc))
+		p := b.proc(ProcID(e.Proc))
 		if p == nil {
 			b.inconsistent("goroutine runs without a P")
 			return
 		}
-		b.started(g, p, e.thread, t)
+		b.started(g, p, ThreadID(e.Thread), t)
 	case g.cur.Kind == Running && kind == Syscall:
-		b.syscallBegun(g, b.stackOf(g, e.own), t)
+		b.syscallBegun(g, b.stackOf(g, e.Own), t)
 	case g.cur.Kind == Running:
-		b.stopped(g, kind, b.reason(e.reason, kind), b.stackOf(g, e.own), t)
+		b.stopped(g, kind, b.reason(e.Reason, kind), b.stackOf(g, e.Own), t)
 	case g.cur.Kind == Waiting && kind == Runnable:
 		waker := b.current(e)
 		b.unblocked(g, Waker{
 			Goroutine: waker,
-			Proc:      ProcID(e.proc),
-			Thread:    e.thread,
-			Stack:     b.stackOf(waker, e.stack),
+			Proc:      ProcID(e.Proc),
+			Thread:    ThreadID(e.Thread),
+			Stack:     b.stackOf(waker, e.Stack),
 		}, t)
 	case g.cur.Kind == Syscall:
 		if kind == Running && g.proc == nil {
@@ -259,7 +257,7 @@ func (b *builder) goTransition(e *event, t Time) {
 		}
 		b.syscallEnded(g, kind, t)
 	default:
-		b.unknown("goroutine state transition " + from.String() + " to " + e.to.String())
+		b.unknown("goroutine state transition " + from.String() + " to " + e.To.String())
 		b.leave(g, t, kind)
 		b.release(g, t, kind)
 		g.enter(kind, t)
@@ -267,15 +265,15 @@ func (b *builder) goTransition(e *event, t Time) {
 }
 
 // created makes a goroutine that a go statement, or a call from C, began.
-func (b *builder) created(e *event, kind StateKind, t Time) {
+func (b *builder) created(e *decode.Event, kind StateKind, t Time) {
 	creator := b.current(e)
-	creation := b.stackOf(creator, e.stack)
-	start := b.stack[e.own]
-	g := b.announce(GoID(e.id), t, kind, func(g *Goroutine) {
+	creation := b.stackOf(creator, e.Stack)
+	start := b.stack[e.Own]
+	g := b.announce(GoID(e.ID), t, kind, func(g *Goroutine) {
 		if creator != nil {
 			g.Parent = creator.ID
 		}
-		g.Creator, g.CreatorProc, g.Creation = creator, ProcID(e.proc), creation
+		g.Creator, g.CreatorProc, g.Creation = creator, ProcID(e.Proc), creation
 		if start != nil {
 			g.Func = startFuncName(start.Frames[0].Func)
 		}
@@ -284,25 +282,25 @@ func (b *builder) created(e *event, kind StateKind, t Time) {
 	case Waiting:
 		g.cur.Reason = coroutine
 	case Syscall:
-		g.cur.Thread = e.thread
+		g.cur.Thread = ThreadID(e.Thread)
 	}
 }
 
 // found makes a goroutine from before the trace, which the trace names for the
 // first time with its status.
-func (b *builder) found(e *event, kind StateKind) {
+func (b *builder) found(e *decode.Event, kind StateKind) {
 	if kind == NotExist {
 		b.inconsistent("unknown goroutine exited")
 		return
 	}
-	stack := b.stack[e.own]
-	p := b.proc(ProcID(e.proc))
+	stack := b.stack[e.Own]
+	p := b.proc(ProcID(e.Proc))
 	if kind == Running && (p == nil || p.run.Goroutine != nil) {
 		// It cannot have run since the trace began.
 		b.inconsistent("goroutine runs without a P")
 		kind = Waiting
 	}
-	g := b.existing(GoID(e.id), kind)
+	g := b.existing(GoID(e.ID), kind)
 	b.learnFunc(g, stack)
 	switch kind {
 	case Waiting:
@@ -311,15 +309,15 @@ func (b *builder) found(e *event, kind StateKind) {
 			g.cur.Reason = unknownReason
 		}
 	case Running:
-		b.runOn(g, p, e.thread, b.trace.Start)
+		b.runOn(g, p, ThreadID(e.Thread), b.trace.Start)
 		g.cur.Before, p.run.Before = true, true
 	case Syscall:
 		g.cur.Stack = stack
-		g.cur.Thread = e.thread
+		g.cur.Thread = ThreadID(e.Thread)
 		// The goroutine holds a P only if its own thread tells its status, right
 		// after that of the P. Another thread does it while it runs a goroutine
 		// of its own, and never for a goroutine with a P.
-		if p != nil && p.run.Goroutine == nil && p.state.Running && e.g == NoGoroutine {
+		if p != nil && p.run.Goroutine == nil && p.state.Running && GoID(e.G) == NoGoroutine {
 			g.cur.Proc = p.id
 			b.acquire(p, g, g.cur.Thread, b.trace.Start)
 			p.run.Before = true
@@ -327,48 +325,45 @@ func (b *builder) found(e *event, kind StateKind) {
 	}
 }
 
-func (b *builder) log(e *event, ev *exptrace.Event, t Time) {
-	l := ev.Log()
+func (b *builder) log(e *decode.Event, d *decode.Detail, t Time) {
 	g := b.current(e)
-	id := taskID(l.Task)
-	if b.link(g, id, l.Category, l.Message) {
+	id := TaskID(d.Task)
+	if b.link(g, id, d.Name, d.Message) {
 		return
 	}
 	task := b.task(id)
 	if task != nil && g != nil {
 		b.pause(b.work(task, g, t), t)
 	}
-	b.sink.Log(&Log{Time: t, Goroutine: g, TaskID: id, Task: task, Category: l.Category, Message: l.Message, Stack: b.stackOf(g, e.stack)})
+	b.sink.Log(&Log{Time: t, Goroutine: g, TaskID: id, Task: task, Category: d.Name, Message: d.Message, Stack: b.stackOf(g, e.Stack)})
 }
 
-func (b *builder) label(ev *exptrace.Event) {
-	l := ev.Label()
-	if l.Resource.Kind != exptrace.ResourceGoroutine {
-		b.unknown("label of a " + l.Resource.Kind.String())
+func (b *builder) label(e *decode.Event, d *decode.Detail) {
+	if e.Resource != exptrace.ResourceGoroutine {
+		b.unknown("label of a " + e.Resource.String())
 		return
 	}
-	if g := b.find(GoID(l.Resource.Goroutine())); g != nil {
-		g.label = b.name(l.Label)
+	if g := b.find(GoID(e.ID)); g != nil {
+		g.label = b.name(d.Name)
 	}
 }
 
-func (b *builder) rangeEvent(e *event, ev *exptrace.Event, t Time) {
-	er := ev.Range()
+func (b *builder) rangeEvent(e *decode.Event, d *decode.Detail, t Time) {
 	var g *Goroutine
 	var p *proc
-	key := rangeKey{name: er.Name, goid: NoGoroutine, proc: NoProc}
-	switch er.Scope.Kind {
+	key := rangeKey{name: d.Name, goid: NoGoroutine, proc: NoProc}
+	switch e.Resource {
 	case exptrace.ResourceGoroutine:
-		key.goid = GoID(er.Scope.Goroutine())
+		key.goid = GoID(e.ID)
 		g = b.find(key.goid)
 	case exptrace.ResourceProc:
-		key.proc = ProcID(er.Scope.Proc())
+		key.proc = ProcID(e.ID)
 		p = b.proc(key.proc)
 	}
 
-	if !e.is(exptrace.EventRangeEnd) {
-		r := newRange(er.Name)
-		active := e.is(exptrace.EventRangeActive)
+	if !e.Is(exptrace.EventRangeEnd) {
+		r := newRange(d.Name)
+		active := e.Is(exptrace.EventRangeActive)
 		if slot := rangeSlot(r.Kind, g, p); active && (slot != nil && *slot != nil || slot == nil && b.ranges[key] != nil) {
 			return // told again at the border of a generation
 		}
@@ -382,17 +377,17 @@ func (b *builder) rangeEvent(e *event, ev *exptrace.Event, t Time) {
 			if r.Goroutine == nil {
 				r.Goroutine = b.current(e)
 			}
-			r.Proc = ProcID(e.proc)
-			r.Stack = b.stackOf(r.Goroutine, e.stack)
+			r.Proc = ProcID(e.Proc)
+			r.Stack = b.stackOf(r.Goroutine, e.Stack)
 		}
 		b.rangeBegun(r, key, g, p)
 		return
 	}
 
-	r := b.rangeEnded(rangeKind(er.Name), key, g, p)
+	r := b.rangeEnded(rangeKind(d.Name), key, g, p)
 	if r == nil { // begun before the trace
-		r = newRange(er.Name)
-		r.Start, r.Before, r.Proc = b.trace.Start, true, ProcID(e.proc)
+		r = newRange(d.Name)
+		r.Start, r.Before, r.Proc = b.trace.Start, true, ProcID(e.Proc)
 		if r.Goroutine = g; g == nil {
 			r.Goroutine = b.current(e)
 		}
@@ -402,35 +397,33 @@ func (b *builder) rangeEvent(e *event, ev *exptrace.Event, t Time) {
 			r.Start = max(r.Start, r.Goroutine.Start)
 		}
 	}
-	for _, a := range ev.RangeAttributes() {
-		switch a.Name {
-		case "bytes swept":
-			r.Swept = a.Value.Uint64()
-		case "bytes reclaimed":
-			r.Reclaimed = a.Value.Uint64()
-		default:
-			b.unknown("range attribute " + a.Name)
-		}
+	r.Swept, r.Reclaimed = d.Swept, d.Reclaimed
+	for _, what := range d.Unknown {
+		b.unknown(what)
 	}
 	b.rangeClosed(r, t)
 }
 
-func (b *builder) sync(ev *exptrace.Event, t Time) {
-	s := ev.Sync()
+func (b *builder) sync(d *decode.Detail, t Time) {
 	b.syncs++
 	b.borders++
 	out := Sync{Time: t, N: b.syncs}
-	if c := s.ClockSnapshot; c != nil {
-		out.Clock = &ClockSnapshot{Trace: Time(c.Trace) + b.shift, Mono: c.Mono, Wall: c.Wall}
-	}
-	if out.Clock != nil {
+	if out.Clock = snapshot(d.Clock, b.shift); out.Clock != nil {
 		b.clock = out.Clock
 	}
-	for name := range s.ExperimentalBatches {
-		b.unknown("batches of the experiment " + name)
+	for _, what := range d.Unknown {
+		b.unknown(what)
 	}
 	b.summary.Generations = max(b.summary.Generations, b.syncs-1)
 	b.sink.Sync(&out)
+}
+
+// snapshot is the snapshot of clocks that a generation has, nil for none.
+func snapshot(c *decode.Clock, shift Time) *ClockSnapshot {
+	if c == nil {
+		return nil
+	}
+	return &ClockSnapshot{Trace: Time(c.Trace) + shift, Mono: c.Mono, Wall: c.Wall}
 }
 
 // finish ends the trace for the sink: what is open is reported as such. The
@@ -513,9 +506,9 @@ func (b *builder) stillOpen(r *Range) {
 
 // current returns the goroutine that was executing when the event happened,
 // nil for none.
-func (b *builder) current(e *event) *Goroutine {
-	if e.g != NoGoroutine {
-		return b.goroutine(e.g, e.proc)
+func (b *builder) current(e *decode.Event) *Goroutine {
+	if GoID(e.G) != NoGoroutine {
+		return b.goroutine(GoID(e.G), e.Proc)
 	}
 	return nil
 }
@@ -590,22 +583,6 @@ func (b *builder) name(s string) string {
 
 func (b *builder) unknown(what string)      { b.summary.Unknown[what]++ }
 func (b *builder) inconsistent(what string) { b.summary.Inconsistent[what]++ }
-
-// procID returns the P of an event, NoProc for none.
-func procID(ev *exptrace.Event) ProcID {
-	if id := ev.Proc(); id >= 0 && id < maxProc {
-		return ProcID(id)
-	}
-	return NoProc
-}
-
-// taskID unites the two ways in which x/exp/trace says that there is no task.
-func taskID(id exptrace.TaskID) TaskID {
-	if id == exptrace.NoTask {
-		return BackgroundTask
-	}
-	return TaskID(id)
-}
 
 func stateKind(s exptrace.GoState) (kind StateKind, ok bool) {
 	switch s {

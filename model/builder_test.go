@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	exptrace "golang.org/x/exp/trace"
+
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // calls is a sink that notes each call in a few words.
@@ -99,7 +101,7 @@ func idle(p exptrace.ProcID, m exptrace.ThreadID) on { return on{exptrace.NoGoro
 // feed gives events to a builder, one each 10 ns, the first at 10.
 type feed struct {
 	t    *testing.T
-	x    *compactor
+	x    *decode.Compactor
 	b    *builder
 	sink *calls
 	now  exptrace.Time
@@ -107,7 +109,7 @@ type feed struct {
 
 func newFeed(t *testing.T) *feed {
 	sink := &calls{}
-	return &feed{t: t, x: newCompactor(false), b: newBuilder(sink, Trace{Format: "Go 1.26"}), sink: sink}
+	return &feed{t: t, x: decode.NewCompactor(false), b: newBuilder(sink, Trace{Format: "Go 1.26"}), sink: sink}
 }
 
 func emit[T exptrace.EventDetails](f *feed, kind exptrace.EventKind, at on, details T, stack exptrace.Stack) {
@@ -119,8 +121,8 @@ func emit[T exptrace.EventDetails](f *feed, kind exptrace.EventKind, at on, deta
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	c := newChunk()
-	f.x.add(c, &ev)
+	c := decode.NewChunk()
+	f.x.Add(c, &ev)
 	f.b.take(c)
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // Damage says where a trace is truncated or damaged. It is the error of a
@@ -64,17 +66,6 @@ type framing struct {
 	starts     []int64 // offsets of the generations
 }
 
-const (
-	evEventBatch        = 1
-	evFrequency         = 8
-	evExperimentalBatch = 49
-	evSync              = 50
-	evClockSnapshot     = 51
-	evEndOfGeneration   = 52
-	maxBatchHeader      = 2 + 4*binary.MaxVarintLen64
-	maxBatchSize        = 64 << 10
-)
-
 func (f *framing) Read(p []byte) (int, error) {
 	n, err := f.r.Read(p)
 	f.pass(p[:n])
@@ -131,12 +122,12 @@ func (f *framing) pass(p []byte) {
 func (f *framing) header() bool {
 	b := f.head
 	switch b[0] {
-	case evEndOfGeneration:
+	case decode.EvEndOfGeneration:
 		f.ended = true
 		return true
-	case evEventBatch:
+	case decode.EvEventBatch:
 		b = b[1:]
-	case evExperimentalBatch:
+	case decode.EvExperimentalBatch:
 		if b = b[1:]; len(b) > 0 {
 			b = b[1:]
 		}
@@ -146,7 +137,7 @@ func (f *framing) header() bool {
 	var fields [4]uint64
 	for i := range fields {
 		v, n := binary.Uvarint(b)
-		if n < 0 || len(f.head) > maxBatchHeader {
+		if n < 0 || len(f.head) > decode.MaxBatchHeader {
 			return f.broken()
 		}
 		if n == 0 {
@@ -158,7 +149,7 @@ func (f *framing) header() bool {
 		f.generation = fields[0]
 		f.starts = append(f.starts, f.batch)
 	}
-	if fields[3] > maxBatchSize {
+	if fields[3] > decode.MaxBatchSize {
 		return f.broken()
 	}
 	f.ended = false

@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 	"testing/iotest"
+
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 const testHeader = "go 1.26 trace\x00\x00\x00"
@@ -16,7 +18,7 @@ var errDecoder = errors.New("what the decoder says")
 
 // appendBatch appends a batch of this generation with size bytes of data.
 func appendBatch(b []byte, generation uint64, size int) []byte {
-	b = append(b, evEventBatch)
+	b = append(b, decode.EvEventBatch)
 	for _, v := range []uint64{generation, 1, 2, uint64(size)} {
 		b = binary.AppendUvarint(b, v)
 	}
@@ -36,12 +38,12 @@ func passed(t testing.TB, r io.Reader) *framing {
 func TestFramingDamage(t *testing.T) {
 	// Generations of 6+10+1 bytes, from offset 16, and of 2*(6+20)+1, from 33.
 	two := appendBatch([]byte(testHeader), 1, 10)
-	two = append(two, evEndOfGeneration)
+	two = append(two, decode.EvEndOfGeneration)
 	second := len(two)
 	two = appendBatch(two, 2, 20)
 	middle := len(two)
 	two = appendBatch(two, 2, 20)
-	two = append(two, evEndOfGeneration)
+	two = append(two, decode.EvEndOfGeneration)
 	size := int64(len(two))
 
 	with := func(tail ...byte) []byte { return append(bytes.Clone(two), tail...) }
@@ -82,7 +84,7 @@ func TestFramingDamage(t *testing.T) {
 			want: Damage{Generations: 1, Offset: int64(middle), Lost: int64(middle) - int64(second), Size: int64(middle), Truncated: true},
 		},
 		{
-			name: "an impossible size", in: binary.AppendUvarint(bytes.Clone(two[:middle+4]), maxBatchSize+1), generations: 1,
+			name: "an impossible size", in: binary.AppendUvarint(bytes.Clone(two[:middle+4]), decode.MaxBatchSize+1), generations: 1,
 			want: Damage{Generations: 1, Offset: int64(middle), Lost: int64(middle) + 7 - int64(second), Size: int64(middle) + 7},
 		},
 		{
@@ -152,10 +154,10 @@ func FuzzFraming(f *testing.F) {
 	}
 	batch := appendBatch([]byte(testHeader), 1, 5)
 	f.Add(batch, uint16(3), 0)
-	f.Add(append(batch, evEndOfGeneration, 0xff), uint16(1), 1)
-	f.Add(append(batch, evExperimentalBatch, 1, 2, 3, 4, 2, 9, 9), uint16(20), 1)
-	f.Add(append(batch, evEventBatch, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), uint16(4), 0)
-	f.Add(append(batch, evEventBatch, 1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1), uint16(4), 0)
+	f.Add(append(batch, decode.EvEndOfGeneration, 0xff), uint16(1), 1)
+	f.Add(append(batch, decode.EvExperimentalBatch, 1, 2, 3, 4, 2, 9, 9), uint16(20), 1)
+	f.Add(append(batch, decode.EvEventBatch, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), uint16(4), 0)
+	f.Add(append(batch, decode.EvEventBatch, 1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1), uint16(4), 0)
 
 	f.Fuzz(func(t *testing.T, data []byte, chunk uint16, generations int) {
 		whole := &framing{r: bytes.NewReader(data)}

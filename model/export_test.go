@@ -4,24 +4,26 @@ import (
 	"bufio"
 	"context"
 	"io"
+
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // ReadInSequence is Read with one decoder for the whole trace.
 func ReadInSequence(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	return read(ctx, r, sink, nil, func(r *bufio.Reader, in *framing, trace Trace, w *windowed) (source, error) {
-		dec, err := newDecoder(r, trace.v1)
+		dec, err := decode.NewReader(r, trace.v1)
 		if err != nil {
 			return nil, err
 		}
-		return dec, nil
+		return inSequence{dec}, nil
 	})
 }
 
 // SetChunkSize changes the number of events in a chunk; restore undoes it.
 func SetChunkSize(n int) (restore func()) {
-	old := chunkSize
-	chunkSize = n
-	return func() { chunkSize = old }
+	old := decode.ChunkSize
+	decode.ChunkSize = n
+	return func() { decode.ChunkSize = old }
 }
 
 // ReadAtOnce is Read with as many decoders, for generations of as many bytes

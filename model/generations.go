@@ -1,11 +1,12 @@
 package model
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"runtime"
 	"sync"
+
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // generations yields the events of a trace of Go 1.22 or later as decoder does,
@@ -27,9 +28,9 @@ type generations struct {
 type generation struct {
 	blocks [][]byte
 	size   int64
-	chunks chan *chunk   // closed behind the last one
-	turn   chan struct{} // closed when its chunks are the next
-	back   chan *chunk   // those of it that have been consumed
+	chunks chan *decode.Chunk // closed behind the last one
+	turn   chan struct{}      // closed when its chunks are the next
+	back   chan *decode.Chunk // those of it that have been consumed
 }
 
 const (
@@ -47,14 +48,14 @@ func newGenerations(r io.Reader, in *framing, w *windowed) *generations {
 }
 
 // each is as that of decoder.
-func (gs *generations) each(parent context.Context, yield func(*chunk) error) error {
+func (gs *generations) each(parent context.Context, yield func(*decode.Chunk) error) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	cut := &cutter{
 		generations: gs,
 		out:         make(chan *generation, gs.workers),
 		consumed:    make(chan *generation, gs.workers+1),
-		free:        make(chan *chunk, gs.ahead),
+		free:        make(chan *decode.Chunk, gs.ahead),
 		unmade:      make(chan struct{}, gs.ahead),
 	}
 	for range gs.ahead {
@@ -85,7 +86,7 @@ type cutter struct {
 	*generations
 	out      chan *generation // those that are being decoded, in order
 	consumed chan *generation // those that need no memory any more
-	free     chan *chunk
+	free     chan *decode.Chunk
 	unmade   chan struct{} // chunks that may be made
 	decoding sync.WaitGroup
 
@@ -142,14 +143,15 @@ func (c *cutter) ended(ctx context.Context, header []byte, g *generation) bool {
 	if w == nil || c.blind {
 		return c.start(ctx, header, g)
 	}
-	start, clock, ok := g.times()
+	begins, clock, ok := decode.Begins(g.blocks)
 	if !ok {
 		// It is damaged: from here on, the decoder tells.
 		held := c.held
 		c.blind, c.held = true, nil
 		return (held == nil || c.start(ctx, header, held)) && c.start(ctx, header, g)
 	}
-	w.resolve(start, clock)
+	start := Time(begins)
+	w.resolve(start, snapshot(clock, 0))
 	held := c.held
 	c.held = g
 	switch {
@@ -194,20 +196,14 @@ func (c *cutter) start(ctx context.Context, header []byte, g *generation) bool {
 func (c *cutter) decode(ctx context.Context, header []byte, g *generation) {
 	defer c.decoding.Done()
 	defer close(g.chunks)
-	parts := append([]io.Reader{bytes.NewReader(header)}, readers(g.blocks)...)
-	g.blocks = nil // the decoder reads all of them at once, and keeps a copy
-	d, err := newDecoder(io.MultiReader(parts...), false)
+	d := decode.NewGeneration(header, g.blocks)
 	for {
 		k := c.chunkFor(ctx, g)
 		if k == nil {
 			return
 		}
-		if k.reset(); err != nil {
-			k.err = err
-		} else {
-			d.fill(k)
-		}
-		last := k.err != nil
+		d.Fill(k)
+		last := k.Err != nil
 		select {
 		case g.chunks <- k: // which is the consumer's from here on
 		case <-ctx.Done():
@@ -221,7 +217,7 @@ func (c *cutter) decode(ctx context.Context, header []byte, g *generation) {
 
 // chunkFor returns a chunk when there may be one more, nil if ctx ends. The
 // generation whose turn it is goes on whatever the others hold.
-func (c *cutter) chunkFor(ctx context.Context, g *generation) *chunk {
+func (c *cutter) chunkFor(ctx context.Context, g *generation) *decode.Chunk {
 	select {
 	case k := <-c.free:
 		return k
@@ -235,10 +231,10 @@ func (c *cutter) chunkFor(ctx context.Context, g *generation) *chunk {
 		case k := <-c.free:
 			return k
 		case <-c.unmade:
-			return newChunk()
+			return decode.NewChunk()
 		case <-turn:
 			if len(g.chunks) == 0 {
-				return newChunk()
+				return decode.NewChunk()
 			}
 			turn = nil // those that wait are consumed, and come back
 		case <-ctx.Done():
@@ -248,8 +244,8 @@ func (c *cutter) chunkFor(ctx context.Context, g *generation) *chunk {
 }
 
 // consume yields what is decoded, in order.
-func (c *cutter) consume(ctx context.Context, yield func(*chunk) error) error {
-	var end *chunk // of the last generation; of the trace, if none follows
+func (c *cutter) consume(ctx context.Context, yield func(*decode.Chunk) error) error {
+	var end *decode.Chunk // of the last generation; of the trace, if none follows
 	var order timeOrder
 	for {
 		var g *generation
@@ -267,7 +263,7 @@ func (c *cutter) consume(ctx context.Context, yield func(*chunk) error) error {
 		}
 		close(g.turn)
 		for open := true; open; {
-			var k *chunk
+			var k *decode.Chunk
 			select {
 			case k, open = <-g.chunks:
 			case <-ctx.Done():
@@ -276,7 +272,7 @@ func (c *cutter) consume(ctx context.Context, yield func(*chunk) error) error {
 			if !open {
 				break
 			}
-			if k.err == io.EOF {
+			if k.Err == io.EOF {
 				end = k // a Sync, and nothing else
 				continue
 			}
@@ -284,8 +280,8 @@ func (c *cutter) consume(ctx context.Context, yield func(*chunk) error) error {
 			if err := yield(k); err != nil {
 				return err
 			}
-			if k.err != nil {
-				return k.err
+			if k.Err != nil {
+				return k.Err
 			}
 			select {
 			case g.back <- k:
@@ -305,7 +301,7 @@ func (c *cutter) consume(ctx context.Context, yield func(*chunk) error) error {
 }
 
 // release gives a chunk to any generation, or lets another one be made.
-func (c *cutter) release(k *chunk) {
+func (c *cutter) release(k *decode.Chunk) {
 	select {
 	case c.free <- k:
 	default: // there are more than were meant to be
@@ -315,25 +311,25 @@ func (c *cutter) release(k *chunk) {
 // timeOrder has time go on at the borders of generations as x/exp/trace does
 // within them: an event that is not later than the one before comes 1 ns after
 // it.
-type timeOrder struct{ last Time }
+type timeOrder struct{ last int64 }
 
-func (o *timeOrder) put(c *chunk) {
-	if len(c.events) == 0 {
+func (o *timeOrder) put(c *decode.Chunk) {
+	if len(c.Events) == 0 {
 		return
 	}
-	for i := range c.events {
-		if e := &c.events[i]; e.time <= o.last {
-			e.time = o.last + 1
-			o.last = e.time
+	for i := range c.Events {
+		if e := &c.Events[i]; e.Time <= o.last {
+			e.Time = o.last + 1
+			o.last = e.Time
 		} else {
 			break // within the generation the times are in order
 		}
 	}
-	o.last = c.events[len(c.events)-1].time
+	o.last = c.Events[len(c.Events)-1].Time
 }
 
 func newGeneration() *generation {
-	return &generation{chunks: make(chan *chunk, chunksAhead), turn: make(chan struct{}), back: make(chan *chunk, chunksAhead)}
+	return &generation{chunks: make(chan *decode.Chunk, chunksAhead), turn: make(chan struct{}), back: make(chan *decode.Chunk, chunksAhead)}
 }
 
 func (g *generation) add(block []byte) {

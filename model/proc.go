@@ -1,5 +1,7 @@
 package model
 
+import "github.com/trace2x/trace2x/internal/decode"
+
 // Run is an interval in which a goroutine held a P: it ran, or was in a system
 // call that had not lost the P. On one P, runs do not overlap and are reported
 // in order.
@@ -40,13 +42,9 @@ type proc struct {
 	sweep *Range
 }
 
-// maxProc is above every P that the runtime makes. Go 1.21 and earlier write
-// larger numbers for what happens without a P.
-const maxProc = 1_000_000
-
 // proc returns the P with this number, nil for none.
 func (b *builder) proc(id ProcID) *proc {
-	if id < 0 || id >= maxProc {
+	if id < 0 || id >= decode.MaxProc {
 		return nil
 	}
 	for int(id) >= len(b.procs) {

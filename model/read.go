@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // fingerprinted is how many bytes of a trace make its fingerprint.
@@ -75,7 +77,7 @@ func read(ctx context.Context, r io.Reader, sink Sink, w *windowed, newSource ma
 
 	b := newBuilder(sink, trace)
 	b.window = w
-	err = src.each(ctx, func(c *chunk) error {
+	err = src.each(ctx, func(c *decode.Chunk) error {
 		if err := errors.Join(ctx.Err(), b.sink.Err()); err != nil {
 			return &stopped{err}
 		}
@@ -120,22 +122,22 @@ func read(ctx context.Context, r io.Reader, sink Sink, w *windowed, newSource ma
 
 // source yields the events of a trace, as decoder does.
 type source interface {
-	each(ctx context.Context, yield func(*chunk) error) error
+	each(ctx context.Context, yield func(*decode.Chunk) error) error
 }
 
 // newSource decodes the trace in r, which comes through in.
 func newSource(r *bufio.Reader, in *framing, trace Trace, w *windowed) (source, error) {
 	if !trace.v1 {
 		header, _ := r.Peek(headerSize)
-		if _, err := newDecoder(bytes.NewReader(header), false); err != nil {
+		if _, err := decode.NewReader(bytes.NewReader(header), false); err != nil {
 			return nil, &FormatError{Reason: fmt.Sprintf("a %s trace: %v", trace.Format, err)}
 		}
 		return newGenerations(r, in, w), nil
 	}
-	dec, err := newDecoder(r, true)
+	dec, err := decode.NewReader(r, true)
 	switch {
 	case err == nil:
-		return dec, nil
+		return inSequence{dec}, nil
 	case in.err != nil:
 		return nil, fmt.Errorf("reading the trace: %w", in.err)
 	}

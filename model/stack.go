@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	exptrace "golang.org/x/exp/trace"
+
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // Frame is a function call in a stack. Frames are interned: two frames of one
@@ -31,9 +33,8 @@ type Stack struct {
 // (runtime.traceStackSize): the outermost frames of such a stack are missing.
 const maxDepth = 128
 
-// stackTable interns stacks by their frames. The handles of x/exp/trace hold
-// the tables of a whole generation alive and differ between generations even
-// for equal stacks.
+// stackTable interns stacks by their frames. Each generation has a table of its own,
+// with numbers and strings of its own.
 type stackTable struct {
 	stacks map[string]*Stack
 	frames map[frameKey]*Frame
@@ -54,10 +55,10 @@ func newStackTable() *stackTable {
 	}
 }
 
-// intern returns the stack behind a handle, nil for one without frames.
-func (t *stackTable) intern(h exptrace.Stack) *Stack {
+// intern returns a stack of a generation, nil for one without frames.
+func (t *stackTable) intern(h decode.Stack) *Stack {
 	t.key, t.buf = t.key[:0], t.buf[:0]
-	for f := range h.Frames() {
+	for _, f := range h {
 		frame := t.frame(f)
 		t.buf = append(t.buf, frame)
 		t.key = binary.AppendUvarint(t.key, uint64(frame.ID))
@@ -75,7 +76,7 @@ func (t *stackTable) intern(h exptrace.Stack) *Stack {
 	return s
 }
 
-func (t *stackTable) frame(f exptrace.StackFrame) *Frame {
+func (t *stackTable) frame(f *exptrace.StackFrame) *Frame {
 	key := frameKey{pc: f.PC, line: f.Line, fn: f.Func}
 	frame, ok := t.frames[key]
 	if !ok {

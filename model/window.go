@@ -5,6 +5,8 @@ import (
 	"time"
 
 	exptrace "golang.org/x/exp/trace"
+
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // Window is a part of a trace.
@@ -98,7 +100,7 @@ func (w *windowed) check(b *builder) error {
 
 // inWindow opens the window when it begins, and reports whether an event is
 // before its end.
-func (b *builder) inWindow(e *event, t Time) bool {
+func (b *builder) inWindow(e *decode.Event, t Time) bool {
 	w := b.window
 	if b.summary.Events == 0 && !b.opened {
 		w.resolve(t, nil)
@@ -110,7 +112,7 @@ func (b *builder) inWindow(e *event, t Time) bool {
 		return false
 	}
 	if !b.opened && t >= w.from && w.from <= w.to {
-		b.open(e.is(exptrace.EventSync) && t <= w.to)
+		b.open(e.Is(exptrace.EventSync) && t <= w.to)
 	}
 	for t > w.to && b.opened && w.to < w.end {
 		if !b.nextWindow() {
@@ -122,11 +124,11 @@ func (b *builder) inWindow(e *event, t Time) bool {
 	}
 	// The rest of the generation tells of goroutines and Ps which did nothing
 	// before that: their first event is their status.
-	b.done = !b.opened || e.is(exptrace.EventSync)
-	if !b.done && e.is(exptrace.EventStateTransition) && e.from == exptrace.GoUndetermined {
-		switch e.resource {
+	b.done = !b.opened || e.Is(exptrace.EventSync)
+	if !b.done && e.Is(exptrace.EventStateTransition) && e.From == exptrace.GoUndetermined {
+		switch e.Resource {
 		case exptrace.ResourceGoroutine:
-			if kind, ok := stateKind(e.to); ok && b.find(GoID(e.id)) == nil {
+			if kind, ok := stateKind(e.To); ok && b.find(GoID(e.ID)) == nil {
 				b.found(e, kind)
 			}
 		case exptrace.ResourceProc:
