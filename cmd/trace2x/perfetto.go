@@ -168,9 +168,10 @@ func (c *conversion) run(ctx context.Context, e *env, from, to, shown string) er
 	if err != nil {
 		return err
 	}
-	defer out.Discard()
-
 	w := perfetto.NewWriter(out, c.opts)
+	defer w.Close()
+	defer out.Discard() // which ends a write that is stuck
+
 	sum, err := model.ReadWindow(ctx, in, w, c.opts.Window)
 	done()
 	if sum == nil {
@@ -223,6 +224,9 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 	defer func() {
 		if out != nil {
 			out.Discard()
+		}
+		if w != nil {
+			w.Close()
 		}
 	}()
 	sum, err := model.ReadSplit(ctx, in, c.opts.Window, every, func(last *model.Summary) (model.Sink, error) {

@@ -156,7 +156,7 @@ func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time, late b
 	case g.OnProc():
 		w.focus.turns[s.Proc] = append(w.focus.turns[s.Proc], turn{t, gr.lane, true})
 	case t > g.Start: // else its first state tells
-		w.sched.setState(gr.lane.tid, t, outsideState(s.Kind))
+		w.packets.setState(gr.lane.tid, t, outsideState(s.Kind))
 	}
 }
 
@@ -173,28 +173,28 @@ func (w *Writer) focusOff(g *model.Goroutine, gr *goroutine, t model.Time) {
 		if g.OnProc() {
 			w.focus.turns[s.Proc] = append(w.focus.turns[s.Proc], turn{t, gr.lane, false})
 		} else {
-			w.sched.setState(gr.lane.tid, t, stateGone)
+			w.packets.setState(gr.lane.tid, t, stateGone)
 		}
 	}
 	w.leaveLane(g, gr, t, g.Open)
 }
 
 // focusedRun writes a run of a goroutine that was in focus only for parts of it.
-func (w *Writer) focusedRun(r *model.Run, gr *goroutine, endState uint64) {
+func (w *Writer) focusedRun(r *model.Run, gr *goroutine, endState byte) {
 	start, last := r.Start, gr.lane
 	for _, turn := range w.focus.turns[r.Proc] {
 		if turn.in {
 			w.otherRun(r, gr, start, turn.time)
 			last = turn.lane
 		} else {
-			w.sched.run(r.Proc, turn.lane.tid, start, turn.time, taskDead)
+			w.ran(r.Proc, turn.lane.tid, start, turn.time, taskDead)
 			last = nil
 		}
 		start = turn.time
 	}
 	delete(w.focus.turns, r.Proc)
 	if last != nil {
-		w.sched.run(r.Proc, last.tid, start, r.End, endState)
+		w.ran(r.Proc, last.tid, start, r.End, endState)
 	} else {
 		w.otherRun(r, gr, start, r.End)
 	}
@@ -208,7 +208,7 @@ func (w *Writer) otherRun(r *model.Run, gr *goroutine, start, end model.Time) {
 	}
 	if gr.woke {
 		l := gr.waker
-		w.sched.run(r.Proc, l.tid, start, end, taskWaiting)
+		w.ran(r.Proc, l.tid, start, end, taskWaiting)
 		e := w.events
 		e.event(sliceBegin, l.track, start)
 		e.category(catGoroutine)
@@ -223,7 +223,7 @@ func (w *Writer) otherRun(r *model.Run, gr *goroutine, start, end model.Time) {
 		w.lanes.describeAs(l, otherFunc, otherFunc)
 		w.focus.others[r.Proc] = l
 	}
-	w.sched.run(r.Proc, l.tid, start, end, taskWaiting)
+	w.ran(r.Proc, l.tid, start, end, taskWaiting)
 }
 
 // wakerLane returns the lane of a goroutine that wakes up another one.

@@ -28,16 +28,18 @@ const (
 	offsetClock = 65 // timestamps count from the start of the trace
 )
 
-// flushSize is how many bytes of packets are collected before they are written.
-const flushSize = 128 << 10
-
-// packets collects the packets of a trace and writes them out.
+// packets collects the packets of a trace, and hands them over to be written.
 type packets struct {
-	w    io.Writer
-	buf  []byte
-	mark int   // of the packet that is open
-	size int64 // bytes written
-	err  error // the first error of w
+	*file
+	part *part  // that is being collected
+	buf  []byte // its packets
+	mark int    // of the packet that is open
+	err  error  // of a packet that could not be marshalled
+}
+
+func newPackets(w io.Writer) packets {
+	f := newFile(w)
+	return packets{file: f, part: <-f.free}
 }
 
 // open begins a packet, to p.buf. Only one is open at a time.
@@ -47,18 +49,30 @@ func (p *packets) open() {
 
 func (p *packets) close() {
 	p.buf = closeMessage(p.buf, p.mark)
-	if len(p.buf) >= flushSize {
+	if len(p.buf) >= partSize {
+		p.flush()
+	}
+}
+
+// happened adds a scheduling event.
+func (p *packets) happened(e schedEvent) {
+	if p.part.sched = append(p.part.sched, e); len(p.part.sched) == partEvents {
 		p.flush()
 	}
 }
 
 func (p *packets) flush() {
-	if p.err == nil {
-		n, err := p.w.Write(p.buf)
-		p.size += int64(n)
-		p.err = err
-	}
-	p.buf = p.buf[:0]
+	p.part.bytes = p.buf
+	p.write(p.part)
+	p.part = <-p.free
+	p.buf = p.part.bytes
+}
+
+// finish writes what is left.
+func (p *packets) finish() {
+	p.happened(schedEvent{kind: schedEnds})
+	p.flush()
+	p.wait()
 }
 
 // put writes a packet that there are few of, on the rare sequence.

@@ -7,13 +7,47 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// sched writes what ran on the Ps as Perfetto's scheduling data: a bundle of
+// schedEvent is something that happened on a P, as it is collected until it is
+// encoded.
+type schedEvent struct {
+	kind schedKind
+	// state is the prev_state in which a lane left the P.
+	state byte
+	p     model.ProcID
+	// tid is the lane that ran, was woken, or is blocked; waker the one that woke
+	// it, outside of any P.
+	tid, waker int32
+	start, end model.Time
+	reason     string
+}
+
+type schedKind uint8
+
+const (
+	// schedRun: a lane held a P from start to end.
+	schedRun schedKind = iota
+	// schedWaking: what ran on a P at start made a lane runnable: a goroutine. For
+	// schedInterrupt, it was the scheduler; for schedOutside, too, without a P; for
+	// schedWakingBy, a lane without a P.
+	schedWaking
+	schedInterrupt
+	schedOutside
+	schedWakingBy
+	// schedBlocked: a lane is blocked from start to end for a reason.
+	schedBlocked
+	// schedProcs: there are as many Ps.
+	schedProcs
+	// schedEnds: nothing follows.
+	schedEnds
+)
+
+// sched encodes what ran on the Ps as Perfetto's scheduling data: a bundle of
 // switches and wakings per P, as the Linux kernel's ftrace gives them per CPU.
 //
 // What is in a bundle may be earlier than what another one before it has: the
 // trace processor sorts.
 type sched struct {
-	*packets
+	buf []byte // of the part that is being encoded
 	interned
 	reasons textTable
 	start   model.Time
@@ -23,8 +57,30 @@ type sched struct {
 	// GOMAXPROCS so far, or above when it is.
 	outside model.ProcID
 	procs   model.ProcID
-	// tooMany counts the runs on Ps that the trace processor does not take.
-	tooMany int
+}
+
+// encode appends the bundles that are complete with these events.
+func (s *sched) encode(b []byte, events []schedEvent) []byte {
+	s.buf = b
+	for i := range events {
+		switch e := &events[i]; e.kind {
+		case schedRun:
+			s.run(e)
+		case schedWaking, schedInterrupt:
+			s.waking(e)
+		case schedOutside:
+			s.wakingFromOutside(e)
+		case schedWakingBy:
+			s.wakingBy(e)
+		case schedBlocked:
+			s.blocked(e)
+		case schedProcs:
+			s.procs = max(s.procs, e.p)
+		case schedEnds:
+			s.finish()
+		}
+	}
+	return s.buf
 }
 
 // cpu collects the next bundle of a P.
@@ -79,14 +135,14 @@ const (
 	stateGone = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_STOPPED)
 )
 
-func newSched(p *packets, start model.Time) *sched {
-	s := &sched{packets: p, start: start, reasons: newTextTable(fInternedKernelSymbols), outside: -1}
+// beginSched begins the sequence of bundles.
+func (p *packets) beginSched(start model.Time) {
+	p.sched.start = start
 	p.putOn(&perfettopb.TracePacket{
 		TrustedPacketSequenceId: proto.Uint32(schedSequence),
 		FirstPacketOnSequence:   proto.Bool(true),
 		SequenceFlags:           proto.Uint32(uint32(perfettopb.TracePacket_SEQ_INCREMENTAL_STATE_CLEARED)),
 	})
-	return s
 }
 
 // cpu returns the collector for a P; what happens without a P goes to the first.
@@ -122,37 +178,32 @@ func (c *cpu) switchTo(t model.Time, prevState uint64, next int32) {
 	c.switches++
 }
 
-// run writes that a lane held a P from start to end.
-func (s *sched) run(p model.ProcID, tid int32, start, end model.Time, endState uint64) {
-	if p >= maxCPU {
-		s.tooMany++
+func (s *sched) run(e *schedEvent) {
+	if e.p >= maxCPU {
 		return
 	}
-	c := s.cpu(p)
-	c.switchTo(start, taskRunnable, tid)
-	c.switchTo(end, endState, idlePID)
-	s.full(p, c)
+	c := s.cpu(e.p)
+	c.switchTo(e.start, taskRunnable, e.tid)
+	c.switchTo(e.end, uint64(e.state), idlePID)
+	s.full(e.p, c)
 }
 
-// waking writes that what ran on p at t made a lane runnable: a goroutine, or
-// the scheduler if interrupt.
-func (s *sched) waking(p model.ProcID, tid int32, t model.Time, interrupt bool) {
-	if p >= maxCPU {
-		s.wakingFromOutside(tid, t)
+func (s *sched) waking(e *schedEvent) {
+	if e.p >= maxCPU {
+		s.wakingFromOutside(e)
 		return
 	}
-	c := s.cpu(p)
-	c.wake(tid, t, interrupt)
-	s.full(p, c)
+	c := s.cpu(e.p)
+	c.wake(e.tid, e.start, e.kind == schedInterrupt)
+	s.full(e.p, c)
 }
 
-// wakingFromOutside is waking by no goroutine, without a P.
-func (s *sched) wakingFromOutside(tid int32, t model.Time) {
+func (s *sched) wakingFromOutside(e *schedEvent) {
 	if s.outside < 0 {
 		s.outside = max(s.procs, model.ProcID(len(s.cpus)))
 	}
 	c := s.collector(s.outside)
-	c.wake(tid, t, true)
+	c.wake(e.tid, e.start, true)
 	s.full(s.outside, c)
 }
 
@@ -168,15 +219,15 @@ func (c *cpu) wake(tid int32, t model.Time, interrupt bool) {
 	c.wakings++
 }
 
-// wakingBy is waking by the lane waker, without a P. The waker of a compact
-// waking is what runs on the CPU, so this is a whole event. It cannot tell an
-// interrupt: the trace processor takes common_flags from compact wakings only.
-func (s *sched) wakingBy(waker, tid int32, t model.Time) {
+// wakingBy is waking by a lane, without a P. The waker of a compact waking is what
+// runs on the CPU, so this is a whole event. It cannot tell an interrupt: the
+// trace processor takes common_flags from compact wakings only.
+func (s *sched) wakingBy(e *schedEvent) {
 	c := s.cpu(model.NoProc)
-	b, mark := c.openEvent(t, waker)
+	b, mark := c.openEvent(e.start, e.waker)
 	b, inner := openMessage(b, fFtraceWaking)
 	b = appendString(b, fWakingEventComm, comm)
-	b = appendUint(b, fWakingEventPID, uint64(tid))
+	b = appendUint(b, fWakingEventPID, uint64(e.tid))
 	b = appendUint(b, fWakingEventPrio, priority)
 	b = appendUint(b, fWakingEventSuccess, 1)
 	b = appendUint(b, fWakingEventCPU, 0)
@@ -185,23 +236,24 @@ func (s *sched) wakingBy(waker, tid int32, t model.Time) {
 	s.full(0, c)
 }
 
-// blocked gives the reason why a lane is blocked from start to end.
+// blocked gives the reason why a lane is blocked.
 //
 // The trace processor takes it for the last blocked state that began, until the
 // lane runs again; events of the same timestamp it takes in any order if they
 // are of different types. So the reason comes 1 ns behind the beginning.
-func (s *sched) blocked(p model.ProcID, tid int32, start, end model.Time, reason string) {
-	if start == end {
+func (s *sched) blocked(e *schedEvent) {
+	if e.start == e.end {
 		return
 	}
+	p := e.p
 	if p >= maxCPU {
 		p = 0
 	}
 	c := s.cpu(p)
-	b, mark := c.openEvent(start+1, tid)
+	b, mark := c.openEvent(e.start+1, e.tid)
 	b, inner := openMessage(b, fFtraceBlockedReason)
-	b = appendUint(b, fBlockedPID, uint64(tid))
-	b = appendUint(b, fBlockedCaller, s.reasons.iid(&s.interned, reason))
+	b = appendUint(b, fBlockedPID, uint64(e.tid))
+	b = appendUint(b, fBlockedCaller, s.reasons.iid(&s.interned, e.reason))
 	b = closeMessage(b, inner)
 	c.events = closeMessage(b, mark)
 	s.full(p, c)
@@ -214,16 +266,16 @@ func (c *cpu) openEvent(t model.Time, pid int32) (b []byte, mark int) {
 }
 
 // setState puts a lane into a state at t, apart from any P.
-func (s *sched) setState(tid int32, t model.Time, state uint64) {
-	s.open()
-	b := appendUint(s.buf, fPacketTimestamp, uint64(t))
+func (p *packets) setState(tid int32, t model.Time, state uint64) {
+	p.open()
+	b := appendUint(p.buf, fPacketTimestamp, uint64(t))
 	b = appendUint(b, fPacketTimestampClock, bootClock)
 	b = appendUint(b, fPacketSequenceID, rareSequence)
 	b, mark := openMessage(b, fPacketTaskState)
 	b = appendUint(b, fTaskStateTID, uint64(tid))
 	b = appendUint(b, fTaskStateState, state)
-	s.buf = closeMessage(b, mark)
-	s.close()
+	p.buf = closeMessage(b, mark)
+	p.close()
 }
 
 // full writes the bundle of a P if it is large.
@@ -246,8 +298,8 @@ func (s *sched) bundle(p model.ProcID, c *cpu) {
 	if c.switches+c.wakings+len(c.events) == 0 {
 		return
 	}
-	s.open()
-	b := appendUint(s.buf, fPacketSequenceID, schedSequence)
+	b, packet := openMessage(s.buf, fTracePacket)
+	b = appendUint(b, fPacketSequenceID, schedSequence)
 	b = appendUint(b, fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
 	b = s.appendTo(b)
 	b, bundle := openMessage(b, fPacketFtraceEvents)
@@ -267,8 +319,8 @@ func (s *sched) bundle(p model.ProcID, c *cpu) {
 	b = appendPacked(b, fWakingFlags, c.wakingFlags)
 	b = closeMessage(b, compact)
 	b = append(b, c.events...)
-	s.buf = closeMessage(b, bundle)
-	s.close()
+	b = closeMessage(b, bundle)
+	s.buf = closeMessage(b, packet)
 
 	*c = cpu{
 		switchTime: c.switchTime[:0], switchPrev: c.switchPrev[:0], switchNext: c.switchNext[:0],

@@ -1,6 +1,7 @@
 package perfetto
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -51,11 +52,13 @@ const DefaultMinBlock = 10 * time.Microsecond
 // to w. Errors are those of [model.Read] and of w. With a *[model.Damage] the
 // summary is not nil, and what was written is a valid trace of what was read.
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
-	return model.ReadWindow(ctx, r, NewWriter(w, opts), opts.Window)
+	out := NewWriter(w, opts)
+	defer out.Close()
+	return model.ReadWindow(ctx, r, out, opts.Window)
 }
 
-// Writer is a [model.Sink] that writes a Perfetto trace. The trace is complete
-// when End returns and Err returns nil.
+// Writer is a [model.Sink] that writes a Perfetto trace, from goroutines of its
+// own, one at a time. The trace is complete when End returns and Err returns nil.
 type Writer struct {
 	opts     Options
 	minBlock model.Time
@@ -64,7 +67,6 @@ type Writer struct {
 
 	packets  packets
 	events   *events
-	sched    *sched
 	lanes    *lanes
 	tasks    *tasks
 	counters *stateCounters
@@ -103,13 +105,18 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 		focus:    newFocus(&opts),
 		opts:     opts,
 		minBlock: model.Time(opts.MinBlock),
-		packets:  packets{w: w},
+		packets:  newPackets(w),
 		procs:    make(map[model.ProcID]*lazyTrack),
 	}
 }
 
-// Size returns the number of bytes written.
-func (w *Writer) Size() int64 { return w.packets.size }
+// Size returns the number of bytes written so far.
+func (w *Writer) Size() int64 { return w.packets.written() }
+
+// Close waits until nothing is being written any more. Whoever gives up a trace
+// before its End has to call it before the underlying writer is used for anything
+// else; after End it does nothing.
+func (w *Writer) Close() { w.packets.wait() }
 
 // Focus tells what there was of what the options limit the trace to, so far; all
 // zero if they do not.
@@ -122,8 +129,8 @@ func (w *Writer) Focus() Focus {
 
 // Err returns the first error of the underlying writer.
 func (w *Writer) Err() error {
-	if w.packets.err != nil {
-		return fmt.Errorf("writing the Perfetto trace: %w", w.packets.err)
+	if err := cmp.Or(w.packets.err, w.packets.failed()); err != nil {
+		return fmt.Errorf("writing the Perfetto trace: %w", err)
 	}
 	return nil
 }
@@ -132,7 +139,7 @@ func (w *Writer) Begin(t *model.Trace) {
 	w.trace = *t
 	p := &w.packets
 	w.events = newEvents(p, t.Start)
-	w.sched = newSched(p, t.Start)
+	p.beginSched(t.Start)
 	w.lanes = newLanes(p, t.Start, w.opts.LanePerGoroutine)
 	w.runtime = group{lanes: w.lanes, name: "Go runtime"}
 	w.gc.make = func() uint64 {
@@ -234,11 +241,15 @@ func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.T
 	}
 	switch {
 	case p != model.NoProc:
-		w.sched.waking(p, l.tid, t, waker == nil)
+		kind := schedWaking
+		if waker == nil {
+			kind = schedInterrupt
+		}
+		w.packets.happened(schedEvent{kind: kind, p: p, tid: l.tid, start: t})
 	case waker != nil:
-		w.sched.wakingBy(by.tid, l.tid, t)
+		w.packets.happened(schedEvent{kind: schedWakingBy, waker: by.tid, tid: l.tid, start: t})
 	default:
-		w.sched.wakingFromOutside(l.tid, t)
+		w.packets.happened(schedEvent{kind: schedOutside, tid: l.tid, start: t})
 	}
 }
 
@@ -270,23 +281,23 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 	switch s.Kind {
 	case model.Runnable:
 		if first && g.Before {
-			w.sched.setState(tid, s.Start, stateRunnable)
+			w.packets.setState(tid, s.Start, stateRunnable)
 		}
 		if s.Open && s.Start < s.End {
-			w.sched.setState(tid, s.End, stateRunnable)
+			w.packets.setState(tid, s.End, stateRunnable)
 		}
 
 	case model.Waiting:
 		if first {
-			w.sched.setState(tid, s.Start, stateWaiting)
+			w.packets.setState(tid, s.Start, stateWaiting)
 		}
-		w.sched.blocked(s.Proc, tid, s.Start, s.End, s.Reason)
+		w.packets.happened(schedEvent{kind: schedBlocked, p: s.Proc, tid: tid, start: s.Start, end: s.End, reason: s.Reason})
 		if s.Duration() >= w.minBlock {
 			w.laneSlice(gr, slice{start: s.Start, end: s.End, open: s.Open, name: s.Reason, category: catWait, stack: s.Stack})
 		}
 		switch {
 		case s.Open && s.Start < s.End:
-			w.sched.setState(tid, s.End, stateWaiting)
+			w.packets.setState(tid, s.End, stateWaiting)
 		case !s.Open && s.Next == model.Runnable:
 			w.wake(gr.lane, s.Waker.Goroutine, s.Waker.Proc, s.End)
 		}
@@ -310,20 +321,20 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 		w.threads.slice(s.Thread, g, "syscall", s.ProcLost, s.End, s.Open, model.NoProc)
 	}
 	if first && s.ProcLost == s.Start {
-		w.sched.setState(tid, s.Start, stateSyscall)
+		w.packets.setState(tid, s.Start, stateSyscall)
 	}
 	if blocked > 1 || s.Next != model.NotExist {
 		// In 1 ns there is no room for the reason before the next blocked state.
-		w.sched.blocked(s.Proc, tid, s.ProcLost, s.End, "syscall")
+		w.packets.happened(schedEvent{kind: schedBlocked, p: s.Proc, tid: tid, start: s.ProcLost, end: s.End, reason: "syscall"})
 	}
 	switch {
 	case s.Open:
-		w.sched.setState(tid, s.End, stateSyscall)
+		w.packets.setState(tid, s.End, stateSyscall)
 	case s.Next == model.NotExist:
-		w.sched.setState(tid, s.End, stateGone)
+		w.packets.setState(tid, s.End, stateGone)
 	case s.Next == model.Syscall: // it goes on, out of focus
 	default:
-		w.sched.wakingFromOutside(tid, s.End)
+		w.packets.happened(schedEvent{kind: schedOutside, tid: tid, start: s.End})
 	}
 }
 
@@ -373,7 +384,7 @@ func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open
 
 func (w *Writer) Run(r *model.Run) {
 	gr := w.goroutine(r.Goroutine)
-	end := uint64(taskRunnable)
+	end := byte(taskRunnable)
 	if !r.Open {
 		switch r.Next {
 		case model.Waiting:
@@ -387,7 +398,7 @@ func (w *Writer) Run(r *model.Run) {
 	if w.focus != nil {
 		w.focusedRun(r, gr, end)
 	} else {
-		w.sched.run(r.Proc, gr.lane.tid, r.Start, r.End, end)
+		w.ran(r.Proc, gr.lane.tid, r.Start, r.End, end)
 	}
 	if r.Label != "" && gr.lane != nil {
 		w.laneSlice(gr, slice{start: max(r.Start, gr.since), end: r.End, open: r.Open, name: r.Label, category: catGC})
@@ -399,6 +410,11 @@ func (w *Writer) Run(r *model.Run) {
 		}
 		w.threads.slice(r.Thread, r.Goroutine, name, r.Start, r.End, r.Open, r.Proc)
 	}
+}
+
+// ran writes that a lane held a P, and the prev_state in which it left it.
+func (w *Writer) ran(p model.ProcID, tid int32, start, end model.Time, state byte) {
+	w.packets.happened(schedEvent{kind: schedRun, p: p, tid: tid, start: start, end: end, state: state})
 }
 
 func (w *Writer) ProcState(*model.ProcState) {} // sched has what ran; the rest is idle
@@ -512,7 +528,7 @@ func (w *Writer) proc(p model.ProcID) uint64 {
 
 func (w *Writer) Metric(m *model.Metric) {
 	if m.Name == gomaxprocs {
-		w.sched.procs = max(w.sched.procs, model.ProcID(m.Value))
+		w.packets.happened(schedEvent{kind: schedProcs, p: model.ProcID(m.Value)})
 	}
 	w.events.count(w.metrics.track(m.Name), m.Time, int64(m.Value))
 }
@@ -528,12 +544,11 @@ func (w *Writer) Sync(s *model.Sync) {
 
 func (w *Writer) End(s *model.Summary) {
 	w.counters.finish(w.trace.Start, s.End)
-	w.sched.finish()
 	if s.Damage != nil {
 		w.damage(s)
 	}
 	w.packets.attributes(w.opts.Version, s)
-	w.packets.flush()
+	w.packets.finish()
 }
 
 // damage marks where the trace could not be read any further.

@@ -1,0 +1,87 @@
+package perfetto
+
+import (
+	"io"
+	"sync"
+)
+
+// file writes a trace, part after part. It encodes and writes each in a goroutine
+// of that part's own, while the next one is collected: none is left behind if the
+// trace is given up.
+type file struct {
+	w     io.Writer
+	sched sched
+	free  chan *part
+	last  chan struct{} // closed when the part that was handed over last is written
+
+	mu   sync.Mutex
+	size int64 // bytes written
+	err  error // the first error of w
+}
+
+// part is what makes the next bytes of the file: packets, and what there is to
+// encode behind them.
+type part struct {
+	bytes []byte // packets
+	sched []schedEvent
+}
+
+const (
+	// A part is complete when it has that many bytes of packets, or scheduling
+	// events.
+	partSize   = 256 << 10
+	partEvents = 8192
+	// parts is how many there are, one of which is being collected.
+	parts = 3
+)
+
+func newFile(w io.Writer) *file {
+	f := &file{w: w, free: make(chan *part, parts), last: make(chan struct{})}
+	f.sched.reasons = newTextTable(fInternedKernelSymbols)
+	f.sched.outside = -1
+	for range parts {
+		f.free <- &part{sched: make([]schedEvent, 0, partEvents)}
+	}
+	close(f.last)
+	return f
+}
+
+// write hands a part over.
+func (f *file) write(p *part) {
+	before, done := f.last, make(chan struct{})
+	f.last = done
+	go func() {
+		defer close(done)
+		<-before
+		p.bytes = f.sched.encode(p.bytes, p.sched)
+		f.writeBytes(p.bytes)
+		p.bytes, p.sched = p.bytes[:0], p.sched[:0]
+		f.free <- p
+	}()
+}
+
+func (f *file) writeBytes(b []byte) {
+	if f.failed() != nil {
+		return
+	}
+	n, err := f.w.Write(b)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.size += int64(n)
+	f.err = err
+}
+
+func (f *file) failed() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+func (f *file) written() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.size
+}
+
+// wait returns when all that was handed over is written.
+func (f *file) wait() { <-f.last }
