@@ -169,8 +169,18 @@ func (c *cutter) ended(ctx context.Context, header []byte, g *generation) bool {
 	return c.start(ctx, header, held)
 }
 
-// start has a generation decoded, when there is memory for it.
+// start has a generation decoded, and returns when there is memory for another one
+// like it.
 func (c *cutter) start(ctx context.Context, header []byte, g *generation) bool {
+	c.running++
+	c.inMemory += g.size
+	c.decoding.Add(1)
+	go c.decode(ctx, header, g)
+	select {
+	case c.out <- g:
+	case <-ctx.Done():
+		return false
+	}
 	for c.running > 0 && (c.running >= c.workers || c.inMemory+g.size > c.budget) {
 		select {
 		case old := <-c.consumed:
@@ -180,16 +190,7 @@ func (c *cutter) start(ctx context.Context, header []byte, g *generation) bool {
 			return false
 		}
 	}
-	c.running++
-	c.inMemory += g.size
-	c.decoding.Add(1)
-	go c.decode(ctx, header, g)
-	select {
-	case c.out <- g:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return true
 }
 
 // decode decodes a generation.
