@@ -22,8 +22,9 @@ type file struct {
 // part is what makes the next bytes of the file: packets, and what there is to
 // encode behind them.
 type part struct {
-	bytes []byte // packets
-	sched []schedEvent
+	bytes   []byte // packets
+	sched   []schedEvent
+	reasons []byte // InternedData of reasons that come up in sched for the first time
 }
 
 const (
@@ -37,7 +38,6 @@ const (
 
 func newFile(w io.Writer) *file {
 	f := &file{w: w, free: make(chan *part, parts), last: make(chan struct{})}
-	f.sched.reasons = newTextTable(fInternedKernelSymbols)
 	f.sched.outside = -1
 	for range parts {
 		f.free <- &part{sched: make([]schedEvent, 0, partEvents)}
@@ -53,9 +53,9 @@ func (f *file) write(p *part) {
 	go func() {
 		defer close(done)
 		<-before
-		p.bytes = f.sched.encode(p.bytes, p.sched)
+		f.sched.encode(p)
 		f.writeBytes(p.bytes)
-		p.bytes, p.sched = p.bytes[:0], p.sched[:0]
+		p.bytes, p.sched, p.reasons = p.bytes[:0], p.sched[:0], p.reasons[:0]
 		f.free <- p
 	}()
 }

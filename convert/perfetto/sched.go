@@ -8,17 +8,17 @@ import (
 )
 
 // schedEvent is something that happened on a P, as it is collected until it is
-// encoded.
+// encoded. It is small, since it goes from one core to another.
 type schedEvent struct {
+	start, end model.Time
+	p          model.ProcID
+	tid        int32 // the lane that ran, was woken, or is blocked
+	// by is the lane that woke it, outside of any P, or the iid of the reason for
+	// which it is blocked.
+	by   uint32
 	kind schedKind
 	// state is the prev_state in which a lane left the P.
 	state byte
-	p     model.ProcID
-	// tid is the lane that ran, was woken, or is blocked; waker the one that woke
-	// it, outside of any P.
-	tid, waker int32
-	start, end model.Time
-	reason     string
 }
 
 type schedKind uint8
@@ -49,9 +49,8 @@ const (
 type sched struct {
 	buf []byte // of the part that is being encoded
 	interned
-	reasons textTable
-	start   model.Time
-	cpus    []*cpu
+	start model.Time
+	cpus  []*cpu
 	// outside is a CPU for wakings by no goroutine and on no P: one on which
 	// nothing ever runs. It is -1 if none is chosen, and procs, the largest
 	// GOMAXPROCS so far, or above when it is.
@@ -59,11 +58,12 @@ type sched struct {
 	procs   model.ProcID
 }
 
-// encode appends the bundles that are complete with these events.
-func (s *sched) encode(b []byte, events []schedEvent) []byte {
-	s.buf = b
-	for i := range events {
-		switch e := &events[i]; e.kind {
+// encode appends the bundles that are complete with a part.
+func (s *sched) encode(p *part) {
+	s.buf = p.bytes
+	s.pending = append(s.pending, p.reasons...)
+	for i := range p.sched {
+		switch e := &p.sched[i]; e.kind {
 		case schedRun:
 			s.run(e)
 		case schedWaking, schedInterrupt:
@@ -80,7 +80,7 @@ func (s *sched) encode(b []byte, events []schedEvent) []byte {
 			s.finish()
 		}
 	}
-	return s.buf
+	p.bytes = s.buf
 }
 
 // cpu collects the next bundle of a P.
@@ -224,7 +224,7 @@ func (c *cpu) wake(tid int32, t model.Time, interrupt bool) {
 // trace processor takes common_flags from compact wakings only.
 func (s *sched) wakingBy(e *schedEvent) {
 	c := s.cpu(model.NoProc)
-	b, mark := c.openEvent(e.start, e.waker)
+	b, mark := c.openEvent(e.start, int32(e.by))
 	b, inner := openMessage(b, fFtraceWaking)
 	b = appendString(b, fWakingEventComm, comm)
 	b = appendUint(b, fWakingEventPID, uint64(e.tid))
@@ -253,7 +253,7 @@ func (s *sched) blocked(e *schedEvent) {
 	b, mark := c.openEvent(e.start+1, e.tid)
 	b, inner := openMessage(b, fFtraceBlockedReason)
 	b = appendUint(b, fBlockedPID, uint64(e.tid))
-	b = appendUint(b, fBlockedCaller, s.reasons.iid(&s.interned, e.reason))
+	b = appendUint(b, fBlockedCaller, uint64(e.by))
 	b = closeMessage(b, inner)
 	c.events = closeMessage(b, mark)
 	s.full(p, c)

@@ -247,7 +247,7 @@ func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.T
 		}
 		w.packets.happened(schedEvent{kind: kind, p: p, tid: l.tid, start: t})
 	case waker != nil:
-		w.packets.happened(schedEvent{kind: schedWakingBy, waker: by.tid, tid: l.tid, start: t})
+		w.packets.happened(schedEvent{kind: schedWakingBy, by: uint32(by.tid), tid: l.tid, start: t})
 	default:
 		w.packets.happened(schedEvent{kind: schedOutside, tid: l.tid, start: t})
 	}
@@ -291,7 +291,7 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 		if first {
 			w.packets.setState(tid, s.Start, stateWaiting)
 		}
-		w.packets.happened(schedEvent{kind: schedBlocked, p: s.Proc, tid: tid, start: s.Start, end: s.End, reason: s.Reason})
+		w.packets.blocked(s.Proc, tid, s.Start, s.End, s.Reason)
 		if s.Duration() >= w.minBlock {
 			w.laneSlice(gr, slice{start: s.Start, end: s.End, open: s.Open, name: s.Reason, category: catWait, stack: s.Stack})
 		}
@@ -325,7 +325,7 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 	}
 	if blocked > 1 || s.Next != model.NotExist {
 		// In 1 ns there is no room for the reason before the next blocked state.
-		w.packets.happened(schedEvent{kind: schedBlocked, p: s.Proc, tid: tid, start: s.ProcLost, end: s.End, reason: "syscall"})
+		w.packets.blocked(s.Proc, tid, s.ProcLost, s.End, "syscall")
 	}
 	switch {
 	case s.Open:
