@@ -11,8 +11,8 @@
 // read whole into memory, which is how golang.org/x/exp/trace reads them.
 //
 // The package does not know any output format, does not open files and does
-// not aggregate: a sink that wants sums adds them up. It is the only package
-// of the project that imports golang.org/x/exp/trace.
+// not aggregate: a sink that wants sums adds them up. Which events there are, and
+// in which order, package internal/decode decides.
 //
 // # Order of the calls
 //

@@ -9,7 +9,7 @@ import (
 	"github.com/trace2x/trace2x/internal/decode"
 )
 
-// generations yields the events of a trace of Go 1.22 or later as decoder does,
+// generations yields the events of a trace of Go 1.22 or later as inSequence does,
 // but decodes several generations at a time. A generation can be decoded on its
 // own, behind the header of the trace. The events are those of the sequence but
 // for some statuses, which then come out of nowhere (the builder does not care),
@@ -47,7 +47,7 @@ func newGenerations(r io.Reader, in *framing, w *windowed) *generations {
 	return &generations{r: r, in: in, window: w, workers: runtime.GOMAXPROCS(0), budget: decodedAtOnce, ahead: chunksAhead}
 }
 
-// each is as that of decoder.
+// each is as that of inSequence.
 func (gs *generations) each(parent context.Context, yield func(*decode.Chunk) error) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()

@@ -120,7 +120,7 @@ func read(ctx context.Context, r io.Reader, sink Sink, w *windowed, newSource ma
 	return finish(b, nil)
 }
 
-// source yields the events of a trace, as decoder does.
+// source yields the events of a trace, as inSequence does.
 type source interface {
 	each(ctx context.Context, yield func(*decode.Chunk) error) error
 }

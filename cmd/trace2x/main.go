@@ -22,7 +22,10 @@ func main() {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		for range signals {
-			e.interrupt(abort)
+			e.interrupt(func() {
+				abort()
+				signal.Stop(signals) // one more kills, if a write to a pipe is stuck
+			})
 		}
 	}()
 	os.Exit(e.run(ctx, os.Args[1:]))
