@@ -39,8 +39,8 @@ const (
 	// generations of 20 MB.
 	decodedAtOnce = 64 << 20
 	// chunksAhead is the number of chunks that may wait until the generations
-	// before theirs have been consumed: about 27 MB.
-	chunksAhead = 60
+	// before theirs have been consumed: about 14 MB.
+	chunksAhead = 30
 )
 
 func newGenerations(r io.Reader, in *framing, w *windowed) *generations {
