@@ -198,10 +198,6 @@ func grpcError(err error) error {
 		} else if saysTooLarge(s.Message()) {
 			e.cause = tooLarge
 		}
-	case codes.Internal:
-		if strings.Contains(s.Message(), "error while marshaling") {
-			e.cause = notEncodable
-		}
 	}
 	return e
 }

@@ -1,12 +1,6 @@
 package otel
 
-import (
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-)
+import "github.com/trace2x/trace2x/internal/wire"
 
 // limits bound what a request holds and how many there are.
 type limits struct {
@@ -26,7 +20,7 @@ type limits struct {
 //     other.
 //   - 4 waiting: enough to bridge a pause of the backend, or a burst of spans
 //     when many tasks end at once. With the two in flight and the one being
-//     filled that is 7 MiB encoded, and a few times that as Go values.
+//     filled that is 7 MiB.
 var backendLimits = limits{bytes: 1 << 20, spans: 2000, waiting: 4, inFlight: 2}
 
 // limited is a [Client] that has limits of its own.
@@ -39,44 +33,23 @@ func limitsOf(c Client) limits {
 	return backendLimits
 }
 
-// envelope is what all spans of an upload share. Requests that are encoded at
-// the same time refer to the same resource and scope, which nobody changes.
-type envelope struct {
-	resource  *resourcepb.Resource
-	scope     *commonpb.InstrumentationScope
-	schemaURL string
-}
-
-func (e *envelope) wrap(spans []*tracepb.Span) []*tracepb.ResourceSpans {
-	return []*tracepb.ResourceSpans{{
-		Resource:   e.resource,
-		SchemaUrl:  e.schemaURL,
-		ScopeSpans: []*tracepb.ScopeSpans{{Scope: e.scope, Spans: spans, SchemaUrl: e.schemaURL}},
-	}}
-}
-
-// size returns the encoded size of a request without spans. The lengths that
-// grow with the spans are counted as long as they can be.
-func (e *envelope) size() int {
-	const lengths = 2 * 4 // of ResourceSpans and ScopeSpans, up to 256 MiB
-	return proto.Size(&tracepb.TracesData{ResourceSpans: e.wrap(nil)}) + lengths
-}
-
 // batch is the spans of a request, in the order in which they were added.
 type batch struct {
-	spans []*tracepb.Span
-	bytes int // encoded, without the envelope
+	spans []byte // fields of ScopeSpans
+	ends  []int  // of each, in spans
 }
 
 // halves splits a batch of at least two spans by their number. The halves share
 // its memory.
-func (b batch) halves() (batch, batch) {
-	mid := len(b.spans) / 2
-	first := batch{spans: b.spans[:mid:mid]}
-	for _, s := range first.spans {
-		first.bytes += sizeInRequest(s)
+func (b batch) halves() (first, second batch) {
+	mid := len(b.ends) / 2
+	cut := b.ends[mid-1]
+	first = batch{spans: b.spans[:cut], ends: b.ends[:mid]}
+	second.spans = b.spans[cut:]
+	for _, end := range b.ends[mid:] {
+		second.ends = append(second.ends, end-cut)
 	}
-	return first, batch{spans: b.spans[mid:], bytes: b.bytes - first.bytes}
+	return first, second
 }
 
 // batcher collects spans into batches. Where it cuts depends on the spans
@@ -84,32 +57,41 @@ func (b batch) halves() (batch, batch) {
 type batcher struct {
 	maxBytes, maxSpans int
 	open               batch
+	free               chan batch // memory of batches that are done with
 }
 
 func newBatcher(l limits, e *envelope) batcher {
-	return batcher{maxBytes: l.bytes - e.size(), maxSpans: l.spans}
+	return batcher{maxBytes: l.bytes - e.size(), maxSpans: l.spans, free: make(chan batch, l.waiting+l.inFlight)}
 }
 
-// add adds a span to the open batch. If it does not fit, add returns that
-// batch, and the span begins the next one.
-func (b *batcher) add(s *tracepb.Span) (full batch) {
-	size := sizeInRequest(s)
-	if n := len(b.open.spans); n == b.maxSpans || n > 0 && b.open.bytes+size > b.maxBytes {
+// add adds an encoded span, of which it makes a copy, to the open batch. If it
+// does not fit, add returns that batch, and the span begins the next one.
+func (b *batcher) add(span []byte) (full batch) {
+	size := wire.SizeBytes(fScopeSpansSpan, len(span))
+	if n := len(b.open.ends); n == b.maxSpans || n > 0 && len(b.open.spans)+size > b.maxBytes {
 		full = b.take()
 	}
-	b.open.spans = append(b.open.spans, s)
-	b.open.bytes += size
+	b.open.spans = wire.AppendBytes(b.open.spans, fScopeSpansSpan, span)
+	b.open.ends = append(b.open.ends, len(b.open.spans))
 	return full
 }
 
 // take returns the open batch, which may be empty, and begins another.
 func (b *batcher) take() batch {
 	open := b.open
-	b.open = batch{}
+	select {
+	case b.open = <-b.free:
+	default:
+		b.open = batch{}
+	}
 	return open
 }
 
-func sizeInRequest(s *tracepb.Span) int {
-	const spansField = 2 // of ScopeSpans
-	return protowire.SizeTag(spansField) + protowire.SizeBytes(proto.Size(s))
+// reuse takes the memory of a batch, for one that begins later. It may be called
+// concurrently with the other methods.
+func (b *batcher) reuse(done batch) {
+	select {
+	case b.free <- batch{done.spans[:0], done.ends[:0]}:
+	default:
+	}
 }

@@ -1,8 +1,10 @@
 package otel
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +12,8 @@ import (
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/trace2x/trace2x/internal/wire"
 )
 
 // testSpan returns the span number n, which has n+1 as its ID: 0 is none.
@@ -37,27 +41,94 @@ func stringTag(k, v string) *commonpb.KeyValue {
 	return &commonpb.KeyValue{Key: k, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: v}}}
 }
 
-var testEnvelope = envelope{
-	resource:  &resourcepb.Resource{Attributes: []*commonpb.KeyValue{stringTag("service.name", "checkout")}},
-	scope:     &commonpb.InstrumentationScope{Name: "trace2x", Version: "v1"},
-	schemaURL: "https://opentelemetry.io/schemas/1.41.0",
+// testRequest has the envelope of the requests of tests.
+var testRequest = tracepb.ResourceSpans{
+	Resource:  &resourcepb.Resource{Attributes: []*commonpb.KeyValue{stringTag("service.name", "checkout")}},
+	SchemaUrl: "https://opentelemetry.io/schemas/1.41.0",
+	ScopeSpans: []*tracepb.ScopeSpans{{
+		Scope:     &commonpb.InstrumentationScope{Name: "trace2x", Version: "v1"},
+		SchemaUrl: "https://opentelemetry.io/schemas/1.41.0",
+	}},
+}
+
+func testEnvelope() envelope {
+	e, err := newEnvelope(testRequest.Resource, testRequest.ScopeSpans[0].Scope, testRequest.SchemaUrl)
+	if err != nil {
+		panic(err)
+	}
+	return e
+}
+
+func encode(m proto.Message) []byte {
+	b, err := proto.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// decode returns the only resource of a request.
+func decode(request []byte) *tracepb.ResourceSpans {
+	var data tracepb.TracesData
+	if err := proto.Unmarshal(request, &data); err != nil {
+		panic(err)
+	}
+	if len(data.ResourceSpans) != 1 || len(data.ResourceSpans[0].ScopeSpans) != 1 {
+		panic(fmt.Sprintf("%d resources", len(data.ResourceSpans)))
+	}
+	return data.ResourceSpans[0]
+}
+
+// decoded returns the spans of a batch.
+func (b batch) decoded() []*tracepb.Span {
+	e := testEnvelope()
+	return decode(e.request(b.spans)).ScopeSpans[0].Spans
 }
 
 // cut returns the batches that the spans become.
 func cut(l limits, spans ...*tracepb.Span) (bs []batch) {
-	b := newBatcher(l, &testEnvelope)
+	e := testEnvelope()
+	b := newBatcher(l, &e)
 	for _, s := range spans {
-		if full := b.add(s); len(full.spans) > 0 {
+		if full := b.add(encode(s)); len(full.ends) > 0 {
 			bs = append(bs, full)
 		}
 	}
-	if rest := b.take(); len(rest.spans) > 0 {
+	if rest := b.take(); len(rest.ends) > 0 {
 		bs = append(bs, rest)
 	}
 	return bs
 }
 
+// TestRequest: a request has the bytes that the generated code makes.
+func TestRequest(t *testing.T) {
+	e := testEnvelope()
+	for _, n := range []int{0, 1, 50, 5000} {
+		var spans []byte
+		want := proto.CloneOf(&testRequest)
+		for _, s := range testSpans(n) {
+			spans = wire.AppendBytes(spans, fScopeSpansSpan, encode(s))
+			want.ScopeSpans[0].Spans = append(want.ScopeSpans[0].Spans, s)
+		}
+		got := e.request(spans)
+		if !bytes.Equal(got, encode(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{want}})) {
+			t.Errorf("%d spans: the request is %v", n, decode(got))
+		}
+		if cap(got) != len(got) {
+			t.Errorf("%d spans: %d bytes in memory for %d", n, len(got), cap(got))
+		}
+	}
+}
+
+func TestEnvelopeInvalid(t *testing.T) {
+	opts := Options{Resource: []*commonpb.KeyValue{stringTag("service.name", "\xff")}}
+	if rep, err := Convert(t.Context(), bytes.NewReader(read(t, "empty.trace")), &testClient{}, opts); rep != nil || err == nil || !strings.Contains(err.Error(), "UTF-8") {
+		t.Errorf("%v, %v", rep, err)
+	}
+}
+
 func TestBatchLimits(t *testing.T) {
+	e := testEnvelope()
 	var spans []*tracepb.Span
 	for n := range 1000 {
 		s := testSpan(n)
@@ -67,12 +138,12 @@ func TestBatchLimits(t *testing.T) {
 	for _, l := range []limits{{bytes: 10_000, spans: 1000}, {bytes: 1 << 20, spans: 7}, {bytes: 100_000, spans: 50}} {
 		next, largest := 0, 0
 		for _, b := range cut(l, spans...) {
-			size := proto.Size(&tracepb.TracesData{ResourceSpans: testEnvelope.wrap(b.spans)})
+			size := len(e.request(b.spans))
 			largest = max(largest, size)
-			if size > l.bytes || len(b.spans) > l.spans {
-				t.Errorf("%+v: a batch of %d spans and %d bytes", l, len(b.spans), size)
+			if size > l.bytes || len(b.ends) > l.spans {
+				t.Errorf("%+v: a batch of %d spans and %d bytes", l, len(b.ends), size)
 			}
-			for _, s := range b.spans {
+			for _, s := range b.decoded() {
 				if spanNumber(s) != next {
 					t.Fatalf("%+v: span %d where %d was due", l, spanNumber(s), next)
 				}
@@ -94,7 +165,7 @@ func TestBatchOfLargeSpan(t *testing.T) {
 	bs := cut(backendLimits, testSpan(0), testSpan(1), large, testSpan(3), testSpan(4))
 	var got []int
 	for _, b := range bs {
-		got = append(got, len(b.spans))
+		got = append(got, len(b.ends))
 	}
 	if fmt.Sprint(got) != "[2 1 2]" {
 		t.Errorf("batches of %v spans", got)
@@ -109,11 +180,33 @@ func TestHalves(t *testing.T) {
 		}
 		whole := cut(backendLimits, spans...)[0]
 		first, second := whole.halves()
-		if len(first.spans)+len(second.spans) != n || len(first.spans) != n/2 || spanNumber(second.spans[0]) != n/2 {
-			t.Errorf("%d spans: halves of %d and %d", n, len(first.spans), len(second.spans))
+		var got []int
+		for _, half := range []batch{first, second} {
+			for _, s := range half.decoded() {
+				got = append(got, spanNumber(s))
+			}
+			if again := cut(backendLimits, half.decoded()...)[0]; !slices.Equal(again.ends, half.ends) {
+				t.Errorf("a half of %d spans ends at %v, not %v", n, half.ends, again.ends)
+			}
 		}
-		if got := cut(backendLimits, second.spans...)[0]; got.bytes != second.bytes || first.bytes+second.bytes != whole.bytes {
-			t.Errorf("%d spans of %d bytes: halves of %d and %d bytes", n, whole.bytes, first.bytes, second.bytes)
+		if len(first.ends) != n/2 || len(got) != n || !slices.IsSorted(got) {
+			t.Errorf("%d spans: the first half has %d, both have %v", n, len(first.ends), got)
 		}
+	}
+}
+
+// TestBatchReuse: the memory of a batch that was sent is that of a later one.
+func TestBatchReuse(t *testing.T) {
+	e := testEnvelope()
+	b := newBatcher(testLimits, &e)
+	span := encode(testSpan(1))
+	b.add(span)
+	first := b.take()
+	b.reuse(first)
+	b.add(span)
+	b.take()
+	b.add(span)
+	if again := b.take(); &again.spans[0] != &first.spans[0] || len(again.ends) != 1 {
+		t.Errorf("a batch of %d spans in other memory", len(again.ends))
 	}
 }

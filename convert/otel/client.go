@@ -10,7 +10,6 @@ import (
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"golang.org/x/net/http/httpguts"
 	"google.golang.org/grpc"
 	grpcbackoff "google.golang.org/grpc/backoff"
@@ -18,19 +17,19 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// Client sends spans. The clients of the OpenTelemetry SDK (otlptrace.Client)
-// satisfy it; those of [NewClient] are these, made to survive more.
+// Client sends spans, or keeps them: see [NewClient] and [NewFileClient].
 type Client interface {
-	// Start is called once, before UploadTraces.
+	// Start is called once, before Export.
 	Start(ctx context.Context) error
-	// Stop is called once, after the last UploadTraces returned.
+	// Stop is called once, after the last Export returned.
 	Stop(ctx context.Context) error
-	// UploadTraces sends spans and returns when the backend has them, or will
-	// not have them: nothing is sent again after an error. It ends soon after
-	// ctx. It must not change spans, nor keep them when it has returned. If the
-	// backend took only a part, or has a warning, the error is a
+	// Export sends a request, an ExportTraceServiceRequest of OTLP in protobuf's
+	// encoding (a TracesData has the same), and returns when the backend has the
+	// spans, or will not have them: nothing is sent again after an error. It ends
+	// soon after ctx. It must not change the request, nor keep it when it has
+	// returned. If the backend took only a part, or has a warning, the error is a
 	// [*PartialSuccess]. It may be called concurrently.
-	UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error
+	Export(ctx context.Context, request []byte) error
 }
 
 // PartialSuccess tells that a backend took a request, but not all of its spans.
@@ -161,7 +160,7 @@ func (c *retryClient) useGRPC(opts ClientOptions, gzip func(address string) bool
 	if gzip(e.address) {
 		options = append(options, otlptracegrpc.WithCompressor("gzip"))
 	}
-	c.Client = otlptracegrpc.NewClient(options...)
+	c.sdk = otlptracegrpc.NewClient(options...)
 	return target, nil
 }
 
@@ -183,6 +182,7 @@ func (c *retryClient) useHTTP(opts ClientOptions, gzip func(address string) bool
 			return "", err
 		}
 	}
+	c.json = json
 	compression, encoding := otlptracehttp.NoCompression, otlptracehttp.EncodingProtobuf
 	if gzip(u.Host) {
 		compression = otlptracehttp.GzipCompression
@@ -190,7 +190,7 @@ func (c *retryClient) useHTTP(opts ClientOptions, gzip func(address string) bool
 	if json {
 		encoding = otlptracehttp.EncodingJSON
 	}
-	c.Client = otlptracehttp.NewClient(
+	c.sdk = otlptracehttp.NewClient(
 		otlptracehttp.WithEndpointURL(u.String()),
 		otlptracehttp.WithCompression(compression),
 		otlptracehttp.WithEncoding(encoding),

@@ -1,7 +1,6 @@
 package otel
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -24,8 +23,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -451,20 +448,6 @@ func checkPartial(t *testing.T, r Result, err error) {
 	}
 }
 
-// The SDK's own clients give partial success as an error with a text only.
-func TestPartialSuccessOfSDK(t *testing.T) {
-	forProtocols(t, func(t *testing.T, b *backend) {
-		b.answer = partialAnswers
-		url := b.start(t, "")
-		var c Client = otlptracehttp.NewClient(otlptracehttp.WithEndpointURL(url + "/v1/traces"))
-		if b.protocol == "grpc" {
-			c = otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL(url))
-		}
-		r, err := uploadTo(t, c, 300)
-		checkPartial(t, r, err)
-	})
-}
-
 func TestClientHangs(t *testing.T) {
 	forProtocols(t, func(t *testing.T, b *backend) {
 		never := make(chan struct{})
@@ -642,33 +625,27 @@ func TestClientTooLarge(t *testing.T) {
 	})
 }
 
-// One span that cannot be encoded does not keep the others of its batch back.
-func TestClientInvalidSpan(t *testing.T) {
-	check := func(t *testing.T, c Client, b *received) {
-		spans := testSpans(5000)
-		spans[1234].Name = "\xff"
-		r, err := upload(t.Context(), c, spans...)
-		if err == nil || r.Rejected != 1 || !strings.Contains(err.Error(), "UTF-8") {
-			t.Errorf("%+v, %v", r, err)
+// A request that is none is an error, not a request of nothing.
+func TestClientInvalidRequest(t *testing.T) {
+	forProtocols(t, func(t *testing.T, b *backend) {
+		c := b.client(t, ClientOptions{Endpoint: b.start(t, "")})
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		if n, _ := b.count(); n != 4999 {
-			t.Errorf("the backend has %d spans", n)
+		defer c.Stop(t.Context())
+		e := testEnvelope()
+		whole := e.request(nil)
+		for _, request := range [][]byte{whole[:len(whole)-1], whole[:1], []byte("\xff"), []byte("{}")} {
+			if err := c.Export(t.Context(), request); err == nil {
+				t.Errorf("%q was sent", request)
+			}
 		}
-	}
-	for _, protocol := range []string{"http/protobuf", "grpc"} {
-		t.Run(protocol, func(t *testing.T) {
-			clearVariables(t)
-			b := &backend{protocol: protocol}
-			check(t, b.client(t, ClientOptions{Endpoint: b.start(t, "")}), &b.received)
-		})
-	}
-	t.Run("file", func(t *testing.T) {
-		var w bytes.Buffer
-		spans := testSpans(5000)
-		spans[1234].Name = "\xff"
-		r, err := upload(t.Context(), NewFileClient(&w), spans...)
-		if err == nil || r.Rejected != 1 || r.Accepted != 4999 || strings.Count(w.String(), `"spanId"`) != 2*4999 {
-			t.Errorf("%+v, %v", r, err)
+		// Two in one are as good as two.
+		if err := c.Export(t.Context(), append(whole, whole...)); err != nil {
+			t.Error(err)
+		}
+		if n := b.calls.Load(); n != 1 {
+			t.Errorf("%d requests", n)
 		}
 	})
 }

@@ -8,7 +8,6 @@ import (
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/trace2x/trace2x/model"
 )
@@ -37,18 +36,22 @@ type Report struct {
 // and sending overlap; a slow backend slows the reading.
 //
 // The report is nil if nothing could be read; the error is then one of
-// [model.Read]. Else the error joins what was wrong: a *[model.Damage], up to
-// which all was sent, and that spans were rejected.
+// [model.Read], or about Options.Resource. Else the error joins what was wrong: a
+// *[model.Damage], up to which all was sent, and that spans were rejected.
 func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Report, error) {
 	if client == nil {
-		t := newTree(opts, func(*tracepb.Span) {}, func() error { return nil })
+		t := newTree(opts, nil, func() error { return nil })
 		sum, err := model.ReadWindow(ctx, r, t, opts.Window)
 		return report(t, sum, Result{}), err
 	}
-	up := newUploader(ctx, client,
+	e, err := newEnvelope(
 		&resourcepb.Resource{Attributes: opts.Resource},
 		&commonpb.InstrumentationScope{Name: scopeName, Version: opts.Version},
 		schemaURL)
+	if err != nil {
+		return nil, err
+	}
+	up := newUploader(ctx, client, e)
 	t := newTree(opts, up.add, up.err)
 	sum, err := model.ReadWindow(ctx, r, t, opts.Window)
 	result, sendErr := up.close()
@@ -72,4 +75,6 @@ func report(t *tree, sum *model.Summary, result Result) *Report {
 }
 
 // StringAttribute makes an attribute for Options.Resource.
-func StringAttribute(key, value string) *commonpb.KeyValue { return stringAttr(key, value) }
+func StringAttribute(key, value string) *commonpb.KeyValue {
+	return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: validUTF8(value)}}}
+}

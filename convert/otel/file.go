@@ -6,8 +6,6 @@ import (
 	"io"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // fileLimits suit OTLP JSON Lines. The Collector's otlpjsonfile receiver takes
@@ -37,52 +35,32 @@ func (*fileClient) Start(context.Context) error { return nil }
 // Stop implements [Client].
 func (*fileClient) Stop(context.Context) error { return nil }
 
-// UploadTraces implements [Client]. It must not be called concurrently.
-func (c *fileClient) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+// Export implements [Client]. It must not be called concurrently.
+func (c *fileClient) Export(ctx context.Context, request []byte) error {
 	if c.err != nil {
 		return c.err
 	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	line, err := marshalJSON(spans)
+	// Package protojson could not do it: it writes IDs in base64, and white space
+	// as it likes.
+	traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(request)
 	if err != nil {
 		return err
 	}
+	line, err := new(ptrace.JSONMarshaler).MarshalTraces(traces)
+	if err != nil {
+		return err
+	}
+	line = append(line, '\n')
 	// A span that is longer by itself is written all the same: other readers
 	// have other limits.
-	if len(line) > maxLine && countSpans(spans) > 1 {
+	if len(line) > maxLine && traces.SpanCount() > 1 {
 		return &sendError{cause: tooLarge, reason: fmt.Sprintf("a line of %d bytes", len(line))}
 	}
 	if _, err := c.w.Write(line); err != nil {
 		c.err = &sendError{cause: unusable, reason: err.Error(), err: err}
 	}
 	return c.err
-}
-
-// marshalJSON returns spans as a line of OTLP JSON with its end. Package
-// protojson could not: it writes IDs in base64, and white space as it likes.
-func marshalJSON(spans []*tracepb.ResourceSpans) ([]byte, error) {
-	pb, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
-	if err != nil {
-		return nil, encodeError(err)
-	}
-	traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(pb)
-	if err != nil {
-		return nil, encodeError(err)
-	}
-	line, err := new(ptrace.JSONMarshaler).MarshalTraces(traces)
-	if err != nil {
-		return nil, encodeError(err)
-	}
-	return append(line, '\n'), nil
-}
-
-func countSpans(resources []*tracepb.ResourceSpans) (n int) {
-	for _, r := range resources {
-		for _, s := range r.ScopeSpans {
-			n += len(s.Spans)
-		}
-	}
-	return n
 }

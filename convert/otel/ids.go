@@ -28,7 +28,7 @@ func (x ids) trace(task model.TaskID) (id traceID) {
 
 // span is the ID of a span of this kind; what identifies it among them.
 func (x ids) span(k kind, what ...uint64) (id spanID) {
-	binary.BigEndian.PutUint64(id[:], notZero(hash(x.seed[0]^x.seed[1], append(what, uint64(k))...)))
+	binary.BigEndian.PutUint64(id[:], notZero(hash(hash(x.seed[0]^x.seed[1], what...), uint64(k))))
 	return id
 }
 

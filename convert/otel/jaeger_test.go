@@ -49,7 +49,7 @@ func read(t *testing.T, name string) []byte {
 
 func testOptions() Options {
 	opts := DefaultOptions()
-	opts.Resource = []*commonpb.KeyValue{stringAttr("service.name", "traced")}
+	opts.Resource = []*commonpb.KeyValue{StringAttribute("service.name", "traced")}
 	return opts
 }
 

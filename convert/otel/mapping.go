@@ -6,21 +6,23 @@ import (
 	"strings"
 	"time"
 
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 )
 
-// mapping makes OTLP spans of spans. It has no effect but its result.
+// mapping encodes spans as OTLP has them: as protobuf, with the bytes that the
+// generated code would make. It has no effect but its result.
 type mapping struct {
 	offset int64 // wall clock less trace clock, ns
 	clock  bool  // the trace has told it
-	stacks map[*model.Stack][]*commonpb.KeyValue
+	stacks map[*model.Stack][]byte
+	buffer []byte
 }
 
 func newMapping(wallStart time.Time, start model.Time) *mapping {
-	m := &mapping{stacks: make(map[*model.Stack][]*commonpb.KeyValue), offset: -int64(start)}
+	m := &mapping{stacks: make(map[*model.Stack][]byte), offset: -int64(start)}
 	if !wallStart.IsZero() {
 		m.offset = wallStart.UnixNano() - int64(start)
 	}
@@ -35,139 +37,151 @@ func (m *mapping) setClock(c *model.ClockSnapshot) {
 	}
 }
 
-func (m *mapping) wall(t model.Time) uint64 { return uint64(int64(t) + m.offset) }
-
-// span encodes a span of a trace.
-func (m *mapping) span(trace traceID, s *span) *tracepb.Span {
-	out := &tracepb.Span{
-		TraceId:            trace[:],
-		SpanId:             s.id[:],
-		Name:               s.name,
-		Kind:               tracepb.Span_SPAN_KIND_INTERNAL,
-		StartTimeUnixNano:  m.wall(s.start),
-		EndTimeUnixNano:    m.wall(s.end),
-		DroppedEventsCount: uint32(s.eventsLeft),
-		Attributes:         m.attributes(s),
-	}
+// span returns a span of a trace, encoded. It is valid until the next call.
+func (m *mapping) span(trace traceID, s *span) []byte {
+	b := m.buffer[:0]
+	b = wire.AppendBytes(b, fSpanTraceID, trace[:])
+	b = wire.AppendBytes(b, fSpanID, s.id[:])
 	if s.parent != (spanID{}) {
-		out.ParentSpanId = s.parent[:]
+		b = wire.AppendBytes(b, fSpanParentID, s.parent[:])
 	}
+	if s.name != "" {
+		b = wire.AppendString(b, fSpanName, validUTF8(s.name))
+	}
+	b = wire.AppendUint(b, fSpanKind, uint64(tracepb.Span_SPAN_KIND_INTERNAL))
+	b = m.time(b, fSpanStart, s.start)
+	b = m.time(b, fSpanEnd, s.end)
+	b = m.attributes(b, s)
 	for _, e := range s.events {
-		out.Events = append(out.Events, m.event(e))
+		b = m.event(b, e)
 	}
-	return out
+	if s.eventsLeft > 0 {
+		b = wire.AppendUint(b, fSpanDroppedEvents, uint64(s.eventsLeft))
+	}
+	m.buffer = b
+	return b
 }
 
-func (m *mapping) event(e event) *tracepb.Span_Event {
+// time appends a time as Unix time in nanoseconds, of which 0 is left out.
+func (m *mapping) time(b []byte, num wire.Number, t model.Time) []byte {
+	if wall := int64(t) + m.offset; wall != 0 {
+		b = wire.AppendFixed64(b, num, uint64(wall))
+	}
+	return b
+}
+
+func (m *mapping) event(b []byte, e event) []byte {
 	name := e.category
 	if name == "" {
 		name = "log"
 	}
-	return &tracepb.Span_Event{
-		TimeUnixNano: m.wall(e.time),
-		Name:         name,
-		Attributes:   []*commonpb.KeyValue{stringAttr("message", e.message)},
-	}
+	b, mark := wire.Open(b, fSpanEvent)
+	b = m.time(b, fEventTime, e.time)
+	b = wire.AppendString(b, fEventName, validUTF8(name))
+	b = appendStringAttr(b, fEventAttribute, "message", e.message)
+	return wire.Close(b, mark)
 }
 
 // attributes are named after the semantic conventions where there is one, else
 // they begin with "go.". Times are in nanoseconds.
-func (m *mapping) attributes(s *span) (as []*commonpb.KeyValue) {
-	as = append(as, stringAttr("go.span.kind", s.kind.String()))
+func (m *mapping) attributes(b []byte, s *span) []byte {
+	b = appendStringAttr(b, fSpanAttribute, "go.span.kind", s.kind.String())
 	if s.task != model.BackgroundTask {
-		as = append(as, intAttr("go.task.id", int64(s.task)))
+		b = appendIntAttr(b, fSpanAttribute, "go.task.id", int64(s.task))
 	}
 	if s.parentTask != model.BackgroundTask {
-		as = append(as, intAttr("go.task.parent_id", int64(s.parentTask)))
+		b = appendIntAttr(b, fSpanAttribute, "go.task.parent_id", int64(s.parentTask))
 	}
 	if s.datadogSpan != 0 {
-		as = append(as, stringAttr("dd.span_id", strconv.FormatUint(s.datadogSpan, 10)))
+		b = appendStringAttr(b, fSpanAttribute, "dd.span_id", strconv.FormatUint(s.datadogSpan, 10))
 	}
 	if s.goroutine != model.NoGoroutine {
-		as = append(as, intAttr("go.goroutine.id", int64(s.goroutine)))
+		b = appendIntAttr(b, fSpanAttribute, "go.goroutine.id", int64(s.goroutine))
 	}
 	if s.startFunc != "" {
-		as = append(as, stringAttr("go.goroutine.function", s.startFunc))
+		b = appendStringAttr(b, fSpanAttribute, "go.goroutine.function", s.startFunc)
 	}
 	if s.thread != model.NoThread {
-		as = append(as, intAttr("thread.id", int64(s.thread)))
+		b = appendIntAttr(b, fSpanAttribute, "thread.id", int64(s.thread))
 	}
 	if s.before {
-		as = append(as, boolAttr("go.began_before_trace", true))
+		b = appendTrueAttr(b, fSpanAttribute, "go.began_before_trace")
 	}
 	if s.open {
-		as = append(as, boolAttr("go.open_at_end", true))
+		b = appendTrueAttr(b, fSpanAttribute, "go.open_at_end")
 	}
 	if s.state != model.NotExist {
-		as = append(as, stringAttr("go.state", s.state.String()))
+		b = appendStringAttr(b, fSpanAttribute, "go.state", s.state.String())
 	}
 	if s.reason != "" {
-		as = append(as, stringAttr("go.reason", s.reason))
+		b = appendStringAttr(b, fSpanAttribute, "go.reason", s.reason)
 	}
-	if w := s.waker; w != nil {
-		if w.goroutine != model.NoGoroutine {
-			as = append(as, intAttr("go.waker.goroutine.id", int64(w.goroutine)), stringAttr("go.waker.goroutine.function", w.startFunc))
-		} else {
-			as = append(as, stringAttr("go.waker", "scheduler"))
-		}
-		if f := codeFrame(w.stack); f != nil {
-			as = append(as,
-				stringAttr("go.waker.code.function.name", f.Func),
-				stringAttr("go.waker.code.file.path", f.File),
-				intAttr("go.waker.code.line.number", int64(f.Line)))
-		}
+	if s.waker != nil {
+		b = s.waker.attributes(b)
 	}
 	if s.stack != nil {
-		as = append(as, m.stack(s.stack)...)
+		b = append(b, m.stack(s.stack)...)
 	}
 	if s.sums != nil {
-		as = s.sums.attributes(as)
+		b = s.sums.attributes(b)
 	}
 	if s.leftOut > 0 {
-		as = append(as, intAttr("go.spans.left_out", int64(s.leftOut)))
+		b = appendIntAttr(b, fSpanAttribute, "go.spans.left_out", int64(s.leftOut))
 	}
-	return as
+	return b
+}
+
+func (w *waker) attributes(b []byte) []byte {
+	if w.goroutine != model.NoGoroutine {
+		b = appendIntAttr(b, fSpanAttribute, "go.waker.goroutine.id", int64(w.goroutine))
+		b = appendStringAttr(b, fSpanAttribute, "go.waker.goroutine.function", w.startFunc)
+	} else {
+		b = appendStringAttr(b, fSpanAttribute, "go.waker", "scheduler")
+	}
+	if f := codeFrame(w.stack); f != nil {
+		b = appendStringAttr(b, fSpanAttribute, "go.waker.code.function.name", f.Func)
+		b = appendStringAttr(b, fSpanAttribute, "go.waker.code.file.path", f.File)
+		b = appendIntAttr(b, fSpanAttribute, "go.waker.code.line.number", int64(f.Line))
+	}
+	return b
 }
 
 // attributes of sums name the times as go tool trace does.
-func (s *sums) attributes(as []*commonpb.KeyValue) []*commonpb.KeyValue {
-	as = append(as,
-		intAttr("go.execution_time_ns", int64(s.execution)),
-		intAttr("go.sched_wait_time_ns", int64(s.schedWait)))
+func (s *sums) attributes(b []byte) []byte {
+	b = appendIntAttr(b, fSpanAttribute, "go.execution_time_ns", int64(s.execution))
+	b = appendIntAttr(b, fSpanAttribute, "go.sched_wait_time_ns", int64(s.schedWait))
 	if s.syscall > 0 {
-		as = append(as, intAttr("go.syscall_time_ns", int64(s.syscall)))
+		b = appendIntAttr(b, fSpanAttribute, "go.syscall_time_ns", int64(s.syscall))
 	}
 	if s.syscallBlock > 0 {
-		as = append(as, intAttr("go.syscall_block_time_ns", int64(s.syscallBlock)))
+		b = appendIntAttr(b, fSpanAttribute, "go.syscall_block_time_ns", int64(s.syscallBlock))
 	}
-	for _, b := range s.block {
-		as = append(as, intAttr("go.block_time_ns."+b.reason, int64(b.time)))
+	for _, t := range s.block {
+		b = appendIntAttr(b, fSpanAttribute, "go.block_time_ns."+validUTF8(t.reason), int64(t.time))
 	}
 	if s.gcAssist > 0 {
-		as = append(as, intAttr("go.gc_assist_time_ns", int64(s.gcAssist)))
+		b = appendIntAttr(b, fSpanAttribute, "go.gc_assist_time_ns", int64(s.gcAssist))
 	}
-	return as
+	return b
 }
 
 // stack gives the place in the program, and the whole stack as the runtime
-// prints it. The result is shared.
-func (m *mapping) stack(s *model.Stack) []*commonpb.KeyValue {
-	as, ok := m.stacks[s]
+// prints it, as attributes. The result is shared.
+func (m *mapping) stack(s *model.Stack) []byte {
+	b, ok := m.stacks[s]
 	if !ok {
 		f := codeFrame(s)
 		var text strings.Builder
 		for _, f := range s.Frames {
 			fmt.Fprintf(&text, "%s\n\t%s:%d\n", f.Func, f.File, f.Line)
 		}
-		as = []*commonpb.KeyValue{
-			stringAttr("code.function.name", f.Func),
-			stringAttr("code.file.path", f.File),
-			intAttr("code.line.number", int64(f.Line)),
-			stringAttr("code.stacktrace", text.String()),
-		}
-		m.stacks[s] = as
+		b = appendStringAttr(b, fSpanAttribute, "code.function.name", f.Func)
+		b = appendStringAttr(b, fSpanAttribute, "code.file.path", f.File)
+		b = appendIntAttr(b, fSpanAttribute, "code.line.number", int64(f.Line))
+		b = appendStringAttr(b, fSpanAttribute, "code.stacktrace", text.String())
+		m.stacks[s] = b
 	}
-	return as
+	return b
 }
 
 // codeFrame is the place in a stack that says most about what the program does:
@@ -198,16 +212,4 @@ func packageOf(fn string) string {
 		return fn[:slash+dot]
 	}
 	return fn
-}
-
-func stringAttr(key, value string) *commonpb.KeyValue {
-	return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: strings.ToValidUTF8(value, "\uFFFD")}}}
-}
-
-func intAttr(key string, value int64) *commonpb.KeyValue {
-	return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: value}}}
-}
-
-func boolAttr(key string, value bool) *commonpb.KeyValue {
-	return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{BoolValue: value}}}
 }

@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 )
 
-// retryClient is a client of the SDK whose tries it watches and repeats.
+// retryClient is a client that sends with one of the SDK, whose tries it watches
+// and repeats.
 type retryClient struct {
-	Client
+	sdk       otlptrace.Client
+	json      bool          // is what the SDK's sends, not protobuf
 	timeout   time.Duration // of a try; 0 is none
 	retryTime time.Duration // of all tries
 	firstWait time.Duration
@@ -23,16 +25,27 @@ type retryClient struct {
 	closeIdle func() // may be nil
 }
 
+// Start implements [Client].
+func (c *retryClient) Start(ctx context.Context) error { return c.sdk.Start(ctx) }
+
 // Stop implements [Client].
 func (c *retryClient) Stop(ctx context.Context) error {
 	if c.closeIdle != nil {
 		defer c.closeIdle()
 	}
-	return c.Client.Stop(ctx)
+	return c.sdk.Stop(ctx)
 }
 
-// UploadTraces implements [Client].
-func (c *retryClient) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+// Export implements [Client].
+func (c *retryClient) Export(ctx context.Context, request []byte) error {
+	toMessages := encodedMessages
+	if c.json {
+		toMessages = decodedMessages
+	}
+	spans, err := toMessages(request)
+	if err != nil {
+		return err
+	}
 	end := time.Now().Add(c.retryTime)
 	w := waits{ExponentialBackOff: backoff.ExponentialBackOff{
 		InitialInterval:     c.firstWait,
@@ -41,7 +54,7 @@ func (c *retryClient) UploadTraces(ctx context.Context, spans []*tracepb.Resourc
 		MaxInterval:         maxWait,
 	}}
 	var last *sendError
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
 		err := c.try(ctx, time.Until(end), spans)
 		e := new(sendError)
 		if !errors.As(err, &e) || e.cause != passing {
@@ -93,7 +106,7 @@ func (c *retryClient) try(ctx context.Context, limit time.Duration, spans []*tra
 	defer cancel()
 	var a answer
 	start := time.Now()
-	err := c.Client.UploadTraces(context.WithValue(tryCtx, answerKey{}, &a), spans)
+	err := c.sdk.UploadTraces(context.WithValue(tryCtx, answerKey{}, &a), spans)
 	switch {
 	case context.Cause(ctx) != nil:
 		if a.seen && a.err == nil {
@@ -107,8 +120,6 @@ func (c *retryClient) try(ctx context.Context, limit time.Duration, spans []*tra
 		return &sendError{cause: passing, reason: fmt.Sprintf("no answer within %s", limit.Round(time.Millisecond)), err: err}
 	case a.seen:
 		return a.err
-	case errors.Is(err, proto.Error):
-		return encodeError(err)
 	case err == nil: // the SDK did not send anything
 		return &sendError{cause: refused, reason: "nothing was sent"}
 	default:

@@ -3,8 +3,6 @@ package otel
 import (
 	"slices"
 
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -22,13 +20,13 @@ type Stats struct {
 }
 
 // tree is the sink that decides which spans there are, and hands each to out
-// when it is complete.
+// when it is complete: encoded, and only until out returns.
 type tree struct {
 	model.NopSink
 	opts    Options
 	minSpan model.Time
 	minTask model.Time
-	out     func(*tracepb.Span)
+	out     func(span []byte) // nil if they are only counted
 	failed  func() error
 
 	trace      model.Trace
@@ -53,7 +51,7 @@ type goroutine struct {
 
 var _ model.Sink = (*tree)(nil)
 
-func newTree(opts Options, out func(*tracepb.Span), failed func() error) *tree {
+func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 	return &tree{
 		opts:    opts,
 		minSpan: model.Time(opts.MinSpan),
@@ -93,7 +91,13 @@ func (t *tree) emit(r *root, s *span) {
 	case undecided:
 		r.pending = append(r.pending, s)
 	case wanted:
-		t.counts[s.kind]++
+		t.send(r, s)
+	}
+}
+
+func (t *tree) send(r *root, s *span) {
+	t.counts[s.kind]++
+	if t.out != nil {
 		t.out(t.mapping.span(r.trace, s))
 	}
 }
@@ -105,8 +109,7 @@ func (t *tree) want(r *root) {
 		t.stats.Traces++
 	}
 	for _, s := range r.pending {
-		t.counts[s.kind]++
-		t.out(t.mapping.span(r.trace, s))
+		t.send(r, s)
 	}
 	r.pending = nil
 }

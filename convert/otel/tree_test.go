@@ -17,7 +17,7 @@ import (
 func spansOf(t *testing.T, data []byte, opts Options) ([]*tracepb.Span, Stats) {
 	t.Helper()
 	var spans []*tracepb.Span
-	tree := newTree(opts, func(s *tracepb.Span) { spans = append(spans, s) }, func() error { return nil })
+	tree := newTree(opts, func(s []byte) { spans = append(spans, decodeSpan(t, s)) }, func() error { return nil })
 	if _, err := model.Read(t.Context(), bytes.NewReader(data), tree); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,8 @@ func FuzzTree(f *testing.F) {
 		opts := DefaultOptions()
 		opts.MinSpan, opts.MaxSpansPerTrace = 0, 50
 		perTrace := make(map[string]int)
-		tree := newTree(opts, func(s *tracepb.Span) {
+		tree := newTree(opts, func(encoded []byte) {
+			s := decodeSpan(t, encoded)
 			if s.EndTimeUnixNano < s.StartTimeUnixNano {
 				t.Errorf("span %q ends before it starts", s.Name)
 			}

@@ -7,15 +7,10 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
-
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
 // Result says what became of the spans.
@@ -72,19 +67,18 @@ type uploader struct {
 }
 
 // newUploader starts the client; close stops it. That ctx ends stops all uploads.
-// resource and scope must not be changed until close returns. The client's
-// batches come one at a time and in order if it is a file.
-func newUploader(ctx context.Context, client Client, resource *resourcepb.Resource, scope *commonpb.InstrumentationScope, schemaURL string) *uploader {
+// The client's batches come one at a time and in order if it is a file.
+func newUploader(ctx context.Context, client Client, e envelope) *uploader {
 	l := limitsOf(client)
 	u := &uploader{
 		ctx:      ctx,
 		client:   client,
-		envelope: envelope{resource, scope, schemaURL},
+		envelope: e,
+		batcher:  newBatcher(l, &e),
 		queue:    make(chan batch, l.waiting),
 		gone:     make(chan struct{}),
 		result:   Result{Reasons: make(map[string]int64)},
 	}
-	u.batcher = newBatcher(l, &u.envelope)
 	if err := client.Start(ctx); err != nil {
 		u.giveUp(err)
 	} else {
@@ -96,13 +90,14 @@ func newUploader(ctx context.Context, client Client, resource *resourcepb.Resour
 	return u
 }
 
-// add takes ownership of span. It blocks while as many batches wait as may.
-func (u *uploader) add(span *tracepb.Span) {
+// add takes a span, encoded, and does not keep it. It blocks while as many batches
+// wait as may.
+func (u *uploader) add(span []byte) {
 	if err := u.err(); err != nil || u.closed {
 		u.reject(1, u.reason(err))
 		return
 	}
-	if full := u.batcher.add(span); len(full.spans) > 0 {
+	if full := u.batcher.add(span); len(full.ends) > 0 {
 		u.enqueue(full)
 	}
 }
@@ -127,7 +122,7 @@ func (u *uploader) close() (Result, error) {
 	var stopErr error
 	if !u.closed {
 		u.closed = true
-		if rest := u.batcher.take(); len(rest.spans) > 0 {
+		if rest := u.batcher.take(); len(rest.ends) > 0 {
 			u.enqueue(rest)
 		}
 		close(u.queue)
@@ -162,48 +157,49 @@ func (u *uploader) enqueue(b batch) {
 	select {
 	case u.queue <- b:
 	case <-u.ctx.Done():
-		u.reject(len(b.spans), u.reason(u.err()))
+		u.reject(len(b.ends), u.reason(u.err()))
 	case <-u.gone:
-		u.reject(len(b.spans), u.reason(u.err()))
+		u.reject(len(b.ends), u.reason(u.err()))
 	}
 }
 
 func (u *uploader) work() {
 	for b := range u.queue {
 		u.send(b)
+		u.batcher.reuse(b)
 	}
 }
 
 // send sends a batch, in smaller ones if it is too large.
 func (u *uploader) send(b batch) {
 	if err := u.err(); err != nil {
-		u.reject(len(b.spans), u.reason(err))
+		u.reject(len(b.ends), u.reason(err))
 		return
 	}
 	before := u.acceptedBatches()
-	err := u.client.UploadTraces(u.ctx, u.envelope.wrap(b.spans))
+	err := u.client.Export(u.ctx, u.envelope.request(b.spans))
 	if err == nil {
-		u.accept(len(b.spans), &PartialSuccess{})
+		u.accept(len(b.ends), &PartialSuccess{})
 		return
 	}
-	if p := partialSuccess(err); p != nil {
-		u.accept(len(b.spans), p)
+	if p := new(PartialSuccess); errors.As(err, &p) {
+		u.accept(len(b.ends), p)
 		return
 	}
 	if context.Cause(u.ctx) != nil {
-		u.reject(len(b.spans), u.reason(context.Cause(u.ctx)))
+		u.reject(len(b.ends), u.reason(context.Cause(u.ctx)))
 		return
 	}
 	cause := causeOf(err)
-	small := cause == tooLarge && b.bytes < minSplit
-	if (cause == tooLarge && !small || cause == notEncodable) && len(b.spans) > 1 {
+	small := cause == tooLarge && len(b.spans) < minSplit
+	if cause == tooLarge && !small && len(b.ends) > 1 {
 		first, second := b.halves()
 		u.send(first)
 		u.send(second)
 		return
 	}
 
-	u.reject(len(b.spans), u.reason(err))
+	u.reject(len(b.ends), u.reason(err))
 	switch {
 	case cause == unusable,
 		cause == passing && u.acceptedBatches() == before,
@@ -309,11 +305,10 @@ func (e *rejectedError) Unwrap() error { return e.err }
 type failureCause int
 
 const (
-	refused      failureCause = iota // by the backend, and it would be again
-	passing                          // trying again later could succeed
-	tooLarge                         // smaller requests could succeed
-	notEncodable                     // a span of it is not valid
-	unusable                         // no request can succeed
+	refused  failureCause = iota // by the backend, and it would be again
+	passing                      // trying again later could succeed
+	tooLarge                     // smaller requests could succeed
+	unusable                     // no request can succeed
 )
 
 // sendError is an error of the clients of this package. Those of other clients
@@ -333,30 +328,6 @@ func causeOf(err error) failureCause {
 		return e.cause
 	}
 	return refused
-}
-
-func encodeError(err error) error {
-	return &sendError{cause: notEncodable, reason: "cannot be encoded: " + err.Error(), err: err}
-}
-
-// sdkPartialSuccess is the text of an error of the OpenTelemetry SDK's own
-// clients, whose type is internal to them.
-var sdkPartialSuccess = regexp.MustCompile(`(?s)OTLP partial success: (.*) \((-?\d+) spans rejected\)`)
-
-// partialSuccess returns the partial success that err is, or nil.
-func partialSuccess(err error) *PartialSuccess {
-	if p := new(PartialSuccess); errors.As(err, &p) {
-		return p
-	}
-	m := sdkPartialSuccess.FindStringSubmatch(err.Error())
-	if m == nil {
-		return nil
-	}
-	n, err := strconv.ParseInt(m[2], 10, 64)
-	if err != nil {
-		return nil
-	}
-	return &PartialSuccess{Rejected: n, Message: m[1]}
 }
 
 // localPort is our end of a connection in errors of package net: a port that is

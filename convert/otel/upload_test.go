@@ -28,9 +28,9 @@ func testSpans(n int) []*tracepb.Span {
 
 // upload sends spans as a conversion does.
 func upload(ctx context.Context, c Client, spans ...*tracepb.Span) (Result, error) {
-	u := newUploader(ctx, c, testEnvelope.resource, testEnvelope.scope, testEnvelope.schemaURL)
+	u := newUploader(ctx, c, testEnvelope())
 	for _, s := range spans {
-		u.add(s)
+		u.add(encode(s))
 	}
 	return u.close()
 }
@@ -82,12 +82,13 @@ func (c *testClient) Start(context.Context) error { c.starts.Add(1); return nil 
 
 func (c *testClient) Stop(ctx context.Context) error { c.stops.Add(1); return ctx.Err() }
 
-func (c *testClient) UploadTraces(ctx context.Context, rs []*tracepb.ResourceSpans) error {
+func (c *testClient) Export(ctx context.Context, request []byte) error {
 	call := int(c.calls.Add(1))
-	if err := c.answer(ctx, call, rs[0].ScopeSpans[0].Spans); err != nil {
+	resource := decode(request)
+	if err := c.answer(ctx, call, resource.ScopeSpans[0].Spans); err != nil {
 		return err
 	}
-	c.add(rs)
+	c.add([]*tracepb.ResourceSpans{resource})
 	return nil
 }
 
@@ -110,8 +111,8 @@ func TestUploader(t *testing.T) {
 
 func TestUploaderClosed(t *testing.T) {
 	c := &testClient{answer: func(context.Context, int, []*tracepb.Span) error { return nil }}
-	u := newUploader(t.Context(), c, nil, nil, "")
-	u.add(testSpan(1))
+	u := newUploader(t.Context(), c, testEnvelope())
+	u.add(encode(testSpan(1)))
 	first, err := u.close()
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func TestUploaderClosed(t *testing.T) {
 	if again, err := u.close(); err != nil || again.Accepted != first.Accepted || c.stops.Load() != 1 {
 		t.Errorf("closed again: %+v, %v", again, err)
 	}
-	u.add(testSpan(2))
+	u.add(encode(testSpan(2)))
 	if r, err := u.close(); err == nil || r.Rejected != 1 {
 		t.Errorf("added after the end: %+v, %v", r, err)
 	}
@@ -143,12 +144,12 @@ func TestUploaderBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c := &testClient{answer: func(context.Context, int, []*tracepb.Span) error { <-release; return nil }}
-		u := newUploader(t.Context(), c, nil, nil, "")
+		u := newUploader(t.Context(), c, testEnvelope())
 		var added atomic.Int64
 		done := make(chan Result)
 		go func() {
 			for _, s := range testSpans(2500) {
-				u.add(s)
+				u.add(encode(s))
 				added.Add(1)
 			}
 			r, _ := u.close()
@@ -175,11 +176,11 @@ func TestUploaderCanceled(t *testing.T) {
 		cause := errors.New("interrupted")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		c := &testClient{answer: func(ctx context.Context, _ int, _ []*tracepb.Span) error { <-ctx.Done(); return ctx.Err() }}
-		u := newUploader(ctx, c, nil, nil, "")
+		u := newUploader(ctx, c, testEnvelope())
 		time.AfterFunc(time.Second, func() { cancel(cause) })
 		start := time.Now()
 		for _, s := range testSpans(5000) { // blocks until canceled
-			u.add(s)
+			u.add(encode(s))
 		}
 		if u.err() != cause {
 			t.Errorf("err is %v", u.err())
@@ -227,9 +228,9 @@ func TestUploaderGivesUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &testClient{answer: func(context.Context, int, []*tracepb.Span) error { return test.err }}
-			u := newUploader(t.Context(), c, nil, nil, "")
+			u := newUploader(t.Context(), c, testEnvelope())
 			for _, s := range testSpans(5000) {
-				u.add(s)
+				u.add(encode(s))
 			}
 			if u.err() == nil || !errors.Is(u.err(), test.err) {
 				t.Errorf("err is %v", u.err())

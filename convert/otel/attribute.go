@@ -1,0 +1,46 @@
+package otel
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/trace2x/trace2x/internal/wire"
+)
+
+// These append an attribute, as the field num of a span or an event. Keys must
+// be valid UTF-8; values need not be.
+
+func appendStringAttr(b []byte, num wire.Number, key, value string) []byte {
+	b, attr, val := openAttr(b, num, key)
+	b = wire.AppendString(b, fValueString, validUTF8(value))
+	return wire.Close(wire.Close(b, val), attr)
+}
+
+func appendIntAttr(b []byte, num wire.Number, key string, value int64) []byte {
+	b, attr, val := openAttr(b, num, key)
+	b = wire.AppendUint(b, fValueInt, uint64(value))
+	return wire.Close(wire.Close(b, val), attr)
+}
+
+// appendTrueAttr is for what is left out where it is false.
+func appendTrueAttr(b []byte, num wire.Number, key string) []byte {
+	b, attr, val := openAttr(b, num, key)
+	b = wire.AppendUint(b, fValueBool, 1)
+	return wire.Close(wire.Close(b, val), attr)
+}
+
+func openAttr(b []byte, num wire.Number, key string) (_ []byte, attr, value int) {
+	b, attr = wire.Open(b, num)
+	b = wire.AppendString(b, fAttributeKey, key)
+	b, value = wire.Open(b, fAttributeValue)
+	return b, attr, value
+}
+
+// validUTF8 makes a text from a trace one that protobuf can have: a backend would
+// refuse all of the request.
+func validUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
