@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -169,13 +170,13 @@ func (e *events) packet(t model.Time) {
 	e.open()
 	b := e.buf
 	if t >= e.last {
-		b = appendUint(b, fPacketTimestamp, uint64(t-e.last))
+		b = wire.AppendUint(b, fPacketTimestamp, uint64(t-e.last))
 		e.last = t
 	} else {
-		b = appendUint(b, fPacketTimestamp, uint64(t-e.start))
-		b = appendUint(b, fPacketTimestampClock, offsetClock)
+		b = wire.AppendUint(b, fPacketTimestamp, uint64(t-e.start))
+		b = wire.AppendUint(b, fPacketTimestampClock, offsetClock)
 	}
-	e.buf = appendUint(b, fPacketSequenceID, eventSequence)
+	e.buf = wire.AppendUint(b, fPacketSequenceID, eventSequence)
 }
 
 // endPacket ends it, with the interned data that it needs.
@@ -187,72 +188,72 @@ func (e *events) endPacket() {
 // event begins a track event.
 func (e *events) event(typ uint64, track uint64, t model.Time) {
 	e.packet(t)
-	e.buf, e.mark = openMessage(e.buf, fPacketTrackEvent)
-	e.buf = appendUint(e.buf, fEventType, typ)
-	e.buf = appendUint(e.buf, fEventTrack, track)
+	e.buf, e.mark = wire.Open(e.buf, fPacketTrackEvent)
+	e.buf = wire.AppendUint(e.buf, fEventType, typ)
+	e.buf = wire.AppendUint(e.buf, fEventTrack, track)
 }
 
 func (e *events) endEvent() {
-	e.buf = closeMessage(e.buf, e.mark)
+	e.buf = wire.Close(e.buf, e.mark)
 	e.endPacket()
 }
 
-func (e *events) category(c category) { e.buf = appendUint(e.buf, fEventCategory, uint64(c)) }
+func (e *events) category(c category) { e.buf = wire.AppendUint(e.buf, fEventCategory, uint64(c)) }
 
 // name is interned: there must be few of them.
 func (e *events) name(s string) { e.nameIID(e.names.iid(&e.interned, s)) }
 
-func (e *events) nameIID(iid uint64) { e.buf = appendUint(e.buf, fEventNameIID, iid) }
+func (e *events) nameIID(iid uint64) { e.buf = wire.AppendUint(e.buf, fEventNameIID, iid) }
 
 // uniqueName is a name that hardly any other event has.
 func (e *events) uniqueName(prefix string, n int64) {
 	var digits [24]byte
 	b := strconv.AppendInt(append(digits[:0], prefix...), n, 10)
-	e.buf = appendBytes(e.buf, fEventName, b)
+	e.buf = wire.AppendBytes(e.buf, fEventName, b)
 }
 
 func (e *events) stack(s *model.Stack) {
 	if s != nil {
-		e.buf = appendUint(e.buf, fEventCallstack, e.stacks.iid(&e.interned, s))
+		e.buf = wire.AppendUint(e.buf, fEventCallstack, e.stacks.iid(&e.interned, s))
 	}
 }
 
 func (e *events) arg(name argName, value int64) {
 	e.openArg(name)
-	e.closeArg(appendUint(e.buf, fAnnotationInt, uint64(value)))
+	e.closeArg(wire.AppendUint(e.buf, fAnnotationInt, uint64(value)))
 }
 
 func (e *events) argBool(name argName) {
 	e.openArg(name)
-	e.closeArg(appendUint(e.buf, fAnnotationBool, 1))
+	e.closeArg(wire.AppendUint(e.buf, fAnnotationBool, 1))
 }
 
 // argIID is an argument whose value is one of e.argValues.
 func (e *events) argIID(name argName, iid uint64) {
 	e.openArg(name)
-	e.closeArg(appendUint(e.buf, fAnnotationStringIID, iid))
+	e.closeArg(wire.AppendUint(e.buf, fAnnotationStringIID, iid))
 }
 
 // argText is an argument whose value hardly any other has.
 func (e *events) argText(name argName, value string) {
 	e.openArg(name)
-	e.closeArg(appendString(e.buf, fAnnotationString, value))
+	e.closeArg(wire.AppendString(e.buf, fAnnotationString, value))
 }
 
 // flow leads from the event to the one with terminatingFlow for the same
 // goroutine.
-func (e *events) flow(id model.GoID) { e.buf = appendFixed64(e.buf, fEventFlow, uint64(id)) }
+func (e *events) flow(id model.GoID) { e.buf = wire.AppendFixed64(e.buf, fEventFlow, uint64(id)) }
 
 func (e *events) terminatingFlow(id model.GoID) {
-	e.buf = appendFixed64(e.buf, fEventTerminatingFlow, uint64(id))
+	e.buf = wire.AppendFixed64(e.buf, fEventTerminatingFlow, uint64(id))
 }
 
 func (e *events) openArg(name argName) {
-	e.buf, e.argMark = openMessage(e.buf, fEventAnnotation)
-	e.buf = appendUint(e.buf, fAnnotationNameIID, uint64(name))
+	e.buf, e.argMark = wire.Open(e.buf, fEventAnnotation)
+	e.buf = wire.AppendUint(e.buf, fAnnotationNameIID, uint64(name))
 }
 
-func (e *events) closeArg(b []byte) { e.buf = closeMessage(b, e.argMark) }
+func (e *events) closeArg(b []byte) { e.buf = wire.Close(b, e.argMark) }
 
 // end ends a slice: the innermost one on the track.
 func (e *events) end(track uint64, t model.Time) {
@@ -263,6 +264,6 @@ func (e *events) end(track uint64, t model.Time) {
 // count gives a counter a value.
 func (e *events) count(track uint64, t model.Time, value int64) {
 	e.event(counter, track, t)
-	e.buf = appendUint(e.buf, fEventCounterValue, uint64(value))
+	e.buf = wire.AppendUint(e.buf, fEventCounterValue, uint64(value))
 	e.endEvent()
 }

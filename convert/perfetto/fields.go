@@ -1,123 +1,125 @@
 package perfetto
 
+import "github.com/trace2x/trace2x/internal/wire"
+
 // The numbers of the fields that are appended by hand, as in
 // perfettopb/perfetto.proto. The tests decode the output with the generated
 // code, so that the two cannot differ.
 
 // Trace
-const fTracePacket field = 1
+const fTracePacket wire.Number = 1
 
 // TracePacket
 const (
-	fPacketFtraceEvents   field = 1
-	fPacketTimestamp      field = 8
-	fPacketSequenceID     field = 10 // trusted_packet_sequence_id
-	fPacketTrackEvent     field = 11
-	fPacketInternedData   field = 12
-	fPacketSequenceFlags  field = 13
-	fPacketTimestampClock field = 58 // timestamp_clock_id
-	fPacketPerfSample     field = 66
-	fPacketTaskState      field = 117 // generic_kernel_task_state_event
-	fTaskStateTID         field = 3   // GenericKernelTaskStateEvent.tid
-	fTaskStateState       field = 4   // GenericKernelTaskStateEvent.state
+	fPacketFtraceEvents   wire.Number = 1
+	fPacketTimestamp      wire.Number = 8
+	fPacketSequenceID     wire.Number = 10 // trusted_packet_sequence_id
+	fPacketTrackEvent     wire.Number = 11
+	fPacketInternedData   wire.Number = 12
+	fPacketSequenceFlags  wire.Number = 13
+	fPacketTimestampClock wire.Number = 58 // timestamp_clock_id
+	fPacketPerfSample     wire.Number = 66
+	fPacketTaskState      wire.Number = 117 // generic_kernel_task_state_event
+	fTaskStateTID         wire.Number = 3   // GenericKernelTaskStateEvent.tid
+	fTaskStateState       wire.Number = 4   // GenericKernelTaskStateEvent.state
 )
 
 // TrackEvent
 const (
-	fEventCategory        field = 3 // category_iids
-	fEventAnnotation      field = 4 // debug_annotations
-	fEventType            field = 9
-	fEventNameIID         field = 10
-	fEventTrack           field = 11 // track_uuid
-	fEventName            field = 23
-	fEventCounterValue    field = 30
-	fEventFlow            field = 47 // flow_ids
-	fEventTerminatingFlow field = 48 // terminating_flow_ids
-	fEventCallstack       field = 56 // callstack_iid
+	fEventCategory        wire.Number = 3 // category_iids
+	fEventAnnotation      wire.Number = 4 // debug_annotations
+	fEventType            wire.Number = 9
+	fEventNameIID         wire.Number = 10
+	fEventTrack           wire.Number = 11 // track_uuid
+	fEventName            wire.Number = 23
+	fEventCounterValue    wire.Number = 30
+	fEventFlow            wire.Number = 47 // flow_ids
+	fEventTerminatingFlow wire.Number = 48 // terminating_flow_ids
+	fEventCallstack       wire.Number = 56 // callstack_iid
 )
 
 // DebugAnnotation
 const (
-	fAnnotationNameIID   field = 1
-	fAnnotationBool      field = 2
-	fAnnotationInt       field = 4
-	fAnnotationString    field = 6
-	fAnnotationStringIID field = 17
+	fAnnotationNameIID   wire.Number = 1
+	fAnnotationBool      wire.Number = 2
+	fAnnotationInt       wire.Number = 4
+	fAnnotationString    wire.Number = 6
+	fAnnotationStringIID wire.Number = 17
 )
 
 // InternedData
 const (
-	fInternedCategories       field = 1 // event_categories
-	fInternedNames            field = 2 // event_names
-	fInternedAnnotationNames  field = 3 // debug_annotation_names
-	fInternedFunctionNames    field = 5
-	fInternedFrames           field = 6
-	fInternedCallstacks       field = 7
-	fInternedSourcePaths      field = 18
-	fInternedKernelSymbols    field = 26
-	fInternedAnnotationValues field = 29 // debug_annotation_string_values
+	fInternedCategories       wire.Number = 1 // event_categories
+	fInternedNames            wire.Number = 2 // event_names
+	fInternedAnnotationNames  wire.Number = 3 // debug_annotation_names
+	fInternedFunctionNames    wire.Number = 5
+	fInternedFrames           wire.Number = 6
+	fInternedCallstacks       wire.Number = 7
+	fInternedSourcePaths      wire.Number = 18
+	fInternedKernelSymbols    wire.Number = 26
+	fInternedAnnotationValues wire.Number = 29 // debug_annotation_string_values
 )
 
 // EventCategory, EventName, DebugAnnotationName, InternedString
 const (
-	fInternedIID  field = 1
-	fInternedText field = 2 // name, or str
+	fInternedIID  wire.Number = 1
+	fInternedText wire.Number = 2 // name, or str
 )
 
 // Frame and Callstack
 const (
-	fFrameIID        field = 1
-	fFrameFunction   field = 2 // function_name_id
-	fFrameSource     field = 5 // source_path_iid
-	fFrameLine       field = 6 // line_number
-	fCallstackIID    field = 1
-	fCallstackFrames field = 2 // frame_ids
+	fFrameIID        wire.Number = 1
+	fFrameFunction   wire.Number = 2 // function_name_id
+	fFrameSource     wire.Number = 5 // source_path_iid
+	fFrameLine       wire.Number = 6 // line_number
+	fCallstackIID    wire.Number = 1
+	fCallstackFrames wire.Number = 2 // frame_ids
 )
 
 // PerfSample
 const (
-	fSampleCPU       field = 1
-	fSamplePID       field = 2
-	fSampleTID       field = 3
-	fSampleCallstack field = 4 // callstack_iid
-	fSampleMode      field = 5 // cpu_mode
-	fSampleTimebase  field = 6 // timebase_count
+	fSampleCPU       wire.Number = 1
+	fSamplePID       wire.Number = 2
+	fSampleTID       wire.Number = 3
+	fSampleCallstack wire.Number = 4 // callstack_iid
+	fSampleMode      wire.Number = 5 // cpu_mode
+	fSampleTimebase  wire.Number = 6 // timebase_count
 )
 
 // FtraceEventBundle
 const (
-	fBundleCPU     field = 1
-	fBundleEvent   field = 2
-	fBundleCompact field = 4 // compact_sched
+	fBundleCPU     wire.Number = 1
+	fBundleEvent   wire.Number = 2
+	fBundleCompact wire.Number = 4 // compact_sched
 )
 
 // FtraceEventBundle.CompactSched
 const (
-	fSwitchTimestamp field = 1
-	fSwitchPrevState field = 2
-	fSwitchNextPID   field = 3
-	fSwitchNextPrio  field = 4
-	fCompactComms    field = 5 // intern_table
-	fSwitchNextComm  field = 6
-	fWakingTimestamp field = 7
-	fWakingPID       field = 8
-	fWakingTargetCPU field = 9
-	fWakingPrio      field = 10
-	fWakingComm      field = 11
-	fWakingFlags     field = 12 // waking_common_flags
+	fSwitchTimestamp wire.Number = 1
+	fSwitchPrevState wire.Number = 2
+	fSwitchNextPID   wire.Number = 3
+	fSwitchNextPrio  wire.Number = 4
+	fCompactComms    wire.Number = 5 // intern_table
+	fSwitchNextComm  wire.Number = 6
+	fWakingTimestamp wire.Number = 7
+	fWakingPID       wire.Number = 8
+	fWakingTargetCPU wire.Number = 9
+	fWakingPrio      wire.Number = 10
+	fWakingComm      wire.Number = 11
+	fWakingFlags     wire.Number = 12 // waking_common_flags
 )
 
 // FtraceEvent, SchedBlockedReasonFtraceEvent, SchedWakingFtraceEvent
 const (
-	fFtraceTimestamp     field = 1
-	fFtracePID           field = 2
-	fFtraceBlockedReason field = 18
-	fFtraceWaking        field = 20
-	fBlockedPID          field = 1
-	fBlockedCaller       field = 2
-	fWakingEventComm     field = 1
-	fWakingEventPID      field = 2
-	fWakingEventPrio     field = 3
-	fWakingEventSuccess  field = 4
-	fWakingEventCPU      field = 5
+	fFtraceTimestamp     wire.Number = 1
+	fFtracePID           wire.Number = 2
+	fFtraceBlockedReason wire.Number = 18
+	fFtraceWaking        wire.Number = 20
+	fBlockedPID          wire.Number = 1
+	fBlockedCaller       wire.Number = 2
+	fWakingEventComm     wire.Number = 1
+	fWakingEventPID      wire.Number = 2
+	fWakingEventPrio     wire.Number = 3
+	fWakingEventSuccess  wire.Number = 4
+	fWakingEventCPU      wire.Number = 5
 )

@@ -3,8 +3,7 @@ package perfetto
 import (
 	"unsafe"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -15,17 +14,17 @@ type interned struct {
 }
 
 // text adds a string to a table.
-func (in *interned) text(table field, iid uint64, s string) {
-	b, mark := openMessage(in.pending, table)
-	b = appendUint(b, fInternedIID, iid)
-	b = appendString(b, fInternedText, s)
-	in.pending = closeMessage(b, mark)
+func (in *interned) text(table wire.Number, iid uint64, s string) {
+	b, mark := wire.Open(in.pending, table)
+	b = wire.AppendUint(b, fInternedIID, iid)
+	b = wire.AppendString(b, fInternedText, s)
+	in.pending = wire.Close(b, mark)
 }
 
 // appendTo appends what is pending to an open packet.
 func (in *interned) appendTo(b []byte) []byte {
 	if len(in.pending) > 0 {
-		b = appendBytes(b, fPacketInternedData, in.pending)
+		b = wire.AppendBytes(b, fPacketInternedData, in.pending)
 		in.pending = in.pending[:0]
 	}
 	return b
@@ -33,7 +32,7 @@ func (in *interned) appendTo(b []byte) []byte {
 
 // textTable interns strings into one table.
 type textTable struct {
-	table field
+	table wire.Number
 	iids  map[string]uint64
 	// recent has some of them by where the string is in memory: the model
 	// interns names, too.
@@ -44,7 +43,7 @@ type textTable struct {
 	}
 }
 
-func newTextTable(table field) textTable {
+func newTextTable(table wire.Number) textTable {
 	return textTable{table: table, iids: make(map[string]uint64)}
 }
 
@@ -95,12 +94,12 @@ func (t *stackTable) iid(in *interned, s *model.Stack) uint64 {
 	for _, f := range s.Frames {
 		t.frame(in, f)
 	}
-	b, mark := openMessage(in.pending, fInternedCallstacks)
-	b = appendUint(b, fCallstackIID, uint64(s.ID))
+	b, mark := wire.Open(in.pending, fInternedCallstacks)
+	b = wire.AppendUint(b, fCallstackIID, uint64(s.ID))
 	for i := len(s.Frames) - 1; i >= 0; i-- {
-		b = appendUint(b, fCallstackFrames, uint64(s.Frames[i].ID))
+		b = wire.AppendUint(b, fCallstackFrames, uint64(s.Frames[i].ID))
 	}
-	in.pending = closeMessage(b, mark)
+	in.pending = wire.Close(b, mark)
 	return uint64(s.ID)
 }
 
@@ -110,15 +109,10 @@ func (t *stackTable) frame(in *interned, f *model.Frame) {
 	}
 	function := t.functions.iid(in, f.Func)
 	source := t.sources.iid(in, f.File)
-	b, mark := openMessage(in.pending, fInternedFrames)
-	b = appendUint(b, fFrameIID, uint64(f.ID))
-	b = appendUint(b, fFrameFunction, function)
-	b = appendUint(b, fFrameSource, source)
-	b = appendUint(b, fFrameLine, uint64(f.Line))
-	in.pending = closeMessage(b, mark)
-}
-
-// appendPacked appends a packed field from varints that are encoded already.
-func appendPacked(b []byte, num field, varints []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), varints)
+	b, mark := wire.Open(in.pending, fInternedFrames)
+	b = wire.AppendUint(b, fFrameIID, uint64(f.ID))
+	b = wire.AppendUint(b, fFrameFunction, function)
+	b = wire.AppendUint(b, fFrameSource, source)
+	b = wire.AppendUint(b, fFrameLine, uint64(f.Line))
+	in.pending = wire.Close(b, mark)
 }

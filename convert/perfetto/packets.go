@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -47,11 +48,11 @@ func newPackets(w io.Writer) packets {
 
 // open begins a packet, to p.buf. Only one is open at a time.
 func (p *packets) open() {
-	p.buf, p.mark = openMessage(p.buf, fTracePacket)
+	p.buf, p.mark = wire.Open(p.buf, fTracePacket)
 }
 
 func (p *packets) close() {
-	p.buf = closeMessage(p.buf, p.mark)
+	p.buf = wire.Close(p.buf, p.mark)
 	if len(p.buf) >= partSize {
 		p.flush()
 	}

@@ -2,6 +2,7 @@ package perfetto
 
 import (
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -40,17 +41,17 @@ func (w *Writer) Sample(s *model.Sample) {
 func (w *Writer) sample(l *lane, s *model.Sample) {
 	e := w.events
 	e.packet(s.Time)
-	b, mark := openMessage(e.buf, fPacketPerfSample)
+	b, mark := wire.Open(e.buf, fPacketPerfSample)
 	if s.Proc != model.NoProc {
-		b = appendUint(b, fSampleCPU, uint64(s.Proc))
+		b = wire.AppendUint(b, fSampleCPU, uint64(s.Proc))
 	}
-	b = appendUint(b, fSamplePID, uint64(l.process.pid))
-	b = appendUint(b, fSampleTID, uint64(l.tid))
+	b = wire.AppendUint(b, fSamplePID, uint64(l.process.pid))
+	b = wire.AppendUint(b, fSampleTID, uint64(l.tid))
 	if s.Stack != nil {
-		b = appendUint(b, fSampleCallstack, e.stacks.iid(&e.interned, s.Stack))
+		b = wire.AppendUint(b, fSampleCallstack, e.stacks.iid(&e.interned, s.Stack))
 	}
-	b = appendUint(b, fSampleMode, uint64(perfettopb.Profiling_MODE_USER))
-	b = appendUint(b, fSampleTimebase, sampleWeight)
-	e.buf = closeMessage(b, mark)
+	b = wire.AppendUint(b, fSampleMode, uint64(perfettopb.Profiling_MODE_USER))
+	b = wire.AppendUint(b, fSampleTimebase, sampleWeight)
+	e.buf = wire.Close(b, mark)
 	e.endPacket()
 }

@@ -4,6 +4,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -171,9 +172,9 @@ func (s *sched) collector(id model.ProcID) *cpu {
 }
 
 func (c *cpu) switchTo(t model.Time, prevState uint64, next int32) {
-	c.switchTime = appendVarint(c.switchTime, uint64(t-c.lastSwitch))
-	c.switchPrev = appendVarint(c.switchPrev, prevState)
-	c.switchNext = appendVarint(c.switchNext, uint64(next))
+	c.switchTime = wire.AppendVarint(c.switchTime, uint64(t-c.lastSwitch))
+	c.switchPrev = wire.AppendVarint(c.switchPrev, prevState)
+	c.switchNext = wire.AppendVarint(c.switchNext, uint64(next))
 	c.lastSwitch = t
 	c.switches++
 }
@@ -208,8 +209,8 @@ func (s *sched) wakingFromOutside(e *schedEvent) {
 }
 
 func (c *cpu) wake(tid int32, t model.Time, interrupt bool) {
-	c.wakingTime = appendVarint(c.wakingTime, uint64(t-c.lastWak))
-	c.wakingPID = appendVarint(c.wakingPID, uint64(tid))
+	c.wakingTime = wire.AppendVarint(c.wakingTime, uint64(t-c.lastWak))
+	c.wakingPID = wire.AppendVarint(c.wakingPID, uint64(tid))
 	flags := byte(0)
 	if interrupt {
 		flags = fromInterrupt
@@ -225,14 +226,14 @@ func (c *cpu) wake(tid int32, t model.Time, interrupt bool) {
 func (s *sched) wakingBy(e *schedEvent) {
 	c := s.cpu(model.NoProc)
 	b, mark := c.openEvent(e.start, int32(e.by))
-	b, inner := openMessage(b, fFtraceWaking)
-	b = appendString(b, fWakingEventComm, comm)
-	b = appendUint(b, fWakingEventPID, uint64(e.tid))
-	b = appendUint(b, fWakingEventPrio, priority)
-	b = appendUint(b, fWakingEventSuccess, 1)
-	b = appendUint(b, fWakingEventCPU, 0)
-	b = closeMessage(b, inner)
-	c.events = closeMessage(b, mark)
+	b, inner := wire.Open(b, fFtraceWaking)
+	b = wire.AppendString(b, fWakingEventComm, comm)
+	b = wire.AppendUint(b, fWakingEventPID, uint64(e.tid))
+	b = wire.AppendUint(b, fWakingEventPrio, priority)
+	b = wire.AppendUint(b, fWakingEventSuccess, 1)
+	b = wire.AppendUint(b, fWakingEventCPU, 0)
+	b = wire.Close(b, inner)
+	c.events = wire.Close(b, mark)
 	s.full(0, c)
 }
 
@@ -251,30 +252,30 @@ func (s *sched) blocked(e *schedEvent) {
 	}
 	c := s.cpu(p)
 	b, mark := c.openEvent(e.start+1, e.tid)
-	b, inner := openMessage(b, fFtraceBlockedReason)
-	b = appendUint(b, fBlockedPID, uint64(e.tid))
-	b = appendUint(b, fBlockedCaller, uint64(e.by))
-	b = closeMessage(b, inner)
-	c.events = closeMessage(b, mark)
+	b, inner := wire.Open(b, fFtraceBlockedReason)
+	b = wire.AppendUint(b, fBlockedPID, uint64(e.tid))
+	b = wire.AppendUint(b, fBlockedCaller, uint64(e.by))
+	b = wire.Close(b, inner)
+	c.events = wire.Close(b, mark)
 	s.full(p, c)
 }
 
 func (c *cpu) openEvent(t model.Time, pid int32) (b []byte, mark int) {
-	b, mark = openMessage(c.events, fBundleEvent)
-	b = appendUint(b, fFtraceTimestamp, uint64(t))
-	return appendUint(b, fFtracePID, uint64(pid)), mark
+	b, mark = wire.Open(c.events, fBundleEvent)
+	b = wire.AppendUint(b, fFtraceTimestamp, uint64(t))
+	return wire.AppendUint(b, fFtracePID, uint64(pid)), mark
 }
 
 // setState puts a lane into a state at t, apart from any P.
 func (p *packets) setState(tid int32, t model.Time, state uint64) {
 	p.open()
-	b := appendUint(p.buf, fPacketTimestamp, uint64(t))
-	b = appendUint(b, fPacketTimestampClock, bootClock)
-	b = appendUint(b, fPacketSequenceID, rareSequence)
-	b, mark := openMessage(b, fPacketTaskState)
-	b = appendUint(b, fTaskStateTID, uint64(tid))
-	b = appendUint(b, fTaskStateState, state)
-	p.buf = closeMessage(b, mark)
+	b := wire.AppendUint(p.buf, fPacketTimestamp, uint64(t))
+	b = wire.AppendUint(b, fPacketTimestampClock, bootClock)
+	b = wire.AppendUint(b, fPacketSequenceID, rareSequence)
+	b, mark := wire.Open(b, fPacketTaskState)
+	b = wire.AppendUint(b, fTaskStateTID, uint64(tid))
+	b = wire.AppendUint(b, fTaskStateState, state)
+	p.buf = wire.Close(b, mark)
 	p.close()
 }
 
@@ -298,33 +299,43 @@ func (s *sched) bundle(p model.ProcID, c *cpu) {
 	if c.switches+c.wakings+len(c.events) == 0 {
 		return
 	}
-	b, packet := openMessage(s.buf, fTracePacket)
-	b = appendUint(b, fPacketSequenceID, schedSequence)
-	b = appendUint(b, fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
+	b, packet := wire.Open(s.buf, fTracePacket)
+	b = wire.AppendUint(b, fPacketSequenceID, schedSequence)
+	b = wire.AppendUint(b, fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
 	b = s.appendTo(b)
-	b, bundle := openMessage(b, fPacketFtraceEvents)
-	b = appendUint(b, fBundleCPU, uint64(p))
-	b, compact := openMessage(b, fBundleCompact)
-	b = appendPacked(b, fSwitchTimestamp, c.switchTime)
-	b = appendPacked(b, fSwitchPrevState, c.switchPrev)
-	b = appendPacked(b, fSwitchNextPID, c.switchNext)
+	b, bundle := wire.Open(b, fPacketFtraceEvents)
+	b = wire.AppendUint(b, fBundleCPU, uint64(p))
+	b, compact := wire.Open(b, fBundleCompact)
+	b = wire.AppendBytes(b, fSwitchTimestamp, c.switchTime)
+	b = wire.AppendBytes(b, fSwitchPrevState, c.switchPrev)
+	b = wire.AppendBytes(b, fSwitchNextPID, c.switchNext)
 	b = appendSame(b, fSwitchNextPrio, priority, c.switches)
-	b = appendString(b, fCompactComms, comm)
+	b = wire.AppendString(b, fCompactComms, comm)
 	b = appendSame(b, fSwitchNextComm, 0, c.switches)
-	b = appendPacked(b, fWakingTimestamp, c.wakingTime)
-	b = appendPacked(b, fWakingPID, c.wakingPID)
+	b = wire.AppendBytes(b, fWakingTimestamp, c.wakingTime)
+	b = wire.AppendBytes(b, fWakingPID, c.wakingPID)
 	b = appendSame(b, fWakingTargetCPU, 0, c.wakings)
 	b = appendSame(b, fWakingPrio, priority, c.wakings)
 	b = appendSame(b, fWakingComm, 0, c.wakings)
-	b = appendPacked(b, fWakingFlags, c.wakingFlags)
-	b = closeMessage(b, compact)
+	b = wire.AppendBytes(b, fWakingFlags, c.wakingFlags)
+	b = wire.Close(b, compact)
 	b = append(b, c.events...)
-	b = closeMessage(b, bundle)
-	s.buf = closeMessage(b, packet)
+	b = wire.Close(b, bundle)
+	s.buf = wire.Close(b, packet)
 
 	*c = cpu{
 		switchTime: c.switchTime[:0], switchPrev: c.switchPrev[:0], switchNext: c.switchNext[:0],
 		wakingTime: c.wakingTime[:0], wakingPID: c.wakingPID[:0], wakingFlags: c.wakingFlags[:0],
 		events: c.events[:0],
 	}
+}
+
+// appendSame appends a packed field of n varints that are all v, which is less
+// than 128.
+func appendSame(b []byte, num wire.Number, v byte, n int) []byte {
+	b = wire.AppendLength(b, num, n)
+	for range n {
+		b = append(b, v)
+	}
+	return b
 }

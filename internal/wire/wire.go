@@ -16,7 +16,7 @@ type Number = protowire.Number
 // AppendUint appends a field of a varint type but sint32 and sint64: integers,
 // signed ones converted to uint64, enums and bools.
 func AppendUint(b []byte, num Number, v uint64) []byte {
-	return appendVarint(appendTag(b, num, protowire.VarintType), v)
+	return AppendVarint(appendTag(b, num, protowire.VarintType), v)
 }
 
 // AppendFixed64 appends a fixed64 field.
@@ -36,15 +36,15 @@ func AppendBytes(b []byte, num Number, s []byte) []byte {
 
 // AppendLength appends what begins a field of n bytes, which are to follow.
 func AppendLength(b []byte, num Number, n int) []byte {
-	return appendVarint(appendTag(b, num, protowire.BytesType), uint64(n))
+	return AppendVarint(appendTag(b, num, protowire.BytesType), uint64(n))
 }
 
 // SizeBytes is how much AppendString and AppendBytes append for n bytes.
 func SizeBytes(num Number, n int) int { return protowire.SizeTag(num) + protowire.SizeBytes(n) }
 
-// appendVarint and appendTag are those of protowire, inlined for what is small:
-// that is most of it.
-func appendVarint(b []byte, v uint64) []byte {
+// AppendVarint appends a number, as one of a packed field. It and appendTag are
+// those of protowire, inlined for what is small: that is most of it.
+func AppendVarint(b []byte, v uint64) []byte {
 	if v < 1<<7 {
 		return append(b, byte(v))
 	}
