@@ -1,6 +1,9 @@
 package decode
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // The types of events in a trace of Go 1.22 or later, each with the arguments
 // that follow it as uvarints (internal/trace/tracev2/events.go). Those of timed
@@ -81,6 +84,17 @@ func init() {
 			arguments[typ] = -1
 		}
 	}
+}
+
+// formatOf returns the minor version of Go whose format a trace with this header
+// has, 0 for another format.
+func formatOf(header []byte) int {
+	for _, minor := range []int{22, 23, 25, 26} {
+		if string(header) == fmt.Sprintf("go 1.%d trace\x00\x00\x00", minor) {
+			return minor
+		}
+	}
+	return 0
 }
 
 // Limits of the format.
