@@ -88,6 +88,9 @@ func (r *batches) peek(n int) []byte {
 	p := make([]byte, 0, n)
 	at := r.at
 	for _, block := range r.blocks {
+		if len(p) == n {
+			break
+		}
 		p = append(p, block[at:at+min(n-len(p), len(block)-at)]...)
 		at = 0
 	}

@@ -19,13 +19,13 @@ const (
 	evFrequency         = 8 // ticks for each second
 	EvExperimentalBatch = 49
 	evSync              = 50 // of a batch: frequency and clock snapshot follow
-	evClockSnapshot     = 51 // ticks, monotonic ns, seconds and ns of the day
+	evClockSnapshot     = 51 // ticks, monotonic ns, wall clock: seconds, ns in the second
 	EvEndOfGeneration   = 52
 
 	evProcsChange         = 9  // GOMAXPROCS, stack
 	evProcStart           = 10 // P, its sequence
 	evProcStop            = 11
-	evProcSteal           = 12 // P, its sequence, M
+	evProcSteal           = 12 // P, its sequence, the M that loses it
 	evProcStatus          = 13 // P, status
 	evGoCreate            = 14 // new G, its stack, stack
 	evGoCreateSyscall     = 15 // new G

@@ -48,14 +48,14 @@ func (g *Generation) index() bool {
 	of := make(map[int64]*cursor)
 	var cursors []*cursor
 	r := batches{blocks: g.blocks}
-	ended := format < 26
+	ends, ended := format >= 26, false // with a batch that says so
 	for {
 		b, ok := r.next()
 		if !ok {
 			break
 		}
 		if b.ending {
-			if ended || format < 26 {
+			if !ends || ended {
 				return false
 			}
 			ended = true
@@ -65,12 +65,10 @@ func (g *Generation) index() bool {
 			gen = b.gen
 		}
 		switch {
-		case ended && format >= 26, b.typ == EvExperimentalBatch:
-			return false
-		case gen == 0 || b.gen != gen:
+		case ended, gen == 0, b.gen != gen, b.typ == EvExperimentalBatch:
 			return false
 		case b.begins(EvEndOfGeneration):
-			return false // which for x/exp/trace is the end
+			return false // x/exp/trace takes it for the end
 		}
 		if t.first == 0 || b.ticks < t.first {
 			t.first = b.ticks
@@ -88,7 +86,7 @@ func (g *Generation) index() bool {
 		}
 		cur.rest = append(cur.rest, b)
 	}
-	if r.bad || !ended || !t.complete() {
+	if r.bad || ended != ends || !t.complete() {
 		return false
 	}
 	for _, cur := range cursors {
