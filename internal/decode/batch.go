@@ -9,6 +9,7 @@ import (
 // its tables.
 type batch struct {
 	typ    byte // EvEventBatch or EvExperimentalBatch
+	gen    uint64
 	m      int64
 	ticks  uint64
 	data   []byte
@@ -54,8 +55,7 @@ func (r *batches) next() (b batch, ok bool) {
 	}
 	var size uint64
 	if !b.ending {
-		left.uvarint() // the generation, which the framing knows
-		b.m, b.ticks, size = int64(left.uvarint()), left.uvarint(), left.uvarint()
+		b.gen, b.m, b.ticks, size = left.uvarint(), int64(left.uvarint()), left.uvarint(), left.uvarint()
 	}
 	if left.bad || size > MaxBatchSize {
 		r.bad = true
@@ -88,6 +88,9 @@ func (r *batches) peek(n int) []byte {
 	p := make([]byte, 0, n)
 	at := r.at
 	for _, block := range r.blocks {
+		if len(p) == n {
+			break
+		}
 		p = append(p, block[at:at+min(n-len(p), len(block)-at)]...)
 		at = 0
 	}
@@ -109,8 +112,8 @@ func Begins(blocks [][]byte) (start int64, clock *Clock, ok bool) {
 		if first == 0 || b.ticks < first {
 			first = b.ticks
 		}
-		if b.begins(evFrequency) || b.begins(evSync) {
-			c.parse(b)
+		if (b.begins(evFrequency) || b.begins(evSync)) && !c.parse(b) {
+			return 0, nil, false
 		}
 	}
 	if r.bad || c.frequency == 0 {

@@ -13,7 +13,7 @@ type ticking struct {
 }
 
 // parse reads the batch about the clock; ok is false if there is anything else
-// in it.
+// in it, or a frequency that is none or not the first.
 func (c *ticking) parse(b batch) (ok bool) {
 	left := bytesLeft{b: b.data}
 	if b.begins(evSync) {
@@ -25,7 +25,9 @@ func (c *ticking) parse(b batch) (ok bool) {
 			if c.frequency != 0 {
 				return false
 			}
-			c.frequency = left.uvarint()
+			if c.frequency = left.uvarint(); c.frequency == 0 {
+				return false
+			}
 			c.nsPerTick = 1 / (float64(c.frequency) / 1e9)
 		case evClockSnapshot:
 			c.snapshots++

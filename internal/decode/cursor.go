@@ -11,7 +11,7 @@ type cursor struct {
 	thread *thread
 	rest   []batch // behind the one that is being read
 	data   []byte  // what is left of that
-	last   int64   // time of the last event of the batch, 0 for none
+	last   int64   // time of the last event, or of the batch
 
 	// The event that comes next, in the form of the trace.
 	typ  byte
@@ -19,14 +19,17 @@ type cursor struct {
 	args [4]uint64
 }
 
-// next reads the next event. more is false at the end of the thread's.
+// next reads the next event. more is false at the end of the thread's; ok is
+// false if it is none, or its time is so large that it overflows.
 func (c *cursor) next(t *tables) (more, ok bool) {
 	for len(c.data) == 0 {
 		if len(c.rest) == 0 {
 			return false, true
 		}
 		c.data, c.last = c.rest[0].data, t.clock.time(c.rest[0].ticks)
-		c.rest = c.rest[1:]
+		if c.rest = c.rest[1:]; c.last < 0 {
+			return false, false
+		}
 	}
 	b := c.data
 	c.typ = b[0]
@@ -42,7 +45,9 @@ func (c *cursor) next(t *tables) (more, ok bool) {
 		return false, false
 	}
 	c.data = b[i:]
-	c.time = t.clock.time(ticks) + c.last
+	if c.time = t.clock.time(ticks) + c.last; c.time < c.last {
+		return false, false
+	}
 	c.last = c.time
 	return true, true
 }

@@ -83,7 +83,10 @@ type Chunk struct {
 var ChunkSize = 8192 // a variable for tests
 
 // NewChunk returns a chunk that can be filled.
-func NewChunk() *Chunk { return &Chunk{Events: make([]Event, 0, ChunkSize)} }
+func NewChunk() *Chunk { return &Chunk{Events: make([]Event, 0, max(ChunkSize, mostOfOne))} }
+
+// mostOfOne is how many events one of the trace can become: GoSwitch does.
+const mostOfOne = 3
 
 func (c *Chunk) reset() {
 	c.Events, c.First, c.Err = c.Events[:0], false, nil

@@ -1,6 +1,9 @@
 package decode
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // The types of events in a trace of Go 1.22 or later, each with the arguments
 // that follow it as uvarints (internal/trace/tracev2/events.go). Those of timed
@@ -16,13 +19,13 @@ const (
 	evFrequency         = 8 // ticks for each second
 	EvExperimentalBatch = 49
 	evSync              = 50 // of a batch: frequency and clock snapshot follow
-	evClockSnapshot     = 51 // ticks, monotonic ns, seconds and ns of the day
+	evClockSnapshot     = 51 // ticks, monotonic ns, wall clock: seconds, ns in the second
 	EvEndOfGeneration   = 52
 
 	evProcsChange         = 9  // GOMAXPROCS, stack
 	evProcStart           = 10 // P, its sequence
 	evProcStop            = 11
-	evProcSteal           = 12 // P, its sequence, M
+	evProcSteal           = 12 // P, its sequence, the M that loses it
 	evProcStatus          = 13 // P, status
 	evGoCreate            = 14 // new G, its stack, stack
 	evGoCreateSyscall     = 15 // new G
@@ -81,6 +84,17 @@ func init() {
 			arguments[typ] = -1
 		}
 	}
+}
+
+// formatOf returns the minor version of Go whose format a trace with this header
+// has, 0 for another format.
+func formatOf(header []byte) int {
+	for _, minor := range []int{22, 23, 25, 26} {
+		if string(header) == fmt.Sprintf("go 1.%d trace\x00\x00\x00", minor) {
+			return minor
+		}
+	}
+	return 0
 }
 
 // Limits of the format.

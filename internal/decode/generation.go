@@ -26,14 +26,17 @@ type Generation struct {
 func NewGeneration(header []byte, blocks [][]byte) *Generation {
 	g := &Generation{header: header, blocks: blocks}
 	if !g.index() {
-		g.order = nil
+		g.order, g.frontier = nil, nil
 	}
 	return g
 }
 
 // index reads the tables, and has a cursor for each thread.
 func (g *Generation) index() bool {
-	format := int(g.header[5]-'0')*10 + int(g.header[6]-'0')
+	format := formatOf(g.header)
+	if format == 0 {
+		return false
+	}
 	var size int64
 	for _, b := range g.blocks {
 		size += int64(len(b))
@@ -41,24 +44,31 @@ func (g *Generation) index() bool {
 	t := newTables(format, size)
 	g.order = newOrder(t)
 
+	var gen uint64
 	of := make(map[int64]*cursor)
 	var cursors []*cursor
 	r := batches{blocks: g.blocks}
-	ended := format < 26
+	ends, ended := format >= 26, false // with a batch that says so
 	for {
 		b, ok := r.next()
 		if !ok {
 			break
 		}
 		if b.ending {
-			if ended || format < 26 {
+			if !ends || ended {
 				return false
 			}
 			ended = true
 			continue
 		}
-		if ended && format >= 26 || b.typ == EvExperimentalBatch {
+		if gen == 0 {
+			gen = b.gen
+		}
+		switch {
+		case ended, gen == 0, b.gen != gen, b.typ == EvExperimentalBatch:
 			return false
+		case b.begins(EvEndOfGeneration):
+			return false // x/exp/trace takes it for the end
 		}
 		if t.first == 0 || b.ticks < t.first {
 			t.first = b.ticks
@@ -76,7 +86,7 @@ func (g *Generation) index() bool {
 		}
 		cur.rest = append(cur.rest, b)
 	}
-	if r.bad || !ended || !t.complete() {
+	if r.bad || ended != ends || !t.complete() {
 		return false
 	}
 	for _, cur := range cursors {
@@ -120,13 +130,12 @@ func (g *Generation) Fill(c *Chunk) {
 
 // fill is false if x/exp/trace has to decode what is in the chunk, and the rest.
 func (g *Generation) fill(c *Chunk) bool {
-	const most = 3 // events that one of the trace becomes
 	o := g.order
 	if !g.started {
 		g.started, c.First = true, true
 		g.sync(c, o.clock.time(o.first), o.clock.snapshot())
 	}
-	for len(c.Events)+most <= cap(c.Events) {
+	for len(c.Events)+mostOfOne <= cap(c.Events) {
 		if len(o.samples) > 0 && (len(g.frontier) == 0 || o.samples[0].time < g.frontier[0].time) {
 			if !g.sample(c, &o.samples[0]) {
 				return false

@@ -45,28 +45,37 @@ func generations(t testing.TB, data []byte) (header []byte, gens [][]byte) {
 
 // decoding is what there is in a generation, a line for each event.
 type decoding struct {
-	lines   []string
-	stacks  []Stack
+	lines   []line
+	stacks  []string
 	reasons []string
 	err     error
+}
+
+// line is an event with what its numbers stand for.
+type line struct {
+	Event
+	detail, reason, stack, own string
 }
 
 func (d *decoding) stack(n uint32) string {
 	if n == 0 {
 		return ""
 	}
-	var s strings.Builder
-	for _, f := range d.stacks[n-1] {
-		fmt.Fprint(&s, *f)
-	}
-	return s.String()
+	return d.stacks[n-1]
 }
 
 func (d *decoding) add(c *Chunk) {
 	if c.First {
 		d.stacks, d.reasons = nil, nil
 	}
-	d.stacks, d.reasons = append(d.stacks, c.Stacks...), append(d.reasons, c.Reasons...)
+	for _, frames := range c.Stacks {
+		var s strings.Builder
+		for _, f := range frames {
+			fmt.Fprint(&s, *f)
+		}
+		d.stacks = append(d.stacks, s.String())
+	}
+	d.reasons = append(d.reasons, c.Reasons...)
 	for _, e := range c.Events {
 		var detail, reason string
 		if e.Detail > 0 {
@@ -81,7 +90,7 @@ func (d *decoding) add(c *Chunk) {
 		}
 		stack, own := d.stack(e.Stack), d.stack(e.Own)
 		e.Stack, e.Own, e.Detail, e.Reason = 0, 0, 0, 0
-		d.lines = append(d.lines, fmt.Sprintf("%+v %s %q %q %q", e, detail, reason, stack, own))
+		d.lines = append(d.lines, line{e, detail, reason, stack, own})
 	}
 	d.err = c.Err
 }
@@ -122,12 +131,12 @@ func byOurselves(header, gen []byte, block int) (d decoding, alone bool) {
 // it.
 func compare(t testing.TB, got, want decoding, alone bool) {
 	t.Helper()
-	for i, line := range got.lines {
+	for i, l := range got.lines {
 		if i >= len(want.lines) {
 			t.Fatalf("%d events, x/exp/trace has %d and %v", len(got.lines), len(want.lines), want.err)
 		}
-		if line != want.lines[i] {
-			t.Fatalf("event %d is\n%s\nfor x/exp/trace\n%s", i, line, want.lines[i])
+		if l != want.lines[i] {
+			t.Fatalf("event %d is\n%+v\nfor x/exp/trace\n%+v", i, l, want.lines[i])
 		}
 	}
 	if alone && (len(got.lines) != len(want.lines) || want.err != io.EOF) {
@@ -135,8 +144,8 @@ func compare(t testing.TB, got, want decoding, alone bool) {
 	}
 }
 
-// TestGeneration: all generations of all traces are decoded without x/exp/trace,
-// and as it decodes them.
+// TestGeneration: all generations of all traces are decoded as x/exp/trace decodes
+// them, and without it if they are whole, whatever blocks they are in.
 func TestGeneration(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/traces/*.trace")
 	if err != nil || len(files) == 0 {
@@ -155,10 +164,16 @@ func TestGeneration(t *testing.T) {
 			t.Parallel()
 			header, gens := generations(t, data)
 			for i, gen := range gens {
-				got, alone := byOurselves(header, gen, 256<<10)
-				compare(t, got, byExp(header, gen), alone)
-				if !alone {
-					t.Errorf("generation %d is left to x/exp/trace after %d events", i, len(got.lines))
+				want := byExp(header, gen)
+				for _, block := range []int{len(gen), 4096, 7, 1} {
+					if block < 100 && len(gen) > 30_000 {
+						break // it takes long
+					}
+					got, alone := byOurselves(header, gen, block)
+					compare(t, got, want, alone)
+					if alone != (want.err == io.EOF) {
+						t.Errorf("generation %d, with %v, is left to x/exp/trace after %d events", i, want.err, len(got.lines))
+					}
 				}
 			}
 		})

@@ -131,8 +131,11 @@ func (o *order) procTransition(c *Chunk, th *thread, time int64, p int32, from, 
 func (o *order) try(c *Chunk, next *cursor) outcome {
 	th, args := next.thread, &next.args
 	th.seen = true
-	if th.id < 0 {
+	switch {
+	case th.id == none:
 		return o.tryNoThread(c, next)
+	case th.id < 0:
+		return odd
 	}
 	switch next.typ {
 	case evGoCreate, evGoCreateBlocked:
@@ -351,6 +354,9 @@ func (o *order) goStatus(c *Chunk, next *cursor) outcome {
 	if id < 0 || next.args[2] > goWaiting || o.goroutines.find(id) != nil {
 		return odd
 	}
+	if next.args[2] == goSyscall && m < 0 {
+		return odd
+	}
 	e := o.transition(c, th, next.time, id, exptrace.GoUndetermined, exptrace.GoUndetermined)
 	status := uint8(next.args[2])
 	switch status {
@@ -372,7 +378,7 @@ func (o *order) goStatus(c *Chunk, next *cursor) outcome {
 	case status == goSyscall:
 		// It has been in the system call for as long as the generation lasts.
 		other := o.thread(m)
-		if m < 0 || other.seen {
+		if other.seen {
 			return odd
 		}
 		other.g, other.seen = g, true

@@ -21,7 +21,7 @@ type tables struct {
 	pcs     map[uint64]*exptrace.StackFrame
 	frames  []frame // behind pcs
 	samples []sample
-	ids     uint64 // above the IDs that are possible
+	ids     uint64 // above those that a generation of this size has
 
 	numbered uint32 // stacks
 	reasons  uint16
@@ -52,7 +52,7 @@ type sample struct {
 
 func newTables(format int, size int64) *tables {
 	return &tables{
-		format: format, ids: uint64(size),
+		format: format, ids: uint64(size)/8 + 1,
 		strings: []text{{present: true}}, stacks: []stack{{present: true}},
 		pcs: make(map[uint64]*exptrace.StackFrame),
 	}
@@ -73,8 +73,9 @@ func (t *tables) take(b batch) (taken, ok bool) {
 	return false, true
 }
 
-// grown makes room for an ID. IDs count up, so that one larger than the number of
-// bytes is no ID.
+// grown makes room for an ID. IDs count up, and whatever has one takes more than
+// 8 bytes, with the events that refer to it: one that is larger than ids would
+// take memory for what is not there.
 func grown[E any](table []E, id, ids uint64) ([]E, bool) {
 	if id >= ids {
 		return table, false
@@ -195,13 +196,17 @@ func (t *tables) stack(c *Chunk, id uint64) (n uint32, ok bool) {
 	return s.number, s.present
 }
 
-// reason returns the number of a reason in the generation, 0 for none.
+// reason returns the number of a reason in the generation, 0 for none. ok is false
+// if there are too many, too: x/exp/trace has fewer, if some are the same text.
 func (t *tables) reason(c *Chunk, id uint64) (n uint16, ok bool) {
 	if id >= uint64(len(t.strings)) {
 		return 0, false
 	}
 	s := &t.strings[id]
-	if s.reason == 0 && s.s != "" && t.reasons < math.MaxUint16 {
+	if s.reason == 0 && s.s != "" {
+		if t.reasons == math.MaxUint16 {
+			return 0, false
+		}
 		t.reasons++
 		s.reason = t.reasons
 		c.Reasons = append(c.Reasons, s.s)
