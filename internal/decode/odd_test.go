@@ -268,3 +268,13 @@ func TestChunks(t *testing.T) {
 		}
 	}
 }
+
+// TestSurvives: where ours panics, x/exp/trace goes on.
+func TestSurvives(t *testing.T) {
+	if survives(func() bool { var none []int; return none[0] == 0 }) {
+		t.Error("a panic is no reason to give up")
+	}
+	if !survives(func() bool { return true }) {
+		t.Error("gives up without a reason")
+	}
+}
