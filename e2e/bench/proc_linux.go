@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -11,10 +12,14 @@ import (
 // tree returns a process and its descendants.
 func tree(pid int) []int {
 	pids := []int{pid}
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	for _, s := range strings.Fields(string(children)) {
-		if child, err := strconv.Atoi(s); err == nil {
-			pids = append(pids, tree(child)...)
+	// Each thread has the children that it started.
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range threads {
+		children, _ := os.ReadFile(file)
+		for _, s := range strings.Fields(string(children)) {
+			if child, err := strconv.Atoi(s); err == nil {
+				pids = append(pids, tree(child)...)
+			}
 		}
 	}
 	return pids
