@@ -240,12 +240,13 @@ func (e *events) argText(name argName, value string) {
 	e.closeArg(wire.AppendString(e.buf, fAnnotationString, value))
 }
 
-// flow leads from the event to the one with terminatingFlow for the same
-// goroutine.
-func (e *events) flow(id model.GoID) { e.buf = wire.AppendFixed64(e.buf, fEventFlow, uint64(id)) }
+// flow leads from the event to the one with terminatingFlow for the same lane. It
+// ends where it begins, in time, so that the next one of the lane can have its
+// number again: few numbers, which compress well.
+func (e *events) flow(tid int32) { e.buf = wire.AppendFixed64(e.buf, fEventFlow, uint64(tid)) }
 
-func (e *events) terminatingFlow(id model.GoID) {
-	e.buf = wire.AppendFixed64(e.buf, fEventTerminatingFlow, uint64(id))
+func (e *events) terminatingFlow(tid int32) {
+	e.buf = wire.AppendFixed64(e.buf, fEventTerminatingFlow, uint64(tid))
 }
 
 func (e *events) openArg(name argName) {

@@ -206,7 +206,7 @@ func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Gorou
 			e.name("go")
 		}
 		e.stack(g.Creation)
-		e.flow(g.ID)
+		e.flow(gr.lane.tid)
 		e.endEvent()
 	}
 	w.beginLifetime(g, gr, g.Start, by)
@@ -228,7 +228,7 @@ func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine, t model.Time, 
 		e.argBool(argBefore)
 	}
 	if creator != nil {
-		e.terminatingFlow(g.ID)
+		e.terminatingFlow(gr.lane.tid)
 	}
 	e.endEvent()
 }
