@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -199,6 +200,31 @@ func TestWriteError(t *testing.T) {
 	w := writerFunc(func(p []byte) (int, error) { return 0, full })
 	if sum, err := perfetto.Convert(context.Background(), bytes.NewReader(data), w, perfetto.Options{}); !errors.Is(err, full) {
 		t.Errorf("Convert = %v, %v, want %v", sum, err, full)
+	}
+}
+
+// TestGivenUp: when Convert has returned, the writer is the caller's again, also if
+// it was being written to when the conversion was given up.
+func TestGivenUp(t *testing.T) {
+	data, err := os.ReadFile("../../testdata/traces/httpserver.trace")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	writes := 0 // unguarded: the race detector tells of one that comes too late
+	w := writerFunc(func(p []byte) (int, error) {
+		cancel()
+		time.Sleep(20 * time.Millisecond)
+		writes++
+		return len(p), nil
+	})
+	if _, err := perfetto.Convert(ctx, bytes.NewReader(data), w, perfetto.Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	was := writes
+	time.Sleep(50 * time.Millisecond)
+	if was == 0 || writes != was {
+		t.Errorf("%d writes, then %d", was, writes)
 	}
 }
 
