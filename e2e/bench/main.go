@@ -16,7 +16,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -57,11 +56,7 @@ func measure(program string, args ...string) (usage, error) {
 }
 
 func ended(cmd *exec.Cmd, wall time.Duration, out string) usage {
-	rss := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
-	if runtime.GOOS != "darwin" {
-		rss *= 1024
-	}
-	return usage{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), rss, out}
+	return usage{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peakMemory(cmd.ProcessState), out}
 }
 
 // median is the run of the median time.
