@@ -4,7 +4,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	exptrace "golang.org/x/exp/trace"
 
@@ -120,7 +119,7 @@ func (b *builder) event(e *decode.Event) {
 	case exptrace.EventSync:
 		b.sync(d, t)
 	case exptrace.EventMetric:
-		b.metric = Metric{Time: t, Name: b.name(d.Name), Value: d.Value}
+		b.metric = Metric{Time: t, Name: d.Name, Value: d.Value}
 		b.sink.Metric(&b.metric)
 		b.remember(b.metric)
 	case exptrace.EventLabel:
@@ -570,15 +569,11 @@ func (b *builder) reason(n uint16, kind StateKind) string {
 
 // name interns a string of the trace.
 func (b *builder) name(s string) string {
-	if s == "" {
-		return ""
+	if known, ok := b.names[s]; ok {
+		return known
 	}
-	n, ok := b.names[s]
-	if !ok {
-		n = strings.Clone(s)
-		b.names[n] = n
-	}
-	return n
+	b.names[s] = s
+	return s
 }
 
 func (b *builder) unknown(what string)      { b.summary.Unknown[what]++ }

@@ -344,11 +344,11 @@ func TestKnownStatus(t *testing.T) {
 			f.goroutine(main, 2, exptrace.GoNotExist, exptrace.GoRunnable, "")
 			f.goroutine(nowhere, 3, exptrace.GoUndetermined, exptrace.GoWaiting, "")
 			f.goroutine(main, 1, exptrace.GoRunning, exptrace.GoSyscall, "") // 70
-			active := exptrace.Range{Name: gcMarkName}
+			active := exptrace.Range{Name: decode.MarkPhase}
 			emit(f, exptrace.EventRangeBegin, main, active, exptrace.NoStack)
-			sweep := exptrace.Range{Name: sweepName, Scope: exptrace.MakeResourceID[exptrace.ProcID](0)}
+			sweep := exptrace.Range{Name: decode.Sweep, Scope: exptrace.MakeResourceID[exptrace.ProcID](0)}
 			emit(f, exptrace.EventRangeBegin, main, sweep, exptrace.NoStack)
-			assist := exptrace.Range{Name: markAssistName, Scope: exptrace.MakeResourceID[exptrace.GoID](1)}
+			assist := exptrace.Range{Name: decode.MarkAssist, Scope: exptrace.MakeResourceID[exptrace.GoID](1)}
 			emit(f, exptrace.EventRangeBegin, main, assist, exptrace.NoStack)
 			f.sync(2)
 			f.sink.got = nil
@@ -379,9 +379,9 @@ func TestKnownStatus(t *testing.T) {
 }
 
 func TestRanges(t *testing.T) {
-	gc := exptrace.Range{Name: gcMarkName}
+	gc := exptrace.Range{Name: decode.MarkPhase}
 	stw := exptrace.Range{Name: "stop-the-world (GC sweep termination)", Scope: exptrace.MakeResourceID[exptrace.GoID](1)}
-	assist := exptrace.Range{Name: markAssistName, Scope: exptrace.MakeResourceID[exptrace.GoID](1)}
+	assist := exptrace.Range{Name: decode.MarkAssist, Scope: exptrace.MakeResourceID[exptrace.GoID](1)}
 	tests := []struct {
 		name         string
 		feed         func(f *feed, main on)
@@ -417,7 +417,7 @@ func TestRanges(t *testing.T) {
 				emit(f, exptrace.EventRangeEnd, main, assist, exptrace.NoStack)
 			},
 			want:         []string{"range GC concurrent mark phase G1 40-80", "range GC mark assist G1 60-90"},
-			inconsistent: []string{"range begun twice: " + gcMarkName, "range begun twice: " + markAssistName},
+			inconsistent: []string{"range begun twice: " + decode.MarkPhase, "range begun twice: " + decode.MarkAssist},
 		},
 		{
 			name: "its goroutine exits within",
@@ -448,9 +448,9 @@ func TestRanges(t *testing.T) {
 func TestRangesOpen(t *testing.T) {
 	f := newFeed(t)
 	main := f.begin()
-	emit(f, exptrace.EventRangeBegin, main, exptrace.Range{Name: gcMarkName}, exptrace.NoStack)
-	emit(f, exptrace.EventRangeBegin, main, exptrace.Range{Name: sweepName, Scope: exptrace.MakeResourceID[exptrace.ProcID](0)}, exptrace.NoStack)
-	emit(f, exptrace.EventRangeBegin, main, exptrace.Range{Name: markAssistName, Scope: exptrace.MakeResourceID[exptrace.GoID](1)}, exptrace.NoStack)
+	emit(f, exptrace.EventRangeBegin, main, exptrace.Range{Name: decode.MarkPhase}, exptrace.NoStack)
+	emit(f, exptrace.EventRangeBegin, main, exptrace.Range{Name: decode.Sweep, Scope: exptrace.MakeResourceID[exptrace.ProcID](0)}, exptrace.NoStack)
+	emit(f, exptrace.EventRangeBegin, main, exptrace.Range{Name: decode.MarkAssist, Scope: exptrace.MakeResourceID[exptrace.GoID](1)}, exptrace.NoStack)
 	f.sink.got = nil
 	f.b.finish(nil)
 	f.want("range GC concurrent mark phase G1 40-60>", "range GC incremental sweep G1 50-60>", "G1 running <10-60>", "run P0 G1 <10-60>",

@@ -1,6 +1,10 @@
 package model
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/trace2x/trace2x/internal/decode"
+)
 
 // RangeKind says what the runtime does in a Range.
 type RangeKind uint8
@@ -41,35 +45,24 @@ type Range struct {
 	goid GoID
 }
 
-const (
-	gcMarkName     = "GC concurrent mark phase"
-	sweepName      = "GC incremental sweep"
-	markAssistName = "GC mark assist"
-	stwPrefix      = "stop-the-world ("
-)
-
 // newRange makes a range with this name.
 func newRange(name string) *Range {
 	r := &Range{Kind: rangeKind(name), Name: name, Proc: NoProc, goid: NoGoroutine}
-	switch r.Kind {
-	case StopTheWorld:
-		r.Name = strings.Clone(name)
-		r.Reason = strings.TrimSuffix(r.Name[len(stwPrefix):], ")")
-	case OtherRange:
-		r.Name = strings.Clone(name)
+	if r.Kind == StopTheWorld {
+		r.Reason = strings.TrimSuffix(name[len(decode.StopTheWorld):], ")")
 	}
 	return r
 }
 
 func rangeKind(name string) RangeKind {
 	switch {
-	case name == gcMarkName:
+	case name == decode.MarkPhase:
 		return GCMark
-	case name == sweepName:
+	case name == decode.Sweep:
 		return Sweep
-	case name == markAssistName:
+	case name == decode.MarkAssist:
 		return MarkAssist
-	case strings.HasPrefix(name, stwPrefix):
+	case strings.HasPrefix(name, decode.StopTheWorld):
 		return StopTheWorld
 	}
 	return OtherRange

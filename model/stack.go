@@ -80,10 +80,7 @@ func (t *stackTable) frame(f *exptrace.StackFrame) *Frame {
 	key := frameKey{pc: f.PC, line: f.Line, fn: f.Func}
 	frame, ok := t.frames[key]
 	if !ok {
-		// The strings share memory with the generation: copy them.
-		fn := strings.Clone(f.Func)
-		frame = &Frame{ID: len(t.frames) + 1, PC: f.PC, Func: fn, File: strings.Clone(f.File), Line: int(f.Line)}
-		key.fn = fn
+		frame = &Frame{ID: len(t.frames) + 1, PC: f.PC, Func: f.Func, File: f.File, Line: int(f.Line)}
 		t.frames[key] = frame
 	}
 	return frame

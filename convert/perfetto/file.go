@@ -22,9 +22,9 @@ type file struct {
 // part is what makes the next bytes of the file: packets, and what there is to
 // encode behind them.
 type part struct {
-	bytes   []byte // packets
+	buf     []byte // packets
 	sched   []schedEvent
-	reasons []byte // InternedData of reasons that come up in sched for the first time
+	reasons interned // those that come up in sched for the first time
 }
 
 const (
@@ -54,8 +54,8 @@ func (f *file) write(p *part) {
 		defer close(done)
 		<-before
 		f.sched.encode(p)
-		f.writeBytes(p.bytes)
-		p.bytes, p.sched, p.reasons = p.bytes[:0], p.sched[:0], p.reasons[:0]
+		f.writeBytes(p.buf)
+		p.buf, p.sched, p.reasons.pending = p.buf[:0], p.sched[:0], p.reasons.pending[:0]
 		f.free <- p
 	}()
 }
@@ -77,7 +77,7 @@ func (f *file) failed() error {
 	return f.err
 }
 
-func (f *file) written() int64 {
+func (f *file) bytesWritten() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.size

@@ -32,18 +32,16 @@ const (
 // packets collects the packets of a trace, and hands them over to be written.
 type packets struct {
 	*file
-	part *part  // that is being collected
-	buf  []byte // its packets
-	mark int    // of the packet that is open
-	err  error  // of a packet that could not be marshalled
+	*part       // that is being collected
+	mark  int   // of the packet that is open
+	err   error // of a packet that could not be marshalled
 
-	reasons    textTable // why lanes are blocked
-	newReasons interned  // those that came up in the part
+	reasonIIDs textTable // why lanes are blocked
 }
 
 func newPackets(w io.Writer) packets {
 	f := newFile(w)
-	return packets{file: f, part: <-f.free, reasons: newTextTable(fInternedKernelSymbols)}
+	return packets{file: f, part: <-f.free, reasonIIDs: newTextTable(fInternedKernelSymbols)}
 }
 
 // open begins a packet, to p.buf. Only one is open at a time.
@@ -67,16 +65,12 @@ func (p *packets) happened(e schedEvent) {
 
 // blocked adds that a lane is blocked from start to end.
 func (p *packets) blocked(on model.ProcID, tid int32, start, end model.Time, reason string) {
-	p.happened(schedEvent{kind: schedBlocked, p: on, tid: tid, start: start, end: end, by: uint32(p.reasons.iid(&p.newReasons, reason))})
+	p.happened(schedEvent{kind: schedBlocked, p: on, tid: tid, start: start, end: end, by: uint32(p.reasonIIDs.iid(&p.reasons, reason))})
 }
 
 func (p *packets) flush() {
-	p.part.bytes = p.buf
-	p.part.reasons = append(p.part.reasons, p.newReasons.pending...)
-	p.newReasons.pending = p.newReasons.pending[:0]
 	p.write(p.part)
 	p.part = <-p.free
-	p.buf = p.part.bytes
 }
 
 // finish writes what is left.

@@ -61,8 +61,8 @@ type sched struct {
 
 // encode appends the bundles that are complete with a part.
 func (s *sched) encode(p *part) {
-	s.buf = p.bytes
-	s.pending = append(s.pending, p.reasons...)
+	s.buf = p.buf
+	s.pending = append(s.pending, p.reasons.pending...)
 	for i := range p.sched {
 		switch e := &p.sched[i]; e.kind {
 		case schedRun:
@@ -81,7 +81,7 @@ func (s *sched) encode(p *part) {
 			s.finish()
 		}
 	}
-	p.bytes = s.buf
+	p.buf = s.buf
 }
 
 // cpu collects the next bundle of a P.
@@ -138,7 +138,7 @@ const (
 
 // beginSched begins the sequence of bundles.
 func (p *packets) beginSched(start model.Time) {
-	p.sched.start = start
+	p.file.sched.start = start
 	p.putOn(&perfettopb.TracePacket{
 		TrustedPacketSequenceId: proto.Uint32(schedSequence),
 		FirstPacketOnSequence:   proto.Bool(true),

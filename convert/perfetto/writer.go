@@ -111,7 +111,7 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 }
 
 // Size returns the number of bytes written so far.
-func (w *Writer) Size() int64 { return w.packets.written() }
+func (w *Writer) Size() int64 { return w.packets.bytesWritten() }
 
 // Close waits until nothing is being written any more. Whoever gives up a trace
 // before its End has to call it before the underlying writer is used for anything

@@ -3,6 +3,8 @@ package decode
 import (
 	"encoding/binary"
 	"fmt"
+
+	exptrace "golang.org/x/exp/trace"
 )
 
 // The types of events in a trace of Go 1.22 or later, each with the arguments
@@ -119,6 +121,14 @@ const (
 	// does not tell of.
 	procAbandoned = 4
 )
+
+// goStates has the state of each status of a goroutine.
+var goStates = [...]exptrace.GoState{
+	goRunnable: exptrace.GoRunnable,
+	goRunning:  exptrace.GoRunning,
+	goSyscall:  exptrace.GoSyscall,
+	goWaiting:  exptrace.GoWaiting,
+}
 
 // bytesLeft reads uvarints and bytes, and says at the end whether all of them
 // were there.

@@ -350,28 +350,12 @@ func (o *order) goSwitch(c *Chunk, next *cursor) outcome {
 
 // goStatus makes a goroutine from before the generation known.
 func (o *order) goStatus(c *Chunk, next *cursor) outcome {
-	th, id, m := next.thread, int64(next.args[0]), int64(next.args[1])
-	if id < 0 || next.args[2] > goWaiting || o.goroutines.find(id) != nil {
+	th, id, m, status := next.thread, int64(next.args[0]), int64(next.args[1]), next.args[2]
+	if id < 0 || status == 0 || status >= uint64(len(goStates)) || status == goSyscall && m < 0 || o.goroutines.find(id) != nil {
 		return odd
 	}
-	if next.args[2] == goSyscall && m < 0 {
-		return odd
-	}
-	e := o.transition(c, th, next.time, id, exptrace.GoUndetermined, exptrace.GoUndetermined)
-	status := uint8(next.args[2])
-	switch status {
-	case goRunnable:
-		e.To = exptrace.GoRunnable
-	case goWaiting:
-		e.To = exptrace.GoWaiting
-	case goRunning:
-		e.To = exptrace.GoRunning
-	case goSyscall:
-		e.To = exptrace.GoSyscall
-	default:
-		return odd
-	}
-	g := o.goroutines.add(id, status)
+	e := o.transition(c, th, next.time, id, exptrace.GoUndetermined, goStates[status])
+	g := o.goroutines.add(id, uint8(status))
 	switch {
 	case status == goRunning || status == goSyscall && m == th.id:
 		th.g = g

@@ -127,39 +127,21 @@ func (o *order) rangeEvent(c *Chunk, next *cursor) outcome {
 		}
 		return happened
 
-	case evGCMarkAssistBegin:
-		e, d := o.detailed(c, next, exptrace.EventRangeBegin)
-		d.Name, e.Resource, e.ID = markAssist, exptrace.ResourceGoroutine, th.g.id
-		if !th.g.begin(rangeOf{typ: evGCMarkAssistBegin}) {
-			return odd
-		}
-		return o.withStack(c, &e.Stack, args[0])
-	case evGCMarkAssistEnd:
-		e, d := o.detailed(c, next, exptrace.EventRangeEnd)
-		d.Name, e.Resource, e.ID = markAssist, exptrace.ResourceGoroutine, th.g.id
-		if _, ok := th.g.end(evGCMarkAssistBegin); !ok {
-			return odd
-		}
-		return happened
-	case evGCMarkAssistActive:
-		e, d := o.detailed(c, next, exptrace.EventRangeActive)
-		g := o.goroutines.find(int64(args[0]))
-		if g == nil || !g.begin(rangeOf{typ: evGCMarkAssistBegin}) {
-			return odd
-		}
-		d.Name, e.Resource, e.ID = markAssist, exptrace.ResourceGoroutine, g.id
-		return happened
-
+	case evGCMarkAssistBegin, evGCMarkAssistEnd, evGCMarkAssistActive:
+		return o.assist(c, next)
 	case evGCSweepBegin, evGCSweepEnd, evGCSweepActive:
 		return o.sweep(c, next)
 	}
 	return odd
 }
 
+// Names of ranges, as x/exp/trace has them. That of a stopped world goes on with
+// the reason, and a parenthesis.
 const (
-	markPhase  = "GC concurrent mark phase"
-	markAssist = "GC mark assist"
-	sweepName  = "GC incremental sweep"
+	MarkPhase    = "GC concurrent mark phase"
+	MarkAssist   = "GC mark assist"
+	Sweep        = "GC incremental sweep"
+	StopTheWorld = "stop-the-world ("
 )
 
 // stopped is what an event about a stopped world is about.
@@ -167,7 +149,7 @@ func (o *order) stopped(e *Event, d *Detail, g *goroutine, kind uint64) bool {
 	if !o.hasString(kind) {
 		return false
 	}
-	d.Name = "stop-the-world (" + o.strings[kind].s + ")"
+	d.Name = StopTheWorld + o.strings[kind].s + ")"
 	e.Resource, e.ID = exptrace.ResourceGoroutine, g.id
 	return true
 }
@@ -217,9 +199,37 @@ func (o *order) gcEvent(c *Chunk, next *cursor) outcome {
 		kind, o.gc = exptrace.EventRangeEnd, gcOff
 	}
 	e, d := o.detailed(c, next, kind)
-	d.Name = markPhase
+	d.Name = MarkPhase
 	if next.typ == evGCBegin {
 		return o.withStack(c, &e.Stack, next.args[1])
+	}
+	return happened
+}
+
+func (o *order) assist(c *Chunk, next *cursor) outcome {
+	g, kind := next.thread.g, exptrace.EventRangeBegin
+	switch next.typ {
+	case evGCMarkAssistActive:
+		if g = o.goroutines.find(int64(next.args[0])); g == nil {
+			return odd
+		}
+		kind = exptrace.EventRangeActive
+	case evGCMarkAssistEnd:
+		kind = exptrace.EventRangeEnd
+	}
+	e, d := o.detailed(c, next, kind)
+	d.Name, e.Resource, e.ID = MarkAssist, exptrace.ResourceGoroutine, g.id
+	if kind == exptrace.EventRangeEnd {
+		if _, ok := g.end(evGCMarkAssistBegin); !ok {
+			return odd
+		}
+		return happened
+	}
+	if !g.begin(rangeOf{typ: evGCMarkAssistBegin}) {
+		return odd
+	}
+	if next.typ == evGCMarkAssistBegin {
+		return o.withStack(c, &e.Stack, next.args[0])
 	}
 	return happened
 }
@@ -236,7 +246,7 @@ func (o *order) sweep(c *Chunk, next *cursor) outcome {
 		kind = exptrace.EventRangeEnd
 	}
 	e, d := o.detailed(c, next, kind)
-	d.Name, e.Resource, e.ID = sweepName, exptrace.ResourceProc, int64(id)
+	d.Name, e.Resource, e.ID = Sweep, exptrace.ResourceProc, int64(id)
 	p := &o.procs[id]
 	if p.sweeping != (kind == exptrace.EventRangeEnd) {
 		return odd
