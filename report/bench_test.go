@@ -12,8 +12,7 @@ import (
 	"testing"
 	"time"
 
-	exptrace "golang.org/x/exp/trace"
-
+	"github.com/trace2x/trace2x/model/modeltest"
 	"github.com/trace2x/trace2x/report"
 )
 
@@ -39,7 +38,7 @@ func BenchmarkRead(b *testing.B) {
 			for b.Loop() {
 				f.Seek(0, io.SeekStart)
 				start := time.Now()
-				if n, err = readAll(f); err != nil {
+				if n, err = modeltest.ReadBare(f); err != nil {
 					b.Fatal(err)
 				}
 				bare = append(bare, time.Since(start))
@@ -98,21 +97,6 @@ func watchHeap() (stop func() uint64) {
 		close(done)
 		<-ended
 		return max(peak, first) - first
-	}
-}
-
-func readAll(in io.Reader) (events int64, err error) {
-	r, err := exptrace.NewReader(in)
-	if err != nil {
-		return 0, err
-	}
-	for {
-		if _, err := r.ReadEvent(); err == io.EOF {
-			return events, nil
-		} else if err != nil {
-			return events, err
-		}
-		events++
 	}
 }
 

@@ -17,9 +17,8 @@ import (
 	"testing"
 	"time"
 
-	exptrace "golang.org/x/exp/trace"
-
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/modeltest"
 )
 
 // load makes a trace of about 3 million events: a server under load, whose
@@ -100,7 +99,9 @@ func BenchmarkConvert(b *testing.B) {
 			spans, kept := 0, 0
 			for b.Loop() {
 				start := time.Now()
-				readAll(b, data)
+				if _, err := modeltest.ReadBare(bytes.NewReader(data)); err != nil {
+					b.Fatal(err)
+				}
 				bare = append(bare, time.Since(start))
 				arrived = 0
 				start = time.Now()
@@ -131,20 +132,6 @@ type writeCounter struct{}
 func (writeCounter) Write(p []byte) (int, error) {
 	arrived += int64(len(p))
 	return len(p), nil
-}
-
-func readAll(b *testing.B, data []byte) {
-	r, err := exptrace.NewReader(bytes.NewReader(data))
-	if err != nil {
-		b.Fatal(err)
-	}
-	for {
-		if _, err := r.ReadEvent(); err == io.EOF {
-			return
-		} else if err != nil {
-			b.Fatal(err)
-		}
-	}
 }
 
 // percentile returns the duration that this part of the root tasks stay below.

@@ -3,7 +3,6 @@ package perfetto_test
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	exptrace "golang.org/x/exp/trace"
-
 	"github.com/trace2x/trace2x/convert/perfetto"
+	"github.com/trace2x/trace2x/model/modeltest"
 )
 
 // loadTrace makes the trace of about this many events that the benchmarks
@@ -67,7 +65,7 @@ func BenchmarkConvert(b *testing.B) {
 	var peak uint64
 	for b.Loop() {
 		start := time.Now()
-		n, err := readAll(data)
+		n, err := modeltest.ReadBare(bytes.NewReader(data))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -147,21 +145,6 @@ func BenchmarkMemory(b *testing.B) {
 			}
 			b.ReportMetric(float64(peak)*1024/1e6, "peak-MB")
 		})
-	}
-}
-
-func readAll(data []byte) (events int64, err error) {
-	r, err := exptrace.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return 0, err
-	}
-	for {
-		if _, err := r.ReadEvent(); err == io.EOF {
-			return events, nil
-		} else if err != nil {
-			return events, err
-		}
-		events++
 	}
 }
 

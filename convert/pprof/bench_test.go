@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	exptrace "golang.org/x/exp/trace"
-
 	"github.com/trace2x/trace2x/convert/pprof"
+	"github.com/trace2x/trace2x/model/modeltest"
 )
 
 // BenchmarkConvert makes profiles of a trace of 3 million events
@@ -38,7 +37,7 @@ func BenchmarkConvert(b *testing.B) {
 			var events int64
 			for b.Loop() {
 				start := time.Now()
-				n, err := readAll(data)
+				n, err := modeltest.ReadBare(bytes.NewReader(data))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -61,21 +60,6 @@ func BenchmarkConvert(b *testing.B) {
 			b.ReportMetric(median(convert).Seconds(), "convert-s")
 			b.ReportMetric(float64(median(convert))/float64(median(bare)), "ratio")
 		})
-	}
-}
-
-func readAll(data []byte) (events int64, err error) {
-	r, err := exptrace.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return 0, err
-	}
-	for {
-		if _, err := r.ReadEvent(); err == io.EOF {
-			return events, nil
-		} else if err != nil {
-			return events, err
-		}
-		events++
 	}
 }
 

@@ -2,10 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 
-	exptrace "golang.org/x/exp/trace"
+	"github.com/trace2x/trace2x/model/modeltest"
 )
 
 // bare reads a trace and throws its events away: what all is measured against.
@@ -16,18 +15,9 @@ func bare(file string) error {
 		return err
 	}
 	defer f.Close()
-	r, err := exptrace.NewReader(f)
+	events, err := modeltest.ReadBare(f)
 	if err != nil {
 		return err
-	}
-	events := 0
-	for {
-		if _, err := r.ReadEvent(); err == io.EOF {
-			break
-		} else if err != nil {
-			return err
-		}
-		events++
 	}
 	fmt.Println(events)
 	return nil
