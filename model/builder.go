@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 
-	exptrace "golang.org/x/exp/trace"
-
 	"github.com/trace2x/trace2x/internal/decode"
 )
 
@@ -19,9 +17,7 @@ type builder struct {
 	trace   Trace
 	summary Summary
 	now     Time
-	// shift is added to all times. Formats before Go 1.22 count from where the
-	// trace begins, with the first Sync 1 ns earlier.
-	shift Time
+	begun   bool // the sink knows of the trace
 
 	stacks  *stackTable
 	names   map[string]string
@@ -44,25 +40,10 @@ type builder struct {
 
 	metric Metric // that is being reported
 	syncs  int
-	// borders counts what syncs does, but not from the beginning of a window on.
-	borders int
-
-	// window is nil for the whole trace. Until it opens, the sink is muted, and
-	// the model only follows.
-	window       *windowed
-	muted        Sink
-	opened, done bool
-	clock        *ClockSnapshot // the last
-	metrics      []Metric       // the last of each name
 }
 
 func newBuilder(sink Sink, trace Trace) *builder {
-	var shift Time
-	if trace.v1 {
-		shift = 1
-	}
 	return &builder{
-		shift: shift,
 		sink:  sink,
 		trace: trace,
 		summary: Summary{
@@ -81,50 +62,56 @@ func newBuilder(sink Sink, trace Trace) *builder {
 	}
 }
 
-// take takes the next events of the trace.
-func (b *builder) take(c *decode.Chunk) {
-	b.chunk = c
-	if c.First {
+// take takes the next events of the trace, or, if c is not nil, those that it takes.
+func (b *builder) take(chunk *decode.Chunk, c *clip) {
+	b.chunk = chunk
+	if chunk.First {
 		b.stack, b.reasons = append(b.stack[:0], nil), append(b.reasons[:0], "")
 	}
-	for _, h := range c.Stacks {
+	for _, h := range chunk.Stacks {
 		b.stack = append(b.stack, b.stacks.intern(h))
 	}
-	for _, reason := range c.Reasons {
+	for _, reason := range chunk.Reasons {
 		b.reasons = append(b.reasons, b.name(reason))
 	}
-	for i := range c.Events {
-		b.event(&c.Events[i])
+	for i := range chunk.Events {
+		if e := &chunk.Events[i]; c == nil || c.takes(e) {
+			b.event(e)
+		}
 	}
 }
 
+// detail returns what an event tells other than a transition.
+func (b *builder) detail(e *decode.Event) *decode.Detail { return &b.chunk.Details[e.Detail-1] }
+
 func (b *builder) event(e *decode.Event) {
-	t := Time(e.Time) + b.shift
-	if b.window != nil && !b.inWindow(e, t) {
-		return
-	}
-	if b.summary.Events == 0 && !b.opened {
+	t := Time(e.Time)
+	if !b.begun {
+		b.begun = true
 		b.trace.Start = t
 		b.sink.Begin(&b.trace)
 	}
 	b.now = t
 	b.summary.Events++
-	if e.Is(exptrace.EventStateTransition) {
-		b.transition(e, t)
+	switch e.Kind {
+	case decode.GoTransition:
+		b.goTransition(e, t)
+		return
+	case decode.ProcTransition:
+		b.procTransition(e, t)
 		return
 	}
 
-	d := &b.chunk.Details[e.Detail-1]
-	switch exptrace.EventKind(e.Kind) {
-	case exptrace.EventSync:
+	d := b.detail(e)
+	switch e.Kind {
+	case decode.Sync:
 		b.sync(d, t)
-	case exptrace.EventMetric:
+	case decode.Metric:
 		b.metric = Metric{Time: t, Name: d.Name, Value: d.Value}
 		b.sink.Metric(&b.metric)
-		b.remember(b.metric)
-	case exptrace.EventLabel:
+	case decode.Label:
 		b.label(e, d)
-	case exptrace.EventStackSample:
+	case decode.Sample:
 		b.sink.Sample(&Sample{
 			Time:      t,
 			Goroutine: b.find(GoID(e.G)),
@@ -132,9 +119,9 @@ func (b *builder) event(e *decode.Event) {
 			Thread:    ThreadID(e.Thread),
 			Stack:     b.stack[e.Stack],
 		})
-	case exptrace.EventRangeBegin, exptrace.EventRangeActive, exptrace.EventRangeEnd:
+	case decode.RangeBegin, decode.RangeActive, decode.RangeEnd:
 		b.rangeEvent(e, d, t)
-	case exptrace.EventTaskBegin:
+	case decode.TaskBegin:
 		g := b.current(e)
 		b.taskBegun(&Task{
 			ID:        TaskID(d.Task),
@@ -144,49 +131,36 @@ func (b *builder) event(e *decode.Event) {
 			Stack:     b.stackOf(g, e.Stack),
 			Start:     t,
 		})
-	case exptrace.EventTaskEnd:
+	case decode.TaskEnd:
 		g := b.current(e)
 		b.taskEnded(TaskID(e.ID), g, b.stackOf(g, e.Stack), t)
-	case exptrace.EventRegionBegin:
+	case decode.RegionBegin:
 		if g := b.current(e); g != nil {
 			id := TaskID(d.Task)
 			b.regionBegun(&Region{Goroutine: g, Type: b.name(d.Name), TaskID: id, Task: b.task(id), Stack: b.stackOf(g, e.Stack), Start: t})
 		}
-	case exptrace.EventRegionEnd:
+	case decode.RegionEnd:
 		if g := b.current(e); g != nil {
 			b.regionEnded(g, TaskID(d.Task), b.name(d.Name), b.stackOf(g, e.Stack), t)
 		}
-	case exptrace.EventLog:
+	case decode.Log:
 		b.log(e, d, t)
-	case exptrace.EventExperimental:
-		b.unknown("experimental event " + d.Name)
 	default:
-		b.unknown("event " + exptrace.EventKind(e.Kind).String())
+		b.unknown(d.Name)
 	}
 }
 
-// transition takes an event that changes the state of a goroutine or a P.
-func (b *builder) transition(e *decode.Event, t Time) {
-	switch e.Resource {
-	case exptrace.ResourceGoroutine:
-		b.goTransition(e, t)
-	case exptrace.ResourceProc:
-		if p := b.proc(ProcID(e.ID)); p != nil {
-			b.procTransition(p, exptrace.ProcState(e.From), exptrace.ProcState(e.To), ThreadID(e.Thread), t)
-		}
-	case decode.UnknownResource:
-		b.unknown("state transition")
-	default:
-		b.unknown("state transition of a " + e.Resource.String())
+// procTransition takes an event that changes the state of a P, or tells it.
+func (b *builder) procTransition(e *decode.Event, t Time) {
+	p := b.proc(ProcID(e.ID))
+	if p == nil {
+		return
 	}
-}
-
-func (b *builder) procTransition(p *proc, from, to exptrace.ProcState, thread ThreadID, t Time) {
-	running := to == exptrace.ProcRunning
+	running, thread := e.To == decode.Running, ThreadID(e.Thread)
 	switch {
-	case from == exptrace.ProcUndetermined && p.state.Before:
+	case e.From == decode.Undetermined && p.state.Before:
 		p.state.Running, p.state.Thread = running, thread
-	case from == exptrace.ProcNotExist && p.state.Before:
+	case e.From == decode.NotExist && p.state.Before:
 		// It was made, by a larger GOMAXPROCS, when the trace first names it.
 		p.state = ProcState{Proc: p.id, Running: running, Thread: thread, Start: t}
 	case running == p.state.Running:
@@ -196,6 +170,7 @@ func (b *builder) procTransition(p *proc, from, to exptrace.ProcState, thread Th
 	}
 }
 
+// goTransition takes an event that changes the state of a goroutine, or tells it.
 func (b *builder) goTransition(e *decode.Event, t Time) {
 	id, from := GoID(e.ID), e.From
 	kind, ok := stateKind(e.To)
@@ -205,7 +180,7 @@ func (b *builder) goTransition(e *decode.Event, t Time) {
 	}
 	g := b.goroutine(id, e.Proc)
 	switch {
-	case from == exptrace.GoNotExist:
+	case from == decode.NotExist:
 		if g != nil {
 			b.inconsistent("goroutine created twice")
 			b.exited(g, t)
@@ -215,7 +190,7 @@ func (b *builder) goTransition(e *decode.Event, t Time) {
 	case g == nil:
 		b.found(e, kind)
 		return
-	case from == exptrace.GoUndetermined || from == e.To:
+	case from == decode.Undetermined || from == e.To:
 		// The status of a goroutine that is known.
 		if g.cur.Kind != kind {
 			b.inconsistent("goroutine status differs from its state")
@@ -338,10 +313,6 @@ func (b *builder) log(e *decode.Event, d *decode.Detail, t Time) {
 }
 
 func (b *builder) label(e *decode.Event, d *decode.Detail) {
-	if e.Resource != exptrace.ResourceGoroutine {
-		b.unknown("label of a " + e.Resource.String())
-		return
-	}
 	if g := b.find(GoID(e.ID)); g != nil {
 		g.label = b.name(d.Name)
 	}
@@ -351,18 +322,18 @@ func (b *builder) rangeEvent(e *decode.Event, d *decode.Detail, t Time) {
 	var g *Goroutine
 	var p *proc
 	key := rangeKey{name: d.Name, goid: NoGoroutine, proc: NoProc}
-	switch e.Resource {
-	case exptrace.ResourceGoroutine:
+	switch e.Scope {
+	case decode.OfGoroutine:
 		key.goid = GoID(e.ID)
 		g = b.find(key.goid)
-	case exptrace.ResourceProc:
+	case decode.OfProc:
 		key.proc = ProcID(e.ID)
 		p = b.proc(key.proc)
 	}
 
-	if !e.Is(exptrace.EventRangeEnd) {
+	if e.Kind != decode.RangeEnd {
 		r := newRange(d.Name)
-		active := e.Is(exptrace.EventRangeActive)
+		active := e.Kind == decode.RangeActive
 		if slot := rangeSlot(r.Kind, g, p); active && (slot != nil && *slot != nil || slot == nil && b.ranges[key] != nil) {
 			return // told again at the border of a generation
 		}
@@ -404,31 +375,33 @@ func (b *builder) rangeEvent(e *decode.Event, d *decode.Detail, t Time) {
 }
 
 func (b *builder) sync(d *decode.Detail, t Time) {
-	b.syncs++
-	b.borders++
-	out := Sync{Time: t, N: b.syncs}
-	if out.Clock = snapshot(d.Clock, b.shift); out.Clock != nil {
-		b.clock = out.Clock
-	}
 	for _, what := range d.Unknown {
 		b.unknown(what)
 	}
-	b.summary.Generations = max(b.summary.Generations, b.syncs-1)
-	b.sink.Sync(&out)
+	b.border(&Sync{Time: t, Clock: snapshot(d.Clock)})
 }
 
-// snapshot is the snapshot of clocks that a generation has, nil for none.
-func snapshot(c *decode.Clock, shift Time) *ClockSnapshot {
+// border reports a border between generations.
+func (b *builder) border(s *Sync) {
+	b.syncs++
+	s.N = b.syncs
+	b.summary.Generations = max(b.summary.Generations, b.syncs-1)
+	b.sink.Sync(s)
+}
+
+// snapshot returns the snapshot of clocks that a generation has, nil for none.
+func snapshot(c *decode.Clock) *ClockSnapshot {
 	if c == nil {
 		return nil
 	}
-	return &ClockSnapshot{Trace: Time(c.Trace) + shift, Mono: c.Mono, Wall: c.Wall}
+	return &ClockSnapshot{Trace: Time(c.Trace), Mono: c.Mono, Wall: c.Wall}
 }
 
 // finish ends the trace for the sink: what is open is reported as such. The
 // builder stays as it is, to go on with another sink.
 func (b *builder) finish(damage *Damage) *Summary {
-	if b.summary.Events == 0 && !b.opened {
+	if !b.begun {
+		b.begun = true
 		b.sink.Begin(&b.trace)
 		b.now = b.trace.Start
 	}
@@ -579,17 +552,17 @@ func (b *builder) name(s string) string {
 func (b *builder) unknown(what string)      { b.summary.Unknown[what]++ }
 func (b *builder) inconsistent(what string) { b.summary.Inconsistent[what]++ }
 
-func stateKind(s exptrace.GoState) (kind StateKind, ok bool) {
+func stateKind(s decode.State) (kind StateKind, ok bool) {
 	switch s {
-	case exptrace.GoNotExist:
+	case decode.NotExist:
 		return NotExist, true
-	case exptrace.GoRunnable:
+	case decode.Runnable:
 		return Runnable, true
-	case exptrace.GoRunning:
+	case decode.Running:
 		return Running, true
-	case exptrace.GoWaiting:
+	case decode.Waiting:
 		return Waiting, true
-	case exptrace.GoSyscall:
+	case decode.Syscall:
 		return Syscall, true
 	}
 	return NotExist, false

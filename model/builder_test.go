@@ -109,7 +109,7 @@ type feed struct {
 
 func newFeed(t *testing.T) *feed {
 	sink := &calls{}
-	return &feed{t: t, x: decode.NewCompactor(false), b: newBuilder(sink, Trace{Format: "Go 1.26"}), sink: sink}
+	return &feed{t: t, x: decode.NewCompactor(), b: newBuilder(sink, Trace{Format: "Go 1.26"}), sink: sink}
 }
 
 func emit[T exptrace.EventDetails](f *feed, kind exptrace.EventKind, at on, details T, stack exptrace.Stack) {
@@ -123,7 +123,7 @@ func emit[T exptrace.EventDetails](f *feed, kind exptrace.EventKind, at on, deta
 	}
 	c := decode.NewChunk()
 	f.x.Add(c, &ev)
-	f.b.take(c)
+	f.b.take(c, nil)
 }
 
 func (f *feed) goroutine(at on, id exptrace.GoID, from, to exptrace.GoState, reason string) {

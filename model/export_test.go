@@ -1,7 +1,6 @@
 package model
 
 import (
-	"bufio"
 	"context"
 	"io"
 
@@ -10,13 +9,12 @@ import (
 
 // ReadInSequence is Read with one decoder for the whole trace.
 func ReadInSequence(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
-	return read(ctx, r, sink, nil, func(r *bufio.Reader, in *framing, trace Trace, w *windowed) (source, error) {
-		dec, err := decode.NewReader(r, trace.v1)
-		if err != nil {
-			return nil, err
-		}
-		return inSequence{dec}, nil
-	})
+	in, err := decode.Open(r)
+	if err != nil {
+		return nil, err
+	}
+	in.InSequence = true
+	return read(ctx, in, sink, nil)
 }
 
 // SetChunkSize changes the number of events in a chunk; restore undoes it.
@@ -29,12 +27,10 @@ func SetChunkSize(n int) (restore func()) {
 // ReadAtOnce is Read with as many decoders, for generations of as many bytes
 // together, with as many chunks ahead.
 func ReadAtOnce(ctx context.Context, r io.Reader, sink Sink, workers int, budget int64, ahead int) (*Summary, error) {
-	return read(ctx, r, sink, nil, func(r *bufio.Reader, in *framing, trace Trace, w *windowed) (source, error) {
-		if trace.v1 {
-			return newSource(r, in, trace, w)
-		}
-		gs := newGenerations(r, in, w)
-		gs.workers, gs.budget, gs.ahead = workers, budget, ahead
-		return gs, nil
-	})
+	in, err := decode.Open(r)
+	if err != nil {
+		return nil, err
+	}
+	in.Workers, in.Budget, in.Ahead = workers, budget, ahead
+	return read(ctx, in, sink, nil)
 }

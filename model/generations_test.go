@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -27,19 +28,30 @@ func dump(read reading, r io.Reader) string {
 	return fmt.Sprintf("%s%v\n", out.Bytes(), err)
 }
 
-// sameDump compares what was read in two ways.
+// sameDump compares what was read in two ways, except what is said of damage.
 func sameDump(t *testing.T, what, got, want string) {
 	t.Helper()
 	if got == want {
 		return
 	}
-	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	g, w := untilDamage(got), untilDamage(want)
 	for i := range min(len(g), len(w)) {
 		if g[i] != w[i] {
 			t.Fatalf("%s: line %d is\n%s\nin sequence\n%s", what, i+1, g[i], w[i])
 		}
 	}
-	t.Fatalf("%s: %d lines, in sequence %d", what, len(g), len(w))
+	if len(g) != len(w) && len(g) > 2 { // a first generation that is cut is not decoded
+		t.Fatalf("%s: %d lines, in sequence %d", what, len(g), len(w))
+	}
+}
+
+// untilDamage returns the lines of a dump up to the end of a damaged trace.
+func untilDamage(dump string) []string {
+	lines := strings.Split(dump, "\n")
+	if i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, " damage ") }); i > 0 {
+		return lines[:i-1]
+	}
+	return lines
 }
 
 // TestGenerations: decoded several at a time, generations give the same as in

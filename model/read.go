@@ -1,20 +1,26 @@
 package model
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/trace2x/trace2x/internal/decode"
 )
 
-// fingerprinted is how many bytes of a trace make its fingerprint.
-const fingerprinted = 4096
+// FormatError says that the input is not a Go execution trace that can be read,
+// what it seems to be, and what to do.
+type FormatError = decode.FormatError
+
+// Damage says where a trace is truncated or damaged. It is the error of a [Read]
+// that reported everything before that place.
+type Damage = decode.Damage
+
+// CheckHeader looks at the first bytes of an input, all of them or 512. It
+// returns nil if a Go execution trace begins there, also one that is too new for
+// [Read], and else a *[FormatError].
+func CheckHeader(head []byte) error { return decode.CheckHeader(head) }
 
 // Read decodes the Go execution trace in r and reports it to sink. It reads
 // every format that golang.org/x/exp/trace reads, which it takes uncompressed.
@@ -25,22 +31,30 @@ const fingerprinted = 4096
 // *[FormatError] if r is not a trace that can be read, before any call of sink;
 // the error of the sink; or that of ctx.
 func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
-	return read(ctx, r, sink, nil, newSource)
+	in, err := decode.Open(r)
+	if err != nil {
+		return nil, err
+	}
+	return read(ctx, in, sink, nil)
 }
 
 // ReadWindow is Read for a part of the trace: as if it had begun and ended with
 // the window. What is there when it begins has Before set, and Start is then;
 // what is there when it ends has Open set. Generations before the window are not
-// decoded, since Go 1.22, so that of goroutines that began to wait in those, the
-// reason is found out from the stack, as it is for those from before a trace, and
-// how they were created is not known.
+// decoded, since Go 1.22: for goroutines that began to wait in those, the reason is
+// found out from the stack, as it is for those from before a trace, and how they
+// were created is not known.
 //
 // A window without anything in it is a *[WindowError].
 func ReadWindow(ctx context.Context, r io.Reader, sink Sink, w Window) (*Summary, error) {
-	if w.From.IsZero() && w.To.IsZero() {
-		return Read(ctx, r, sink)
+	in, err := decode.Open(r)
+	if err != nil {
+		return nil, err
 	}
-	return read(ctx, r, sink, &windowed{Window: w}, newSource)
+	if w.From.IsZero() && w.To.IsZero() {
+		return read(ctx, in, sink, nil)
+	}
+	return read(ctx, in, sink, &clip{Window: w})
 }
 
 // ReadSplit is ReadWindow for windows of this length that follow each other, from
@@ -48,104 +62,64 @@ func ReadWindow(ctx context.Context, r io.Reader, sink Sink, w Window) (*Summary
 // with the summary of the window before, nil for the first. It returns the
 // summary of the last one.
 //
-// Of goroutines that do nothing, a trace tells at the end of its generations, of
-// about a second: shorter windows may lack them, but for the last in a generation.
+// A trace tells of goroutines that do nothing at the end of its generations, of
+// about a second: shorter windows may lack them, except for the last in a
+// generation.
 func ReadSplit(ctx context.Context, r io.Reader, w Window, every time.Duration, next func(last *Summary) (Sink, error)) (*Summary, error) {
+	in, err := decode.Open(r)
+	if err != nil {
+		return nil, err
+	}
 	sink, err := next(nil)
 	if err != nil {
 		return nil, err
 	}
-	return read(ctx, r, sink, &windowed{Window: w, every: Time(every), next: next}, newSource)
+	return read(ctx, in, sink, &clip{Window: w, every: Time(every), next: next})
 }
 
-type makeSource func(*bufio.Reader, *framing, Trace, *windowed) (source, error)
-
-func read(ctx context.Context, r io.Reader, sink Sink, w *windowed, newSource makeSource) (*Summary, error) {
-	in := &framing{r: r}
-	br := bufio.NewReaderSize(in, 64<<10)
-	trace, err := sniff(br)
-	if err != nil {
-		return nil, err
+// read reports what is in the trace to sink, or only what is in c, if it is not
+// nil.
+func read(ctx context.Context, in *decode.Input, sink Sink, c *clip) (*Summary, error) {
+	b := newBuilder(sink, Trace{Format: in.Format, Fingerprint: in.Fingerprint, v1: in.Whole})
+	var want func(decode.Extent) decode.Verdict
+	if c != nil {
+		c.begin(b)
+		want = c.want
 	}
-	head, _ := br.Peek(fingerprinted)
-	sum := sha256.Sum256(head)
-	copy(trace.Fingerprint[:], sum[:])
-	src, err := newSource(br, in, trace, w)
-	if err != nil {
-		return nil, err
-	}
-
-	b := newBuilder(sink, trace)
-	b.window = w
-	err = src.each(ctx, func(c *decode.Chunk) error {
-		if err := errors.Join(ctx.Err(), b.sink.Err()); err != nil {
-			return &stopped{err}
-		}
-		b.take(c)
-		if b.done {
-			return errDone
-		}
-		return nil
-	})
-	if w != nil && (b.done || !b.opened) && ctx.Err() == nil {
-		if err := w.check(b); err != nil {
+	var damage *Damage
+	for chunk, err := range in.Chunks(ctx, want) {
+		switch d := (*Damage)(nil); {
+		case errors.As(err, &d):
+			if damage == nil {
+				damage = d
+			}
+		case err != nil:
 			return nil, err
 		}
-		b.now = w.to
-		return finish(b, nil)
-	}
-	if stop := (*stopped)(nil); errors.As(err, &stop) {
-		return nil, stop.err
-	}
-	if err == nil && in.incomplete() {
-		err = io.ErrUnexpectedEOF // of which the decoder takes no notice
-	}
-	if err != nil {
-		if ctx.Err() == nil {
-			io.Copy(io.Discard, br) // what follows tells how much is lost
+		if damage != nil {
+			continue
 		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err := errors.Join(ctx.Err(), b.sink.Err()); err != nil {
+			return nil, err
 		}
-		generations := max(b.borders-1, 0)
-		if w != nil {
-			generations += w.skipped
+		if b.take(chunk, c); c != nil && c.done {
+			break
 		}
-		damage := in.damage(generations, err)
-		if w == nil {
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	switch {
+	case c == nil:
+		if damage != nil {
 			b.summary.Generations = damage.Generations
 		}
-		return finish(b, damage)
-	}
-	return finish(b, nil)
-}
-
-// source yields the events of a trace, as inSequence does.
-type source interface {
-	each(ctx context.Context, yield func(*decode.Chunk) error) error
-}
-
-// newSource decodes the trace in r, which comes through in.
-func newSource(r *bufio.Reader, in *framing, trace Trace, w *windowed) (source, error) {
-	if !trace.v1 {
-		header, _ := r.Peek(headerSize)
-		if _, err := decode.NewReader(bytes.NewReader(header), false); err != nil {
-			return nil, &FormatError{Reason: fmt.Sprintf("a %s trace: %v", trace.Format, err)}
+	case c.done, !c.opened:
+		if err := c.check(); err != nil {
+			return nil, err
 		}
-		return newGenerations(r, in, w), nil
+		b.now, damage = c.to, nil
 	}
-	dec, err := decode.NewReader(r, true)
-	switch {
-	case err == nil:
-		return inSequence{dec}, nil
-	case in.err != nil:
-		return nil, fmt.Errorf("reading the trace: %w", in.err)
-	}
-	return nil, &FormatError{Reason: fmt.Sprintf("damaged or truncated %s trace: %v (traces of Go 1.21 and earlier can only be read whole: make it again)", trace.Format, err)}
-}
-
-// finish ends the trace for the sink, which may fail to write the last of it.
-func finish(b *builder, damage *Damage) (*Summary, error) {
 	summary := b.finish(damage)
 	if err := b.sink.Err(); err != nil {
 		return nil, err
@@ -156,10 +130,30 @@ func finish(b *builder, damage *Damage) (*Summary, error) {
 	return summary, nil
 }
 
-// errDone ends the reading at the end of the window.
-var errDone = errors.New("the window ends")
-
-// stopped is the error with which Read ends the reading itself.
-type stopped struct{ err error }
-
-func (s *stopped) Error() string { return s.err.Error() }
+// Extent returns when the trace in r begins and ends, and whether it tells the
+// time of day: then it stops reading there, and end is not known. A damaged
+// trace ends at the damage. Errors are those of [Read].
+func Extent(ctx context.Context, r io.Reader) (start, end Time, told bool, err error) {
+	in, err := decode.Open(r)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	first := true
+	for chunk, err := range in.Chunks(ctx, nil) {
+		if damage := (*Damage)(nil); errors.As(err, &damage) {
+			break
+		} else if err != nil {
+			return 0, 0, false, err
+		}
+		for i := range chunk.Events {
+			e := &chunk.Events[i]
+			if end = Time(e.Time); first {
+				start, first = end, false
+			}
+			if e.Kind == decode.Sync && chunk.Details[e.Detail-1].Clock != nil {
+				return start, 0, true, nil
+			}
+		}
+	}
+	return start, end, false, nil
+}

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"strings"
 
-	exptrace "golang.org/x/exp/trace"
-
 	"github.com/trace2x/trace2x/internal/decode"
 )
 
@@ -76,7 +74,7 @@ func (t *stackTable) intern(h decode.Stack) *Stack {
 	return s
 }
 
-func (t *stackTable) frame(f *exptrace.StackFrame) *Frame {
+func (t *stackTable) frame(f *decode.Frame) *Frame {
 	key := frameKey{pc: f.PC, line: f.Line, fn: f.Func}
 	frame, ok := t.frames[key]
 	if !ok {

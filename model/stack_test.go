@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	exptrace "golang.org/x/exp/trace"
-
 	"github.com/trace2x/trace2x/internal/decode"
 )
 
@@ -13,7 +11,7 @@ import (
 func makeStack(funcs ...string) decode.Stack {
 	var frames decode.Stack
 	for i, fn := range funcs {
-		frames = append(frames, &exptrace.StackFrame{PC: uint64(100*len(fn) + i), Func: fn, File: "x.go", Line: uint64(i + 1)})
+		frames = append(frames, &decode.Frame{PC: uint64(100*len(fn) + i), Func: fn, File: "x.go", Line: uint64(i + 1)})
 	}
 	return frames
 }

@@ -2,9 +2,8 @@ package model
 
 import (
 	"fmt"
+	"sync"
 	"time"
-
-	exptrace "golang.org/x/exp/trace"
 
 	"github.com/trace2x/trace2x/internal/decode"
 )
@@ -24,7 +23,7 @@ type Moment struct {
 // IsZero reports whether m is the edge of the trace.
 func (m Moment) IsZero() bool { return m == Moment{} }
 
-// String gives the moment as a user would write it.
+// String returns the moment as a user would write it.
 func (m Moment) String() string {
 	if m.Wall.IsZero() {
 		return m.Since.String()
@@ -37,146 +36,186 @@ type WindowError struct{ Reason string }
 
 func (e *WindowError) Error() string { return e.Reason }
 
-// windowed is a window of the trace that is being read.
-type windowed struct {
+// clip stands in front of the builder and lets it report what is in a window, or in
+// windows that follow each other. Until the window opens, the builder follows the
+// trace and reports to nobody.
+type clip struct {
 	Window
-	// known says that the times are: when the trace begins, what is wanted of it,
-	// and the window that is being read of that.
-	known      bool
-	start      Time
-	begin, end Time
-	from, to   Time
-	// skipped is the number of generations that were not decoded.
-	skipped int
-	err     error
-	// Split windows follow each other; next makes the sink of the one that
+	// Windows of this length follow each other; next makes the sink of the one that
 	// begins.
 	every Time
 	next  func(*Summary) (Sink, error)
+
+	b    *builder
+	sink Sink // of the window
+
+	// The times are known when the trace begins.
+	resolved   sync.Once
+	start      Time // of the trace
+	begins     Time // what is wanted of it
+	ends       Time
+	from, to   Time // the window that is being read
+	err        error
+	opened     bool
+	done       bool           // nothing more is wanted
+	lastClock  *ClockSnapshot // before now
+	lastValues []Metric       // before now, one of each name
 }
 
 // lead is how much earlier than it begins a generation may be needed: events of
 // the last one can be that much later.
 const lead = 10_000_000 // ns
 
-// resolve finds the times of the window, in a trace that begins at start; clock
-// is nil if it does not tell the time of day.
-func (w *windowed) resolve(start Time, clock *ClockSnapshot) {
-	if w.known {
-		return
-	}
-	w.known, w.start = true, start
-	at := func(m Moment, zero Time) Time {
-		switch {
-		case m.IsZero():
-			return zero
-		case m.Wall.IsZero():
-			return start + Time(m.Since)
-		case clock == nil:
-			w.err = &WindowError{fmt.Sprintf("the trace does not tell the time of day: give %v as a time since the trace began", m)}
-			return zero
-		}
-		return clock.Trace + Time(m.Wall.Sub(clock.Wall))
-	}
-	w.begin, w.end = max(at(w.From, start), start), at(w.To, 1<<62)
-	w.from, w.to = w.begin, w.end
-	if w.every > 0 {
-		w.to = min(w.end, w.from+w.every)
-	}
+// begin mutes the builder, until the window opens.
+func (c *clip) begin(b *builder) {
+	c.b, c.sink = b, b.sink
+	b.sink = NopSink{}
 }
 
-// check tells what is wrong with a window that does not open.
-func (w *windowed) check(b *builder) error {
+// resolve finds the times of the window, in a trace that begins at start; clock
+// is nil if it does not tell the time of day.
+func (c *clip) resolve(start Time, clock *ClockSnapshot) {
+	c.resolved.Do(func() {
+		at := func(m Moment, zero Time) Time {
+			switch {
+			case m.IsZero():
+				return zero
+			case m.Wall.IsZero():
+				return start + Time(m.Since)
+			case clock == nil:
+				c.err = &WindowError{fmt.Sprintf("the trace does not tell the time of day: give %v as a time since the trace began", m)}
+				return zero
+			}
+			return clock.Trace + Time(m.Wall.Sub(clock.Wall))
+		}
+		c.start = start
+		c.begins, c.ends = max(at(c.From, start), start), at(c.To, 1<<62)
+		c.from, c.to = c.begins, c.ends
+		if c.every > 0 {
+			c.to = min(c.ends, c.from+c.every)
+		}
+	})
+}
+
+// want says which generations have to be decoded.
+func (c *clip) want(e decode.Extent) decode.Verdict {
+	c.resolve(Time(e.Start), snapshot(e.Clock))
 	switch {
-	case w.err != nil:
-		return w.err
-	case w.to < w.from:
-		return &WindowError{fmt.Sprintf("the window ends at %v, before it begins at %v", w.To, w.From)}
-	case !b.opened:
-		return &WindowError{fmt.Sprintf("the trace ends %v after it began, before the window begins (%v)", time.Duration(b.now-w.start), w.From)}
+	case Time(e.End) <= c.begins-lead:
+		return decode.Skip
+	case Time(e.End) > c.ends:
+		return decode.TakeLast
+	}
+	return decode.Take
+}
+
+// check says what is wrong with a window that does not open.
+func (c *clip) check() error {
+	switch {
+	case c.err != nil:
+		return c.err
+	case c.to < c.from:
+		return &WindowError{fmt.Sprintf("the window ends at %v, before it begins at %v", c.To, c.From)}
+	case !c.opened:
+		return &WindowError{fmt.Sprintf("the trace ends %v after it began, before the window begins (%v)", time.Duration(c.b.now-c.start), c.From)}
 	}
 	return nil
 }
 
-// inWindow opens the window when it begins, and reports whether an event is
-// before its end.
-func (b *builder) inWindow(e *decode.Event, t Time) bool {
-	w := b.window
-	if b.summary.Events == 0 && !b.opened {
-		w.resolve(t, nil)
-		b.muted, b.sink = b.sink, NopSink{}
-		b.trace.Start = t
-	}
-	if w.err != nil {
-		b.done = true
+// takes opens the window when it begins, and reports whether an event is before
+// its end.
+func (c *clip) takes(e *decode.Event) bool {
+	t := Time(e.Time)
+	c.resolve(t, nil)
+	if c.done = c.done || c.err != nil; c.done {
 		return false
 	}
-	if !b.opened && t >= w.from && w.from <= w.to {
-		b.open(e.Is(exptrace.EventSync) && t <= w.to)
+	if !c.opened && t >= c.from && c.from <= c.to {
+		c.open(e.Kind == decode.Sync && t <= c.to)
 	}
-	for t > w.to && b.opened && w.to < w.end {
-		if !b.nextWindow() {
+	for t > c.to && c.opened && c.to < c.ends {
+		if !c.nextWindow() {
 			return false
 		}
 	}
-	if t <= w.to {
-		return true
-	}
-	// The rest of the generation tells of goroutines and Ps which did nothing
-	// before that: their first event is their status.
-	b.done = !b.opened || e.Is(exptrace.EventSync)
-	if !b.done && e.Is(exptrace.EventStateTransition) && e.From == exptrace.GoUndetermined {
-		switch e.Resource {
-		case exptrace.ResourceGoroutine:
-			if kind, ok := stateKind(e.To); ok && b.find(GoID(e.ID)) == nil {
-				b.found(e, kind)
-			}
-		case exptrace.ResourceProc:
-			b.transition(e, w.to)
-		}
-	}
-	return false
-}
-
-// nextWindow ends a window and begins the one that follows.
-func (b *builder) nextWindow() bool {
-	w := b.window
-	b.now = w.to
-	sum := b.finish(nil)
-	if w.err = b.sink.Err(); w.err == nil {
-		b.muted, w.err = w.next(sum)
-	}
-	if w.err != nil {
-		b.done = true
+	if t > c.to {
+		c.behind(e)
 		return false
 	}
-	w.from, w.to = w.to, min(w.end, w.to+w.every)
-	b.open(false)
+	switch e.Kind {
+	case decode.Sync:
+		if clock := snapshot(c.b.detail(e).Clock); clock != nil {
+			c.lastClock = clock
+		}
+	case decode.Metric:
+		d := c.b.detail(e)
+		c.remember(Metric{Name: d.Name, Value: d.Value})
+	}
 	return true
 }
 
-// remember keeps the last value of a metric for the window.
-func (b *builder) remember(m Metric) {
-	if b.window == nil {
+// behind takes an event behind the window. The rest of the generation tells of
+// goroutines and Ps that did nothing before: their first event is their status.
+func (c *clip) behind(e *decode.Event) {
+	if c.done = !c.opened || e.Kind == decode.Sync; c.done || e.From != decode.Undetermined {
 		return
 	}
-	for i := range b.metrics {
-		if b.metrics[i].Name == m.Name {
-			b.metrics[i] = m
+	switch e.Kind {
+	case decode.GoTransition:
+		if kind, ok := stateKind(e.To); ok && c.b.find(GoID(e.ID)) == nil {
+			c.b.found(e, kind)
+		}
+	case decode.ProcTransition:
+		c.b.procTransition(e, c.to)
+	}
+}
+
+// open begins the window. The event at which it does may be a Sync, which then is
+// the first one.
+func (c *clip) open(sync bool) {
+	c.opened = true
+	c.b.restart(c.sink, c.from)
+	if !sync {
+		c.b.border(&Sync{Time: c.from, Clock: c.lastClock})
+	}
+	for _, m := range c.lastValues {
+		m.Time = c.from
+		c.sink.Metric(&m)
+	}
+	c.b.announceAll()
+}
+
+// nextWindow ends a window and begins the one that follows.
+func (c *clip) nextWindow() bool {
+	c.b.now = c.to
+	sum := c.b.finish(nil)
+	if c.err = c.b.sink.Err(); c.err == nil {
+		c.sink, c.err = c.next(sum)
+	}
+	if c.err != nil {
+		c.done = true
+		return false
+	}
+	c.from, c.to = c.to, min(c.ends, c.to+c.every)
+	c.open(false)
+	return true
+}
+
+// remember keeps the last value of a metric.
+func (c *clip) remember(m Metric) {
+	for i := range c.lastValues {
+		if c.lastValues[i].Name == m.Name {
+			c.lastValues[i] = m
 			return
 		}
 	}
-	b.metrics = append(b.metrics, m)
+	c.lastValues = append(c.lastValues, m)
 }
 
-// open begins the trace for the sink: all that is there at this moment has been
-// since before.
-//
-// The event at which it does may be a Sync, which then is the first one.
-func (b *builder) open(sync bool) {
-	from := b.window.from
-	b.opened = true
-	b.sink = b.muted
+// restart begins the trace again for another sink, at a moment. All that is there
+// has been since before; announceAll tells the sink.
+func (b *builder) restart(sink Sink, from Time) {
+	b.sink, b.begun = sink, true
 	b.trace.Start, b.now = from, from
 	b.summary.Events, b.summary.LinkedSpans, b.summary.Generations = 0, 0, 0
 	b.summary.Goroutines, b.summary.MaxAlive = len(b.goroutines), len(b.goroutines)
@@ -184,15 +223,11 @@ func (b *builder) open(sync bool) {
 	clear(b.summary.Inconsistent)
 	b.syncs = 0
 	b.sink.Begin(&b.trace)
-	if !sync {
-		b.syncs = 1
-		b.sink.Sync(&Sync{Time: from, N: 1, Clock: b.clock})
-	}
-	for _, m := range b.metrics {
-		m.Time = from
-		b.sink.Metric(&m)
-	}
+}
 
+// announceAll announces everything that is there, as from before the trace.
+func (b *builder) announceAll() {
+	from := b.trace.Start
 	gs := bySlot(b.goroutines)
 	for _, g := range gs {
 		g.Start, g.Before, g.State = from, true, g.cur.Kind

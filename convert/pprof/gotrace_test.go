@@ -230,7 +230,7 @@ func untilDamage(t *testing.T, file string) string {
 	}
 	end := damage.Offset
 	if damage.Truncated {
-		end = damage.Size - damage.Lost
+		end = damage.Offset - damage.Lost
 	}
 	readable := filepath.Join(t.TempDir(), filepath.Base(file))
 	if err := os.WriteFile(readable, data[:end], 0o666); err != nil {

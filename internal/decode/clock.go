@@ -14,7 +14,7 @@ type ticking struct {
 
 // parse reads the batch about the clock; ok is false if there is anything else
 // in it, or a frequency that is none or not the first.
-func (c *ticking) parse(b batch) (ok bool) {
+func (c *ticking) parse(b *batch) (ok bool) {
 	left := bytesLeft{b: b.data}
 	if b.begins(evSync) {
 		left.byte()

@@ -9,9 +9,9 @@ import (
 // cursor reads the events of one thread, which are in order.
 type cursor struct {
 	thread *thread
-	rest   []batch // behind the one that is being read
-	data   []byte  // what is left of that
-	last   int64   // time of the last event, or of the batch
+	rest   []*batch // behind the one that is being read
+	data   []byte   // what is left of that
+	last   int64    // time of the last event, or of the batch
 
 	// The event that comes next, in the form of the trace.
 	typ  byte
@@ -72,7 +72,7 @@ func longUvarint(b []byte, i int) (uint64, int) {
 
 // frontier is a heap of cursors, that with the earliest event first. Which of
 // several with one time comes first depends on how exactly it is kept: it has to
-// be done as x/exp/trace does it (internal/trace/batchcursor.go).
+// be done as golang.org/x/exp/trace does it (internal/trace/batchcursor.go).
 type frontier []entry
 
 type entry struct {

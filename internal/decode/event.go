@@ -1,10 +1,6 @@
 package decode
 
-import (
-	"time"
-
-	exptrace "golang.org/x/exp/trace"
-)
+import "time"
 
 // Event is an event of a trace. State transitions, which almost all of them are,
 // are in it whole, without pointers; of others, Detail says where they are in
@@ -20,28 +16,92 @@ type Event struct {
 	// Stack is of G, Own of the goroutine that changes its state: numbers in the
 	// generation's tables, 0 for none.
 	Stack, Own uint32
-	Detail     int32
+	Detail     int32  // index in Chunk.Details, from 1; 0 for transitions
 	Reason     uint16 // number in the generation's table, 0 for none
-	Kind       uint8  // exptrace.EventKind
-	Resource   exptrace.ResourceKind
-	From, To   exptrace.GoState // or ProcState
+	Kind       Kind
+	Scope      Scope // of a range
+	From, To   State // of a transition
 }
 
-// Is reports whether the event is of a kind.
-func (e *Event) Is(kind exptrace.EventKind) bool { return exptrace.EventKind(e.Kind) == kind }
+// Kind says what an event is.
+type Kind uint8
 
-// UnknownResource is the resource of a transition that x/exp/trace does not
-// know: it does not check all states that it reads.
-const UnknownResource = exptrace.ResourceKind(255)
+const (
+	// Unknown is an event that this package knows nothing of but its Detail.Name,
+	// which is a description.
+	Unknown Kind = iota
+	// GoTransition is a goroutine that changes its state, or whose state is told;
+	// ProcTransition a P.
+	GoTransition
+	ProcTransition
+	// Sync begins a generation, and ends the trace.
+	Sync
+	Metric
+	Label // of the goroutine ID
+	Sample
+	RangeBegin
+	RangeActive // has begun before
+	RangeEnd
+	TaskBegin
+	TaskEnd
+	RegionBegin
+	RegionEnd
+	Log
+)
+
+// State is what a goroutine or a P does.
+type State uint8
+
+const (
+	// Undetermined is what it did before its state was first told.
+	Undetermined State = iota
+	NotExist
+	Running
+	// Idle is of a P only, the others of a goroutine only.
+	Idle
+	Runnable
+	Waiting
+	Syscall
+	// Bad is a state that nobody knows.
+	Bad
+)
+
+// String returns the name of the state as golang.org/x/exp/trace spells it.
+func (s State) String() string {
+	names := [...]string{"Undetermined", "NotExist", "Running", "Idle", "Runnable", "Waiting", "Syscall"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return "Bad"
+}
+
+// Scope says whose range it is.
+type Scope uint8
+
+const (
+	// Global is no goroutine's and no P's.
+	Global Scope = iota
+	OfGoroutine
+	OfProc
+)
 
 // MaxProc is above every P that the runtime makes. Go 1.21 and earlier write
 // larger numbers for what happens without a P.
 const MaxProc = 1_000_000
 
+// Names of ranges. That of a stopped world goes on with the reason, and a
+// parenthesis (golang.org/x/exp/trace, Event.Range).
+const (
+	MarkPhase    = "GC concurrent mark phase"
+	MarkAssist   = "GC mark assist"
+	Sweep        = "GC incremental sweep"
+	StopTheWorld = "stop-the-world ("
+)
+
 // Detail is what an event tells other than a state transition.
 type Detail struct {
-	// Name is that of a metric, a range, or an experimental event, the type of a
-	// task or a region, a label, or the category of a log.
+	// Name is that of a metric or a range, the type of a task or a region, a
+	// label, the category of a log, or a description of what is not known.
 	Name    string
 	Message string // of a log
 	Value   uint64 // of a metric
@@ -50,7 +110,7 @@ type Detail struct {
 	// Swept and Reclaimed are bytes, of a range that ends.
 	Swept, Reclaimed uint64
 	Clock            *Clock // of a Sync, nil for none
-	// Unknown has what x/exp/trace tells and this package does not know.
+	// Unknown has what golang.org/x/exp/trace tells and this package does not know.
 	Unknown []string
 }
 
@@ -61,11 +121,17 @@ type Clock struct {
 	Wall  time.Time
 }
 
+// Frame is a call. It does not change.
+type Frame struct {
+	PC, Line   uint64
+	Func, File string
+}
+
 // Stack is a call stack, the innermost call first.
-type Stack []*exptrace.StackFrame
+type Stack []*Frame
 
 // Chunk is some events in a row, of one generation. Whoever has it may use it
-// until it is filled again, but Stacks, Reasons and the strings for ever.
+// until it is filled again; Stacks, Reasons and all strings may be kept.
 type Chunk struct {
 	Events  []Event
 	Details []Detail // by Event.Detail, from 1
@@ -74,7 +140,11 @@ type Chunk struct {
 	Stacks  []Stack
 	Reasons []string
 	First   bool
-	Err     error // what came behind the events, io.EOF at the end
+	// Missing is how many references the events make to stacks and strings that
+	// are not in the trace. Those events have no stack, or an empty string.
+	Missing int
+
+	err error // what came behind the events, io.EOF at the end
 }
 
 // ChunkSize is the number of events in a chunk. Each one that is handed over
@@ -89,7 +159,7 @@ func NewChunk() *Chunk { return &Chunk{Events: make([]Event, 0, max(ChunkSize, m
 const mostOfOne = 3
 
 func (c *Chunk) reset() {
-	c.Events, c.First, c.Err = c.Events[:0], false, nil
+	c.Events, c.First, c.Missing, c.err = c.Events[:0], false, 0, nil
 	clear(c.Details)
 	clear(c.Stacks)
 	clear(c.Reasons)

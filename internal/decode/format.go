@@ -1,17 +1,12 @@
 package decode
 
-import (
-	"encoding/binary"
-	"fmt"
-
-	exptrace "golang.org/x/exp/trace"
-)
+import "encoding/binary"
 
 // The types of events in a trace of Go 1.22 or later, each with the arguments
-// that follow it as uvarints (internal/trace/tracev2/events.go). Those of timed
-// events begin with the ticks since the event before.
+// that follow it as uvarints (internal/trace/tracev2/events.go). In front of the
+// arguments of timed events are the ticks since the event before.
 const (
-	EvEventBatch        = 1 // generation, M, ticks, size; the batch
+	evEventBatch        = 1 // generation, M, ticks, size; the batch
 	evStacks            = 2 // of a batch: stacks follow
 	evStack             = 3 // ID, frames; of each: PC, function, file, line
 	evStrings           = 4 // of a batch: strings follow
@@ -19,10 +14,10 @@ const (
 	evCPUSamples        = 6 // of a batch: samples follow
 	evCPUSample         = 7 // ticks, M, P, G, stack
 	evFrequency         = 8 // ticks for each second
-	EvExperimentalBatch = 49
+	evExperimentalBatch = 49
 	evSync              = 50 // of a batch: frequency and clock snapshot follow
 	evClockSnapshot     = 51 // ticks, monotonic ns, wall clock: seconds, ns in the second
-	EvEndOfGeneration   = 52
+	evEndOfGeneration   = 52
 
 	evProcsChange         = 9  // GOMAXPROCS, stack
 	evProcStart           = 10 // P, its sequence
@@ -88,21 +83,10 @@ func init() {
 	}
 }
 
-// formatOf returns the minor version of Go whose format a trace with this header
-// has, 0 for another format.
-func formatOf(header []byte) int {
-	for _, minor := range []int{22, 23, 25, 26} {
-		if string(header) == fmt.Sprintf("go 1.%d trace\x00\x00\x00", minor) {
-			return minor
-		}
-	}
-	return 0
-}
-
 // Limits of the format.
 const (
-	MaxBatchSize   = 64 << 10
-	MaxBatchHeader = 2 + 4*binary.MaxVarintLen64
+	maxBatchSize   = 64 << 10
+	maxBatchHeader = 2 + 4*binary.MaxVarintLen64
 	maxStringSize  = 1 << 10
 	maxFrames      = 128
 )
@@ -123,12 +107,7 @@ const (
 )
 
 // goStates has the state of each status of a goroutine.
-var goStates = [...]exptrace.GoState{
-	goRunnable: exptrace.GoRunnable,
-	goRunning:  exptrace.GoRunning,
-	goSyscall:  exptrace.GoSyscall,
-	goWaiting:  exptrace.GoWaiting,
-}
+var goStates = [...]State{goRunnable: Runnable, goRunning: Running, goSyscall: Syscall, goWaiting: Waiting}
 
 // bytesLeft reads uvarints and bytes, and says at the end whether all of them
 // were there.

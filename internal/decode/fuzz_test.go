@@ -18,7 +18,7 @@ func smallGenerations(t testing.TB) (gens []headed) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		header, parts := generations(t, data)
+		header, parts := cutAll(t, data)
 		for _, gen := range parts {
 			gens = append(gens, headed{name, header, gen})
 		}
@@ -32,30 +32,29 @@ type headed struct {
 }
 
 // check decodes a generation, whatever there is in it. What we give has to be the
-// beginning of what x/exp/trace does, and all if it goes on.
-func check(t testing.TB, header, gen []byte, block int) (alone bool) {
+// beginning of what golang.org/x/exp/trace does, and all if it goes on.
+func check(t testing.TB, header, gen []byte) (alone bool) {
 	t.Helper()
-	got, alone := byOurselves(header, gen, block)
+	got, alone := byOurselves(header, gen)
 	want := byExp(header, gen)
 	compare(t, got, want, alone)
 	if !alone && len(got.lines) > 0 {
 		all, _ := byFill(header, gen, 64)
 		same(t, all, want)
 	}
-	Begins([][]byte{gen})
 	return alone
 }
 
-// FuzzGeneration: what we decode is what x/exp/trace decodes, or the beginning of
+// FuzzGeneration: what we decode is what golang.org/x/exp/trace decodes, or the beginning of
 // it. The bytes are a generation; changes, if there are any, are made to its parts.
 func FuzzGeneration(f *testing.F) {
 	for i, g := range smallGenerations(f) {
 		if len(g.gen) < 20_000 {
-			f.Add(slices.Concat(g.header, g.gen), uint64(0), 1<<16)
-			f.Add(slices.Concat(g.header, g.gen), uint64(i+1), 100)
+			f.Add(slices.Concat(g.header, g.gen), uint64(0))
+			f.Add(slices.Concat(g.header, g.gen), uint64(i+1))
 		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte, seed uint64, block int) {
+	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
 		if len(data) < 16 {
 			return
 		}
@@ -66,7 +65,7 @@ func FuzzGeneration(f *testing.F) {
 				gen = p.join()
 			}
 		}
-		check(t, header, gen, max(16, block))
+		check(t, header, gen)
 	})
 }
 
@@ -86,14 +85,14 @@ func TestGenerationChanged(t *testing.T) {
 				if random.IntN(2) == 0 {
 					gen[at] = byte(random.Uint32())
 				}
-				if check(t, g.header, gen, len(gen)); t.Failed() {
+				if check(t, g.header, gen); t.Failed() {
 					t.Fatalf("byte %d was %d, now is %d", at, old, gen[at])
 				}
 
 				p := split(g.gen)
 				seed := random.Uint64()
 				p.mutate(rand.New(rand.NewPCG(seed, 0)))
-				if check(t, g.header, p.join(), 1<<16); t.Failed() {
+				if check(t, g.header, p.join()); t.Failed() {
 					t.Fatalf("seed %d", seed)
 				}
 			}
@@ -102,9 +101,9 @@ func TestGenerationChanged(t *testing.T) {
 }
 
 // parts are the batches of a generation, and the events in them.
-type parts struct{ batches []part }
+type parts struct{ batches []rawBatch }
 
-type part struct {
+type rawBatch struct {
 	typ  byte
 	head [4]uint64 // experiment or 0, generation, M, ticks
 	// Either events or other data.
@@ -121,9 +120,9 @@ type rawEvent struct {
 func split(gen []byte) *parts {
 	var p parts
 	for left := (bytesLeft{b: gen}); len(left.b) > 0; {
-		b := part{typ: left.byte()}
-		if b.typ != EvEndOfGeneration {
-			if b.typ == EvExperimentalBatch {
+		b := rawBatch{typ: left.byte()}
+		if b.typ != evEndOfGeneration {
+			if b.typ == evExperimentalBatch {
 				b.head[0] = uint64(left.byte())
 			}
 			b.head[1], b.head[2], b.head[3] = left.uvarint(), left.uvarint(), left.uvarint()
@@ -158,10 +157,10 @@ func events(data []byte) (evs []rawEvent) {
 func (p *parts) join() (gen []byte) {
 	for _, b := range p.batches {
 		gen = append(gen, b.typ)
-		if b.typ == EvEndOfGeneration {
+		if b.typ == evEndOfGeneration {
 			continue
 		}
-		if b.typ == EvExperimentalBatch {
+		if b.typ == evExperimentalBatch {
 			gen = append(gen, byte(b.head[0]))
 		}
 		for _, v := range b.head[1:] {
@@ -263,6 +262,6 @@ func (p *parts) change(random *rand.Rand) {
 		k := 1 + random.IntN(3)
 		b.head[k] = number(random, b.head[k])
 	case 5:
-		b.typ = []byte{EvEventBatch, EvExperimentalBatch, EvEndOfGeneration}[random.IntN(3)]
+		b.typ = []byte{evEventBatch, evExperimentalBatch, evEndOfGeneration}[random.IntN(3)]
 	}
 }

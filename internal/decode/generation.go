@@ -2,37 +2,35 @@ package decode
 
 import (
 	"io"
-
-	exptrace "golang.org/x/exp/trace"
 )
 
-// Generation decodes one generation of a trace of Go 1.22 or later.
-type Generation struct {
-	header []byte
-	blocks [][]byte
+// generation decodes one generation of a trace of Go 1.22 or later.
+type generation struct {
+	header  []byte // of the trace
+	version version
+	batches []batch
 
-	order    *order // nil if x/exp/trace decodes
+	order    *order // nil if golang.org/x/exp/trace decodes
 	frontier frontier
 	started  bool
 	given    int // events, of chunks that are filled
 
-	slow *Reader
+	slow *expReader
 	err  error // of it
 }
 
-// NewGeneration returns a decoder of the generation whose bytes are in blocks,
-// one after the other, of a trace with this header, which is 16 bytes. The blocks
-// must stay as they are.
-func NewGeneration(header []byte, blocks [][]byte) *Generation {
-	g := &Generation{header: header, blocks: blocks}
-	if !survives(g.index) {
+// newGeneration returns a decoder of the generation with these batches, in a
+// trace with this header. Of one that is cut, nothing may be missing.
+func newGeneration(header []byte, v version, batches []batch, cut bool) *generation {
+	g := &generation{header: header, version: v, batches: batches}
+	if !survives(func() bool { return g.index(cut) }) {
 		g.order, g.frontier = nil, nil
 	}
 	return g
 }
 
-// survives is what decoding returns, and false if it panics: a mistake of ours with
-// bytes that nobody wrote is odd as well, and no reason to crash.
+// survives returns what decoding does, and false if it panics: a mistake of ours
+// with bytes that nobody wrote is odd as well, and no reason to crash.
 func survives(decoding func() bool) (ok bool) {
 	defer func() {
 		if recover() != nil {
@@ -42,44 +40,57 @@ func survives(decoding func() bool) (ok bool) {
 	return decoding()
 }
 
-// index reads the tables, and has a cursor for each thread.
-func (g *Generation) index() bool {
-	format := formatOf(g.header)
-	if format == 0 {
-		return false
-	}
-	var size int64
-	for _, b := range g.blocks {
-		size += int64(len(b))
-	}
-	t := newTables(format, size)
-	g.order = newOrder(t)
-
-	var gen uint64
-	of := make(map[int64]*cursor)
-	var cursors []*cursor
-	r := batches{blocks: g.blocks}
-	ends, ended := format >= 26, false // with a batch that says so
-	for {
-		b, ok := r.next()
-		if !ok {
+// begins returns when a generation begins, in ns on the trace clock, and the clock
+// snapshot that it has, nil for none. ok is false if that is damaged.
+func begins(batches []batch) (start int64, clock *Clock, ok bool) {
+	var first uint64
+	var c ticking
+	for i := range batches {
+		b := &batches[i]
+		if b.typ == evEndOfGeneration {
 			break
 		}
-		if b.ending {
-			if !ends || ended {
+		if first == 0 || b.ticks < first {
+			first = b.ticks
+		}
+		if (b.begins(evFrequency) || b.begins(evSync)) && !c.parse(b) {
+			return 0, nil, false
+		}
+	}
+	if c.frequency == 0 {
+		return 0, nil, false
+	}
+	return c.time(first), c.snapshot(), true
+}
+
+// index reads the tables, and has a cursor for each thread.
+func (g *generation) index(cut bool) bool {
+	var size int64
+	for i := range g.batches {
+		size += int64(len(g.batches[i].raw))
+	}
+	t := newTables(g.version, size)
+	t.strict = cut
+	g.order = newOrder(t)
+
+	of := make(map[int64]*cursor)
+	var cursors []*cursor
+	ended := false // with a batch that says so
+	for i := range g.batches {
+		b := &g.batches[i]
+		switch {
+		case ended:
+			return false
+		case b.typ == evEndOfGeneration:
+			if !g.version.endMarks {
 				return false
 			}
 			ended = true
 			continue
-		}
-		if gen == 0 {
-			gen = b.gen
-		}
-		switch {
-		case ended, gen == 0, b.gen != gen, b.typ == EvExperimentalBatch:
+		case b.gen == 0, b.gen != g.batches[0].gen, b.typ == evExperimentalBatch:
 			return false
-		case b.begins(EvEndOfGeneration):
-			return false // x/exp/trace takes it for the end
+		case b.begins(evEndOfGeneration):
+			return false // golang.org/x/exp/trace takes it for the end
 		}
 		if t.first == 0 || b.ticks < t.first {
 			t.first = b.ticks
@@ -97,7 +108,7 @@ func (g *Generation) index() bool {
 		}
 		cur.rest = append(cur.rest, b)
 	}
-	if r.bad || ended != ends || !t.complete() {
+	if ended != g.version.endMarks || !t.complete() {
 		return false
 	}
 	for _, cur := range cursors {
@@ -112,13 +123,14 @@ func (g *Generation) index() bool {
 	return true
 }
 
-// Fill decodes the next events. Chunk.Err is io.EOF behind the Sync that ends the
-// generation, which is alone in its chunk.
-func (g *Generation) Fill(c *Chunk) {
+// fill decodes the next events. The chunk's error is io.EOF behind the Sync that
+// ends the generation, which is alone in its chunk.
+func (g *generation) fill(c *Chunk) {
 	c.reset()
 	if g.order != nil {
-		if survives(func() bool { return g.fill(c) }) {
+		if survives(func() bool { return g.advance(c) }) {
 			g.given += len(c.Events)
+			c.Missing, g.order.missing = g.order.missing, 0
 			return
 		}
 		g.order, g.frontier = nil, nil
@@ -126,21 +138,40 @@ func (g *Generation) Fill(c *Chunk) {
 	}
 	first := false
 	if g.slow == nil && g.err == nil {
-		if g.slow, g.err = NewReader(readers(g.header, g.blocks), false); g.err == nil && g.given > 0 {
+		if g.slow, g.err = newExpReader(bytesOf(g.header, g.batches), g.version); g.err == nil && g.given > 0 {
 			g.err = g.slow.skip(g.given)
 			first = true
 		}
 	}
 	if g.err != nil {
-		c.Err = g.err
+		c.err = g.err
 		return
 	}
-	g.slow.Fill(c)
+	g.slow.fill(c)
 	c.First = c.First || first
 }
 
-// fill is false if x/exp/trace has to decode what is in the chunk, and the rest.
-func (g *Generation) fill(c *Chunk) bool {
+// advance decodes as many events as there is room for. It is false if
+// golang.org/x/exp/trace has to decode what is in the chunk, and the rest.
+//
+// The order of the events of all threads is found in these steps
+// (golang.org/x/exp/trace does the same: reader.go, ReadEvent):
+//
+//  1. The cursors of the threads are in a heap, the frontier, ordered by the time
+//     of the event that each has next.
+//  2. A CPU sample that is earlier than all of these comes first.
+//  3. The cursor at the top tries its event: the order says whether it can have
+//     happened already, given the state of goroutines, Ps and the GC.
+//  4. If it cannot, the event of another thread has to come before it, though its
+//     time is later. The frontier is sorted, and the other cursors try theirs, in
+//     the order of time, until one succeeds.
+//  5. If none does, the trace contradicts itself.
+//  6. The event that happened is in the chunk, with its time, or 1 ns more than
+//     that of the event before, whichever is later.
+//  7. Its cursor reads its next event, and moves to its place in the heap, or
+//     leaves it at the end of the thread's events.
+//  8. When no cursor is left, a Sync ends the generation.
+func (g *generation) advance(c *Chunk) bool {
 	o := g.order
 	if !g.started {
 		g.started, c.First = true, true
@@ -157,21 +188,20 @@ func (g *Generation) fill(c *Chunk) bool {
 		if len(g.frontier) == 0 {
 			if len(c.Events) == 0 {
 				g.sync(c, o.last, nil)
-				c.Err = io.EOF
+				c.err = io.EOF
 			}
 			return true
 		}
-		switch g.advance(c, 0) {
+		switch g.try(c, 0) {
 		case happened:
 			continue
 		case odd:
 			return false
 		}
-		// Its time is wrong, or what has to come before it is another thread's.
 		g.frontier.sort()
 		advanced := false
 		for i := 1; i < len(g.frontier) && !advanced; i++ {
-			switch g.advance(c, i) {
+			switch g.try(c, i) {
 			case happened:
 				advanced = true
 			case odd:
@@ -185,8 +215,8 @@ func (g *Generation) fill(c *Chunk) bool {
 	return true
 }
 
-// advance tries the next event of a cursor of the frontier.
-func (g *Generation) advance(c *Chunk, i int) outcome {
+// try tries the next event of a cursor of the frontier.
+func (g *generation) try(c *Chunk, i int) outcome {
 	cur := g.frontier[i].cursor
 	if out := g.order.try(c, cur); out != happened {
 		return out
@@ -203,16 +233,14 @@ func (g *Generation) advance(c *Chunk, i int) outcome {
 }
 
 // sync begins or ends the generation.
-func (g *Generation) sync(c *Chunk, time int64, clock *Clock) {
-	e := g.order.event(c, exptrace.EventSync, &thread{id: none, p: none}, time)
+func (g *generation) sync(c *Chunk, time int64, clock *Clock) {
+	e := g.order.event(c, Sync, &thread{id: none, p: none}, time)
 	c.detail(e).Clock = clock
 }
 
-func (g *Generation) sample(c *Chunk, s *sample) bool {
-	e := g.order.event(c, exptrace.EventStackSample, &thread{id: s.m, p: procID(s.p)}, s.time)
+func (g *generation) sample(c *Chunk, s *sample) bool {
+	e := g.order.event(c, Sample, &thread{id: s.m, p: procID(s.p)}, s.time)
 	c.detail(e)
 	e.G = s.g
-	var ok bool
-	e.Stack, ok = g.order.stack(c, s.stack)
-	return ok
+	return g.order.withStack(c, &e.Stack, s.stack) == happened
 }

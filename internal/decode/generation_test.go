@@ -1,29 +1,31 @@
 package decode
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
 
-// generations cuts a trace of Go 1.22 or later into its generations.
-func generations(t testing.TB, data []byte) (header []byte, gens [][]byte) {
+// cutAll cuts a trace of Go 1.22 or later into its generations.
+func cutAll(t testing.TB, data []byte) (header []byte, gens [][]byte) {
 	t.Helper()
 	header, data = data[:16], data[16:]
 	last := uint64(0)
 	for len(data) > 0 {
 		left := bytesLeft{b: data}
 		typ := left.byte()
-		if typ == EvEndOfGeneration {
+		if typ == evEndOfGeneration {
 			gens[len(gens)-1] = append(gens[len(gens)-1], typ)
 			data = data[1:]
 			continue
 		}
-		if typ == EvExperimentalBatch {
+		if typ == evExperimentalBatch {
 			left.byte()
 		}
 		gen := left.uvarint()
@@ -43,12 +45,13 @@ func generations(t testing.TB, data []byte) (header []byte, gens [][]byte) {
 	return header, gens
 }
 
-// decoding is what there is in a generation, a line for each event.
-type decoding struct {
+// decoded is what there is in a generation, a line for each event.
+type decoded struct {
 	lines   []line
 	stacks  []string
 	reasons []string
 	err     error
+	missing int
 }
 
 // line is an event with what its numbers stand for.
@@ -57,14 +60,14 @@ type line struct {
 	detail, reason, stack, own string
 }
 
-func (d *decoding) stack(n uint32) string {
+func (d *decoded) stack(n uint32) string {
 	if n == 0 {
 		return ""
 	}
 	return d.stacks[n-1]
 }
 
-func (d *decoding) add(c *Chunk) {
+func (d *decoded) add(c *Chunk) {
 	if c.First {
 		d.stacks, d.reasons = nil, nil
 	}
@@ -92,60 +95,89 @@ func (d *decoding) add(c *Chunk) {
 		e.Stack, e.Own, e.Detail, e.Reason = 0, 0, 0, 0
 		d.lines = append(d.lines, line{e, detail, reason, stack, own})
 	}
-	d.err = c.Err
+	d.err = c.err
 }
 
-// byExp decodes a generation with x/exp/trace.
-func byExp(header, gen []byte) (d decoding) {
-	r, err := NewReader(readers(header, [][]byte{gen}), false)
+// byExp decodes a generation with golang.org/x/exp/trace.
+func byExp(header, gen []byte) (d decoded) {
+	r, err := newExpReader(io.MultiReader(bytes.NewReader(header), bytes.NewReader(gen)), version{})
 	if err != nil {
 		d.err = err
 		return d
 	}
 	for c := NewChunk(); d.err == nil; {
-		r.Fill(c)
+		r.fill(c)
 		d.add(c)
 	}
 	return d
 }
 
-// byOurselves decodes a generation in blocks of this size, up to where x/exp/trace
-// has to take over, which alone says.
-func byOurselves(header, gen []byte, block int) (d decoding, alone bool) {
-	var blocks [][]byte
-	for len(gen) > 0 {
-		n := min(block, len(gen))
-		blocks, gen = append(blocks, gen[:n]), gen[n:]
+// cut cuts a generation into its batches; ok is false if it is more than one, or
+// damaged.
+func cut(header, gen []byte) (v version, batches []batch, ok bool) {
+	minor, _ := parseHeader(header)
+	if v, ok = versionOf(minor); !ok || v.era != generations {
+		return v, nil, false
 	}
-	g := NewGeneration(header, blocks)
+	r := bufio.NewReaderSize(bytes.NewReader(gen), bufferSize)
+	s := splitter{r: r, err: &errorKeeper{}, version: v}
+	p := s.next()
+	if p == nil || p.damage != nil || s.next() != nil {
+		return v, nil, false
+	}
+	return v, p.batches, true
+}
+
+// byOurselves decodes a generation up to where golang.org/x/exp/trace has to take
+// over, which alone says.
+func byOurselves(header, gen []byte) (d decoded, alone bool) {
+	v, batches, ok := cut(header, gen)
+	if !ok {
+		return d, false
+	}
+	g := newGeneration(header, v, batches, false)
 	for c := NewChunk(); d.err == nil; {
-		if c.reset(); g.order == nil || !g.fill(c) {
+		if c.reset(); g.order == nil || !g.advance(c) {
 			return d, false
 		}
+		d.missing += g.order.missing
+		g.order.missing = 0
 		d.add(c)
 	}
 	return d, true
 }
 
-// compare checks that what we decode is what x/exp/trace does, or the beginning of
+// forgiven reports whether golang.org/x/exp/trace stops with an error at which we
+// go on.
+func forgiven(err error) bool {
+	return err != nil && forgivable.MatchString(err.Error())
+}
+
+var forgivable = regexp.MustCompile(`invalid (stack|string) ID|misuse of region|task ID conflict|string ID .* not found|found invalid`)
+
+// compare checks that what we decode is what golang.org/x/exp/trace does, or the beginning of
 // it.
-func compare(t testing.TB, got, want decoding, alone bool) {
+func compare(t testing.TB, got, want decoded, alone bool) {
 	t.Helper()
 	for i, l := range got.lines {
+		if i >= len(want.lines)-1 && forgiven(want.err) {
+			return // its last event may be a Sync before the error
+		}
 		if i >= len(want.lines) {
-			t.Fatalf("%d events, x/exp/trace has %d and %v", len(got.lines), len(want.lines), want.err)
+			t.Fatalf("%d events, golang.org/x/exp/trace has %d and %v", len(got.lines), len(want.lines), want.err)
 		}
 		if l != want.lines[i] {
-			t.Fatalf("event %d is\n%+v\nfor x/exp/trace\n%+v", i, l, want.lines[i])
+			t.Fatalf("event %d is\n%+v\nfor golang.org/x/exp/trace\n%+v", i, l, want.lines[i])
 		}
 	}
-	if alone && (len(got.lines) != len(want.lines) || want.err != io.EOF) {
-		t.Fatalf("%d events, x/exp/trace has %d and %v", len(got.lines), len(want.lines), want.err)
+	if alone && !forgiven(want.err) && (len(got.lines) != len(want.lines) || want.err != io.EOF) {
+		t.Fatalf("%d events, golang.org/x/exp/trace has %d and %v", len(got.lines), len(want.lines), want.err)
 	}
 }
 
-// TestGeneration: all generations of all traces are decoded as x/exp/trace decodes
-// them, and without it if they are whole, whatever blocks they are in.
+// TestGeneration: all generations of all traces are decoded as golang.org/x/exp/trace decodes
+// them, and without
+// it if they are whole.
 func TestGeneration(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/traces/*.trace")
 	if err != nil || len(files) == 0 {
@@ -162,18 +194,13 @@ func TestGeneration(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".trace")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			header, gens := generations(t, data)
+			header, gens := cutAll(t, data)
 			for i, gen := range gens {
 				want := byExp(header, gen)
-				for _, block := range []int{len(gen), 4096, 7, 1} {
-					if block < 100 && len(gen) > 30_000 {
-						break // it takes long
-					}
-					got, alone := byOurselves(header, gen, block)
-					compare(t, got, want, alone)
-					if alone != (want.err == io.EOF) {
-						t.Errorf("generation %d, with %v, is left to x/exp/trace after %d events", i, want.err, len(got.lines))
-					}
+				got, alone := byOurselves(header, gen)
+				compare(t, got, want, alone)
+				if alone != (want.err == io.EOF) {
+					t.Errorf("generation %d, with %v, is left to golang.org/x/exp/trace after %d events", i, want.err, len(got.lines))
 				}
 			}
 		})

@@ -1,36 +1,28 @@
 package decode
 
-import exptrace "golang.org/x/exp/trace"
-
 // none is no goroutine, P or thread.
 const none = -1
 
 // order has the state of the scheduler, which says whether the next event of a
 // thread can have happened already: events of several threads are in order if it
-// could, whatever their times are. The rules are those of x/exp/trace
-// (internal/trace/order.go) for the first generation of a trace.
+// could, whatever their times are. The rules are those of golang.org/x/exp/trace
+// (order.go there) for the first generation of a trace, except about what a program
+// says of itself: it may misuse regions and tasks, and the rest is true all the same.
 type order struct {
 	*tables
 	goroutines goroutineTable
 	procs      []proc // by number
 	threads    map[int64]*thread
-	tasks      map[uint64]bool // that have begun and not ended
-	gc         gcPhase
+	phase      gcPhase
 	gcSeq      uint64
 	last       int64 // time of the last event
 }
 
 type goroutine struct {
-	id      int64
-	seq     uint64
-	status  uint8
-	regions []region
-	ranges  []rangeOf
-}
-
-type region struct {
-	task uint64
-	typ  string
+	id     int64
+	seq    uint64
+	status uint8
+	ranges []rangeOf
 }
 
 // rangeOf is a range that goes on: evSTWBegin with what it is for, or
@@ -74,11 +66,11 @@ type outcome uint8
 const (
 	notYet   outcome = iota
 	happened         // it is in the chunk
-	odd              // x/exp/trace has to decide; the chunk may have part of it
+	odd              // golang.org/x/exp/trace has to decide; the chunk may have part of it
 )
 
 func newOrder(t *tables) *order {
-	return &order{tables: t, goroutines: newGoroutineTable(), threads: make(map[int64]*thread), tasks: make(map[uint64]bool)}
+	return &order{tables: t, goroutines: newGoroutineTable(), threads: make(map[int64]*thread)}
 }
 
 func (o *order) thread(id int64) *thread {
@@ -103,7 +95,7 @@ func (o *order) proc(id uint64) *proc {
 
 // event puts an event of a thread into the chunk, in the state that the thread
 // is in.
-func (o *order) event(c *Chunk, kind exptrace.EventKind, th *thread, time int64) *Event {
+func (o *order) event(c *Chunk, kind Kind, th *thread, time int64) *Event {
 	if time <= o.last {
 		time = o.last + 1
 	}
@@ -111,25 +103,25 @@ func (o *order) event(c *Chunk, kind exptrace.EventKind, th *thread, time int64)
 	n := len(c.Events)
 	c.Events = c.Events[:n+1]
 	e := &c.Events[n]
-	*e = Event{Time: time, G: th.executing(), Thread: th.id, Proc: th.p, Kind: uint8(kind)}
+	*e = Event{Time: time, G: th.executing(), Thread: th.id, Proc: th.p, Kind: kind}
 	return e
 }
 
 // transition is event for a change of the state of a goroutine.
-func (o *order) transition(c *Chunk, th *thread, time int64, g int64, from, to exptrace.GoState) *Event {
-	e := o.event(c, exptrace.EventStateTransition, th, time)
-	e.Resource, e.ID, e.From, e.To = exptrace.ResourceGoroutine, g, from, to
+func (o *order) transition(c *Chunk, th *thread, time int64, g int64, from, to State) *Event {
+	e := o.event(c, GoTransition, th, time)
+	e.ID, e.From, e.To = g, from, to
 	return e
 }
 
-func (o *order) procTransition(c *Chunk, th *thread, time int64, p int32, from, to exptrace.ProcState) {
-	e := o.event(c, exptrace.EventStateTransition, th, time)
-	e.Resource, e.ID, e.From, e.To = exptrace.ResourceProc, int64(p), exptrace.GoState(from), exptrace.GoState(to)
+func (o *order) procTransition(c *Chunk, th *thread, time int64, p int32, from, to State) {
+	e := o.event(c, ProcTransition, th, time)
+	e.ID, e.From, e.To = int64(p), from, to
 }
 
 // try takes the next event of a thread if it can have happened by now.
 func (o *order) try(c *Chunk, next *cursor) outcome {
-	th, args := next.thread, &next.args
+	th := next.thread
 	th.seen = true
 	switch {
 	case th.id == none:
@@ -140,100 +132,38 @@ func (o *order) try(c *Chunk, next *cursor) outcome {
 	switch next.typ {
 	case evGoCreate, evGoCreateBlocked:
 		return o.goCreate(c, next)
-	case evGoStart:
-		g := o.goroutines.find(int64(args[0]))
-		if g == nil || g.status != goRunnable || args[1] != g.seq+1 {
-			return notYet
-		}
-		if th.p == none || th.g != nil {
-			return odd
-		}
-		o.transition(c, th, next.time, g.id, exptrace.GoRunnable, exptrace.GoRunning)
-		g.status, g.seq, th.g = goRunning, args[1], g
-		return happened
-	case evGoUnblock:
-		g := o.goroutines.find(int64(args[0]))
-		if g == nil || g.status != goWaiting || args[1] != g.seq+1 {
-			return notYet
-		}
-		g.status, g.seq = goRunnable, args[1]
-		e := o.transition(c, th, next.time, g.id, exptrace.GoWaiting, exptrace.GoRunnable)
-		return o.withStack(c, &e.Stack, args[2])
-	case evGoBlock, evGoStop:
-		return o.goStop(c, next)
-	case evGoDestroy:
-		if !th.runs(goRunning) {
-			return odd
-		}
-		o.transition(c, th, next.time, th.g.id, exptrace.GoRunning, exptrace.GoNotExist)
-		o.goroutines.remove(th.g)
-		th.g = nil
-		return happened
-	case evGoSyscallBegin:
-		if !th.runs(goRunning) {
-			return odd
-		}
-		p := &o.procs[th.p]
-		if args[0] != p.seq+1 {
-			return odd
-		}
-		th.g.status, p.status, p.seq = goSyscall, procSyscall, args[0]
-		e := o.transition(c, th, next.time, th.g.id, exptrace.GoRunning, exptrace.GoSyscall)
-		return o.withStack(c, &e.Own, args[1])
-	case evGoSyscallEnd:
-		if !th.runs(goSyscall) || o.procs[th.p].status != procSyscall {
-			return odd
-		}
-		th.g.status, o.procs[th.p].status = goRunning, procRunning
-		o.transition(c, th, next.time, th.g.id, exptrace.GoSyscall, exptrace.GoRunning)
-		return happened
-	case evGoSyscallEndBlocked:
-		if th.p != none && o.procs[th.p].status == procSyscall {
-			return notYet // it is going to lose its P
-		}
-		if th.g == nil || th.g.status != goSyscall {
-			return odd
-		}
-		o.transition(c, th, next.time, th.g.id, exptrace.GoSyscall, exptrace.GoRunnable)
-		th.g.status, th.g = goRunnable, nil
-		return happened
 	case evGoCreateSyscall:
-		if th.g != nil || o.goroutines.find(int64(args[0])) != nil || int64(args[0]) < 0 {
-			return odd
-		}
-		o.transition(c, th, next.time, int64(args[0]), exptrace.GoNotExist, exptrace.GoSyscall)
-		th.g = o.goroutines.add(int64(args[0]), goSyscall)
-		return happened
+		return o.goCreateSyscall(c, next)
+	case evGoStart:
+		return o.goStart(c, next)
+	case evGoStop, evGoBlock:
+		return o.goStop(c, next)
+	case evGoUnblock:
+		return o.goUnblock(c, next)
+	case evGoDestroy:
+		return o.goDestroy(c, next)
 	case evGoDestroySyscall:
 		return o.goDestroySyscall(c, next)
 	case evGoSwitch, evGoSwitchDestroy:
 		return o.goSwitch(c, next)
+	case evGoSyscallBegin:
+		return o.goSyscallBegin(c, next)
+	case evGoSyscallEnd:
+		return o.goSyscallEnd(c, next)
+	case evGoSyscallEndBlocked:
+		return o.goSyscallEndBlocked(c, next)
 	case evGoStatus, evGoStatusStack:
 		return o.goStatus(c, next)
 	case evProcStart:
-		p := o.proc(args[0])
-		if p == nil {
-			return odd
-		}
-		if p.status != procIdle || args[1] != p.seq+1 || th.p != none {
-			return notYet
-		}
-		o.procTransition(c, th, next.time, int32(args[0]), exptrace.ProcIdle, exptrace.ProcRunning)
-		p.status, p.seq, th.p = procRunning, args[1], int32(args[0])
-		return happened
+		return o.procStart(c, next)
 	case evProcStop:
-		if th.p == none || o.procs[th.p].status != procRunning && o.procs[th.p].status != procSyscall {
-			return odd
-		}
-		o.procTransition(c, th, next.time, th.p, exptrace.ProcRunning, exptrace.ProcIdle)
-		o.procs[th.p].status, th.p = procIdle, none
-		return happened
+		return o.procStop(c, next)
 	case evProcSteal:
 		return o.procSteal(c, next)
 	case evProcStatus:
 		return o.procStatus(c, next)
 	}
-	return o.other(c, next)
+	return o.tryOther(c, next)
 }
 
 // tryNoThread is try for what does not happen on a thread: the runtime tells of
@@ -245,7 +175,7 @@ func (o *order) tryNoThread(c *Chunk, next *cursor) (out outcome) {
 	case evProcStatus:
 		out = o.procStatus(c, next)
 	case evGCSweepActive, evGCMarkAssistActive:
-		out = o.other(c, next)
+		out = o.tryOther(c, next)
 	default:
 		return odd
 	}
@@ -253,9 +183,51 @@ func (o *order) tryNoThread(c *Chunk, next *cursor) (out outcome) {
 	return out
 }
 
-// runs reports whether the thread executes a goroutine of this status on a P.
-func (th *thread) runs(status uint8) bool {
-	return th.g != nil && th.p != none && th.g.status == status
+// tryOther takes the events that do not change the state of a goroutine or P: they
+// always can have happened, except those of the garbage collector.
+func (o *order) tryOther(c *Chunk, next *cursor) outcome {
+	th := next.thread
+	// Most need a goroutine on a P, some a P only, and some nothing.
+	switch next.typ {
+	case evGCActive, evGCBegin, evGCEnd, evGCSweepActive, evGCMarkAssistActive:
+	case evHeapAlloc, evHeapGoal, evGCSweepBegin, evGCSweepEnd:
+		if th.p == none {
+			return odd
+		}
+	default:
+		if th.p == none || th.g == nil {
+			return odd
+		}
+	}
+	switch next.typ {
+	case evProcsChange:
+		return o.metric(c, next, "/sched/gomaxprocs:threads", next.args[1])
+	case evHeapAlloc:
+		return o.metric(c, next, "/memory/classes/heap/objects:bytes", 0)
+	case evHeapGoal:
+		return o.metric(c, next, "/gc/heap/goal:bytes", 0)
+	case evGoLabel:
+		return o.label(c, next)
+	case evUserLog:
+		return o.log(c, next)
+	case evUserTaskBegin:
+		return o.taskBegin(c, next)
+	case evUserTaskEnd:
+		return o.taskEnd(c, next)
+	case evUserRegionBegin, evUserRegionEnd:
+		return o.region(c, next)
+	case evSTWBegin:
+		return o.stwBegin(c, next)
+	case evSTWEnd:
+		return o.stwEnd(c, next)
+	case evGCActive, evGCBegin, evGCEnd:
+		return o.gc(c, next)
+	case evGCMarkAssistBegin, evGCMarkAssistEnd, evGCMarkAssistActive:
+		return o.assist(c, next)
+	case evGCSweepBegin, evGCSweepEnd, evGCSweepActive:
+		return o.sweep(c, next)
+	}
+	return odd
 }
 
 // withStack sets a number of a stack.
@@ -265,203 +237,4 @@ func (o *order) withStack(c *Chunk, n *uint32, id uint64) outcome {
 		return odd
 	}
 	return happened
-}
-
-func (o *order) goCreate(c *Chunk, next *cursor) outcome {
-	th, id := next.thread, int64(next.args[0])
-	if th.p == none || th.g != nil && th.g.status != goRunning || id < 0 || o.goroutines.find(id) != nil {
-		return odd
-	}
-	to, status := exptrace.GoRunnable, uint8(goRunnable)
-	if next.typ == evGoCreateBlocked {
-		to, status = exptrace.GoWaiting, goWaiting
-	}
-	o.goroutines.add(id, status)
-	e := o.transition(c, th, next.time, id, exptrace.GoNotExist, to)
-	if o.withStack(c, &e.Own, next.args[1]) == odd {
-		return odd
-	}
-	return o.withStack(c, &e.Stack, next.args[2])
-}
-
-func (o *order) goStop(c *Chunk, next *cursor) outcome {
-	th := next.thread
-	if !th.runs(goRunning) {
-		return odd
-	}
-	to, status := exptrace.GoRunnable, uint8(goRunnable)
-	if next.typ == evGoBlock {
-		to, status = exptrace.GoWaiting, goWaiting
-	}
-	e := o.transition(c, th, next.time, th.g.id, exptrace.GoRunning, to)
-	th.g.status, th.g = status, nil
-	var ok bool
-	if e.Reason, ok = o.reason(c, next.args[0]); !ok {
-		return odd
-	}
-	return o.withStack(c, &e.Own, next.args[1])
-}
-
-// goDestroySyscall ends a callback from C. Its thread leaves the P, if it has
-// one, to whoever steals it: thread IDs are used again.
-func (o *order) goDestroySyscall(c *Chunk, next *cursor) outcome {
-	th := next.thread
-	if th.g == nil || th.g.status != goSyscall {
-		return odd
-	}
-	p := th.p
-	if p != none {
-		if o.procs[p].status != procSyscall {
-			return odd
-		}
-		o.procs[p].status = procAbandoned
-		o.procTransition(c, th, next.time, p, exptrace.ProcRunning, exptrace.ProcIdle)
-	}
-	o.transition(c, th, next.time, th.g.id, exptrace.GoSyscall, exptrace.GoNotExist)
-	o.goroutines.remove(th.g)
-	th.g, th.p = nil, none
-	return happened
-}
-
-// goSwitch is three events: a goroutine unblocks another one, blocks or ends, and
-// the other one runs.
-func (o *order) goSwitch(c *Chunk, next *cursor) outcome {
-	th := next.thread
-	if !th.runs(goRunning) {
-		return odd
-	}
-	g := o.goroutines.find(int64(next.args[0]))
-	if g == nil || g.status != goWaiting || next.args[1] != g.seq+1 {
-		return notYet
-	}
-	o.transition(c, th, next.time, g.id, exptrace.GoWaiting, exptrace.GoRunnable)
-	if next.typ == evGoSwitch {
-		o.transition(c, th, next.time, th.g.id, exptrace.GoRunning, exptrace.GoWaiting)
-		th.g.status = goWaiting
-	} else {
-		o.transition(c, th, next.time, th.g.id, exptrace.GoRunning, exptrace.GoNotExist)
-		o.goroutines.remove(th.g)
-	}
-	th.g = nil
-	o.transition(c, th, next.time, g.id, exptrace.GoRunnable, exptrace.GoRunning)
-	g.status, g.seq, th.g = goRunning, next.args[1], g
-	return happened
-}
-
-// goStatus makes a goroutine from before the generation known.
-func (o *order) goStatus(c *Chunk, next *cursor) outcome {
-	th, id, m, status := next.thread, int64(next.args[0]), int64(next.args[1]), next.args[2]
-	if id < 0 || status == 0 || status >= uint64(len(goStates)) || status == goSyscall && m < 0 || o.goroutines.find(id) != nil {
-		return odd
-	}
-	e := o.transition(c, th, next.time, id, exptrace.GoUndetermined, goStates[status])
-	g := o.goroutines.add(id, uint8(status))
-	switch {
-	case status == goRunning || status == goSyscall && m == th.id:
-		th.g = g
-	case status == goSyscall:
-		// It has been in the system call for as long as the generation lasts.
-		other := o.thread(m)
-		if other.seen {
-			return odd
-		}
-		other.g, other.seen = g, true
-		e.Thread = m
-	}
-	if next.typ == evGoStatusStack {
-		return o.withStack(c, &e.Own, next.args[3])
-	}
-	return happened
-}
-
-func (o *order) procSteal(c *Chunk, next *cursor) outcome {
-	th := next.thread
-	id, seq, m := int32(next.args[0]), next.args[1], int64(next.args[2])
-	p := o.proc(next.args[0])
-	if p == nil {
-		return odd
-	}
-	if p.status != procSyscall && p.status != procAbandoned || seq != p.seq+1 {
-		return notYet
-	}
-	from := exptrace.ProcRunning
-	if p.status == procAbandoned {
-		from = exptrace.ProcIdle // as which it appeared
-	}
-	o.procTransition(c, th, next.time, id, from, exptrace.ProcIdle)
-	if p.status == procSyscall {
-		// The thread in the system call, which may be this one, goes on without P.
-		victim := o.threads[m]
-		if victim == nil || victim.p != id {
-			return odd
-		}
-		victim.p = none
-	}
-	p.status, p.seq = procIdle, seq
-	return happened
-}
-
-// procStatus makes a P from before the generation known.
-func (o *order) procStatus(c *Chunk, next *cursor) outcome {
-	th, id, status := next.thread, int32(next.args[0]), next.args[1]
-	p := o.proc(next.args[0])
-	if p == nil || p.status != 0 || status == 0 || status > procAbandoned {
-		return odd
-	}
-	p.status = uint8(status)
-	to := exptrace.ProcRunning
-	if status == procIdle || status == procAbandoned {
-		to = exptrace.ProcIdle
-	}
-	o.procTransition(c, th, next.time, id, exptrace.ProcUndetermined, to)
-	if status == procRunning || status == procSyscall {
-		th.p = id
-	}
-	return happened
-}
-
-// goroutineTable finds goroutines by their IDs.
-type goroutineTable struct {
-	all    map[int64]*goroutine
-	recent [1 << 12]*goroutine // some of them, by the end of their IDs
-	free   []*goroutine
-}
-
-func newGoroutineTable() goroutineTable {
-	return goroutineTable{all: make(map[int64]*goroutine)}
-}
-
-func (t *goroutineTable) find(id int64) *goroutine {
-	recent := &t.recent[uint64(id)%uint64(len(t.recent))]
-	if g := *recent; g != nil && g.id == id {
-		return g
-	}
-	g := t.all[id]
-	if g != nil {
-		*recent = g
-	}
-	return g
-}
-
-// add makes a goroutine that is not there.
-func (t *goroutineTable) add(id int64, status uint8) *goroutine {
-	var g *goroutine
-	if n := len(t.free); n > 0 {
-		g, t.free = t.free[n-1], t.free[:n-1]
-	} else {
-		g = new(goroutine)
-	}
-	g.id, g.status = id, status
-	t.all[id] = g
-	t.recent[uint64(id)%uint64(len(t.recent))] = g
-	return g
-}
-
-func (t *goroutineTable) remove(g *goroutine) {
-	delete(t.all, g.id)
-	if recent := &t.recent[uint64(g.id)%uint64(len(t.recent))]; *recent == g {
-		*recent = nil
-	}
-	*g = goroutine{regions: g.regions[:0], ranges: g.ranges[:0]}
-	t.free = append(t.free, g)
 }

@@ -4,25 +4,25 @@ import (
 	"cmp"
 	"math"
 	"slices"
-
-	exptrace "golang.org/x/exp/trace"
 )
 
 // tables has what the events of a generation refer to, and when it began.
 //
-// A table is good only if x/exp/trace would take it, too: the methods that read
+// A table is good only if golang.org/x/exp/trace would take it, too: the methods that read
 // it are false if it would not, or if it is one that the runtime does not write.
 type tables struct {
-	format  int // minor version of Go
+	version version
+	strict  bool // everything that is referred to has to be there
 	clock   ticking
 	first   uint64 // ticks at which the generation begins
 	strings []text // by ID
 	stacks  []stack
-	pcs     map[uint64]*exptrace.StackFrame
+	pcs     map[uint64]*Frame
 	frames  []frame // behind pcs
 	samples []sample
 	ids     uint64 // above those that a generation of this size has
 
+	missing  int    // references to what is not there, since the last chunk
 	numbered uint32 // stacks
 	reasons  uint16
 }
@@ -41,7 +41,7 @@ type stack struct {
 
 // frame is a frame whose strings may not have been read.
 type frame struct {
-	*exptrace.StackFrame
+	*Frame
 	fn, file uint64
 }
 
@@ -50,16 +50,16 @@ type sample struct {
 	stack         uint64
 }
 
-func newTables(format int, size int64) *tables {
+func newTables(v version, size int64) *tables {
 	return &tables{
-		format: format, ids: uint64(size)/8 + 1,
+		version: v, ids: uint64(size)/8 + 1,
 		strings: []text{{present: true}}, stacks: []stack{{present: true}},
-		pcs: make(map[uint64]*exptrace.StackFrame),
+		pcs: make(map[uint64]*Frame),
 	}
 }
 
 // take reads a batch if it is one of a table.
-func (t *tables) take(b batch) (taken, ok bool) {
+func (t *tables) take(b *batch) (taken, ok bool) {
 	switch {
 	case b.begins(evStrings):
 		return true, t.takeStrings(b.data[1:])
@@ -67,7 +67,7 @@ func (t *tables) take(b batch) (taken, ok bool) {
 		return true, t.takeStacks(b.data[1:])
 	case b.begins(evCPUSamples):
 		return true, t.takeSamples(b.data[1:])
-	case t.format < 25 && b.begins(evFrequency), t.format >= 25 && b.begins(evSync):
+	case b.begins(evFrequency) && !t.version.snapshots, b.begins(evSync) && t.version.snapshots:
 		return true, t.clock.parse(b)
 	}
 	return false, true
@@ -120,7 +120,7 @@ func (t *tables) takeStacks(data []byte) (ok bool) {
 			pc, fn, file, line := left.uvarint(), left.uvarint(), left.uvarint(), left.uvarint()
 			f := t.pcs[pc]
 			if f == nil {
-				f = &exptrace.StackFrame{PC: pc, Line: line}
+				f = &Frame{PC: pc, Line: line}
 				t.pcs[pc] = f
 				t.frames = append(t.frames, frame{f, fn, file})
 			}
@@ -158,34 +158,46 @@ func (t *tables) takeSamples(data []byte) bool {
 
 // complete takes it that all tables have been read.
 func (t *tables) complete() bool {
-	if t.clock.frequency == 0 || t.clock.snapshots > 1 || t.clock.snapshots == 0 && t.format >= 25 || t.clock.snapshots > 0 && t.format < 25 {
+	snapshots := 0
+	if t.version.snapshots {
+		snapshots = 1
+	}
+	if t.clock.frequency == 0 || t.clock.snapshots != snapshots {
 		return false
 	}
 	for _, f := range t.frames {
-		if !t.hasString(f.fn) || !t.hasString(f.file) {
+		var ok1, ok2 bool
+		f.Func, ok1 = t.str(f.fn)
+		f.File, ok2 = t.str(f.file)
+		if !ok1 || !ok2 {
 			return false
 		}
-		f.Func, f.File = t.strings[f.fn].s, t.strings[f.file].s
 	}
 	for i := range t.samples {
 		s := &t.samples[i]
 		s.time = t.clock.time(uint64(s.time))
 	}
-	// As x/exp/trace sorts them: samples of one time are in the order in which
+	// As golang.org/x/exp/trace sorts them: samples of one time are in the order in which
 	// this leaves them.
 	slices.SortFunc(t.samples, func(a, b sample) int { return cmp.Compare(a.time, b.time) })
 	return true
 }
 
-func (t *tables) hasString(id uint64) bool {
-	return id < uint64(len(t.strings)) && t.strings[id].present
+// str returns a string; ok is false if it is not there and has to be.
+func (t *tables) str(id uint64) (s string, ok bool) {
+	if id < uint64(len(t.strings)) && t.strings[id].present {
+		return t.strings[id].s, true
+	}
+	t.missing++
+	return "", !t.strict
 }
 
-// stack returns the number of a stack in the generation, 0 for one without
-// frames.
+// stack returns the number of a stack in the generation, 0 for one without frames;
+// ok is false if it is not there and has to be.
 func (t *tables) stack(c *Chunk, id uint64) (n uint32, ok bool) {
-	if id >= uint64(len(t.stacks)) {
-		return 0, false
+	if id >= uint64(len(t.stacks)) || !t.stacks[id].present {
+		t.missing++
+		return 0, !t.strict
 	}
 	s := &t.stacks[id]
 	if s.number == 0 && len(s.frames) > 0 {
@@ -193,14 +205,16 @@ func (t *tables) stack(c *Chunk, id uint64) (n uint32, ok bool) {
 		s.number = t.numbered
 		c.Stacks = append(c.Stacks, s.frames)
 	}
-	return s.number, s.present
+	return s.number, true
 }
 
 // reason returns the number of a reason in the generation, 0 for none. ok is false
-// if there are too many, too: x/exp/trace has fewer, if some are the same text.
+// if it is not there and has to be, or if there are too many:
+// golang.org/x/exp/trace has fewer, if some are the same text.
 func (t *tables) reason(c *Chunk, id uint64) (n uint16, ok bool) {
-	if id >= uint64(len(t.strings)) {
-		return 0, false
+	if id >= uint64(len(t.strings)) || !t.strings[id].present {
+		t.missing++
+		return 0, !t.strict
 	}
 	s := &t.strings[id]
 	if s.reason == 0 && s.s != "" {
@@ -211,5 +225,5 @@ func (t *tables) reason(c *Chunk, id uint64) (n uint16, ok bool) {
 		s.reason = t.reasons
 		c.Reasons = append(c.Reasons, s.s)
 	}
-	return s.reason, s.present
+	return s.reason, true
 }

@@ -10,7 +10,7 @@ import (
 
 // TestCompactor: stacks and reasons get numbers, each once in a generation.
 func TestCompactor(t *testing.T) {
-	x, c := NewCompactor(false), NewChunk()
+	x, c := NewCompactor(), NewChunk()
 	add := func(kind exptrace.EventKind, details any, stack exptrace.Stack) Event {
 		t.Helper()
 		var ev exptrace.Event

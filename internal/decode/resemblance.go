@@ -1,63 +1,13 @@
-package model
+package decode
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
-	"io"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
-
-// FormatError says that the input is not a Go execution trace that can be
-// read, what it seems to be, and what to do.
-type FormatError struct{ Reason string }
-
-func (e *FormatError) Error() string { return e.Reason }
-
-// The header of a trace is 16 bytes: "go 1.26 trace" and three zeros
-// (internal/trace/version).
-const headerSize = 16
-
-// newestFormat is the newest format that golang.org/x/exp/trace reads.
-const newestFormat = 26
-
-// sniff looks at the header of a trace without consuming it.
-func sniff(r *bufio.Reader) (Trace, error) {
-	head, err := r.Peek(512)
-	if err != nil && err != io.EOF {
-		return Trace{}, fmt.Errorf("reading the trace: %w", err)
-	}
-	if err := CheckHeader(head); err != nil {
-		return Trace{}, err
-	}
-	minor, _ := strconv.Atoi(string(head[5:7]))
-	if minor > newestFormat {
-		return Trace{}, &FormatError{fmt.Sprintf("a Go execution trace in the format of Go 1.%d, which is newer than this version of trace2x knows (up to Go 1.%d): update trace2x", minor, newestFormat)}
-	}
-	return Trace{Format: "Go 1." + strconv.Itoa(minor), v1: minor < 22}, nil
-}
-
-// CheckHeader looks at the first bytes of an input, all of them or 512. It
-// returns nil if a Go execution trace begins there, also one that is too new for
-// [Read], and else a *[FormatError].
-func CheckHeader(head []byte) error {
-	if len(head) == 0 {
-		return &FormatError{"the input is empty: trace.Stop was not called, or the program did not get to it"}
-	}
-	if len(head) >= headerSize && bytes.HasPrefix(head, []byte("go 1.")) && string(head[7:headerSize]) == " trace\x00\x00\x00" {
-		if _, err := strconv.ParseUint(string(head[5:7]), 10, 8); err == nil {
-			return nil
-		}
-	}
-	if truncated := "go 1."; len(head) < headerSize && (strings.HasPrefix(truncated, string(head)) || strings.HasPrefix(string(head), truncated)) {
-		return &FormatError{fmt.Sprintf("a Go execution trace that ends inside its header, after %d bytes", len(head))}
-	}
-	return &FormatError{"not a Go execution trace: it " + resemblance(head)}
-}
 
 // resemblance says what other file the bytes seem to begin.
 func resemblance(head []byte) string {
@@ -70,9 +20,15 @@ func resemblance(head []byte) string {
 	case looksLikePerfetto(head):
 		return "seems to be a Perfetto trace already; open it in ui.perfetto.dev"
 	case bytes.HasPrefix(head, []byte("\x7fELF")):
+		// e_type, in the byte order of EI_DATA (elf(5)).
+		if len(head) > 17 && head[16]|head[17] == 4 {
+			return "is a core dump; give the trace that the program wrote"
+		}
 		return "is a program; give the trace that it wrote"
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		return "is compressed with gzip once more; decompress it"
+		return "is compressed with gzip; decompress it with gzip -d"
+	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
+		return "is compressed with xz; decompress it with xz -d"
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
 		return "is compressed with zstd; decompress it with zstd -d"
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):

@@ -1,0 +1,209 @@
+package decode
+
+import (
+	"bufio"
+	"errors"
+	"io"
+)
+
+// splitter cuts the bytes of a trace behind its header into generations. It
+// follows the sizes in the headers of batches, and where these are damaged, it
+// looks for the next batch.
+type splitter struct {
+	r       *bufio.Reader
+	err     *errorKeeper // of what r reads
+	version version
+
+	offset int64 // in the trace, of the next byte of r
+	slab   []byte
+	held   *batch // was read already: it begins the next generation
+	number int    // of generations that were returned
+	done   bool
+}
+
+// part is a generation as it is in the trace.
+type part struct {
+	number  int   // of generations before it
+	offset  int64 // of its first byte
+	size    int64
+	gen     uint64 // the runtime's number
+	batches []batch
+	// damage is what is wrong with the framing, nil for nothing.
+	damage *Damage
+}
+
+// usable reports whether what there is of the generation may be all of it: before
+// Go 1.26, damage behind its last batch may be the next generation's.
+func (p *part) usable(v version) bool {
+	return p.damage == nil || !v.endMarks && len(p.batches) > 0
+}
+
+func (p *part) add(b *batch) {
+	if len(p.batches) == 0 {
+		p.gen = b.gen
+	}
+	p.batches = append(p.batches, *b)
+}
+
+// next returns the next generation, nil at the end of the trace.
+func (s *splitter) next() *part {
+	if s.done {
+		return nil
+	}
+	p := &part{number: s.number, offset: s.offset}
+	s.number++
+	if s.held != nil {
+		p.offset -= int64(len(s.held.raw))
+		p.add(s.held)
+		s.held = nil
+	}
+	for {
+		at := s.offset
+		b, err := s.batch()
+		switch {
+		case err == io.EOF && len(p.batches) == 0 && p.damage == nil && p.number > 0:
+			return nil
+		case err == io.EOF && len(p.batches) > 0 && !s.version.endMarks, err == io.EOF && p.damage != nil:
+			return s.end(p, s.offset)
+		case err == io.EOF, err == io.ErrUnexpectedEOF:
+			return s.truncated(p)
+		case err != nil:
+			if p.damage == nil {
+				p.damage = &Damage{Offset: at, Err: err}
+			}
+			if s.done = !s.resync(p); s.done {
+				return s.end(p, s.offset)
+			}
+			continue
+		case b.typ == evEndOfGeneration:
+			p.add(b)
+			return s.end(p, s.offset)
+		case len(p.batches) > 0 && b.gen != p.gen, len(p.batches) == 0 && p.damage != nil:
+			s.held = b
+			return s.end(p, at)
+		}
+		if p.damage == nil {
+			p.add(b)
+		}
+	}
+}
+
+// end completes a generation, behind which the next one begins.
+func (s *splitter) end(p *part, next int64) *part {
+	p.size = next - p.offset
+	if p.damage != nil {
+		p.damage.Generations, p.damage.Lost = p.number, p.size
+	}
+	return p
+}
+
+// truncated ends the last generation, which is not complete.
+func (s *splitter) truncated(p *part) *part {
+	n, _ := io.Copy(io.Discard, s.r)
+	s.offset += n
+	s.done = true
+	if p.damage == nil {
+		p.damage = &Damage{Truncated: true, Offset: s.offset, Err: io.ErrUnexpectedEOF}
+		if s.err.err != nil {
+			p.damage.Err = s.err.err
+		}
+	}
+	return s.end(p, s.offset)
+}
+
+// batch reads a batch. The error is io.EOF if none follows, io.ErrUnexpectedEOF
+// if it is cut, and else what is wrong with its header, of which nothing has been
+// read then.
+func (s *splitter) batch() (*batch, error) {
+	head, err := s.r.Peek(maxBatchHeader)
+	if len(head) == 0 {
+		if s.err.err != nil {
+			return nil, io.ErrUnexpectedEOF
+		}
+		return nil, io.EOF
+	}
+	b, header, size, err := parseBatch(head)
+	if err != nil {
+		return nil, err
+	}
+	b.raw = s.bytes(header + size)
+	n, err := io.ReadFull(s.r, b.raw)
+	s.offset += int64(n)
+	if err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	b.data = b.raw[header:]
+	return &b, nil
+}
+
+const slabSize = 256 << 10
+
+// bytes returns memory for a batch.
+func (s *splitter) bytes(n int) []byte {
+	if n > len(s.slab) {
+		s.slab = make([]byte, max(n, slabSize))
+	}
+	p := s.slab[:n:n]
+	s.slab = s.slab[n:]
+	return p
+}
+
+var errAnotherTrace = errors.New("another trace begins here: it was written behind the first one; cut the file at this byte to read both")
+
+// resync looks for the next batch behind a place where there is none, and goes on
+// there. It is false if there is none.
+func (s *splitter) resync(p *part) bool {
+	for first := true; ; first = false {
+		window, err := s.r.Peek(bufferSize)
+		if _, another := parseHeader(window); first && another {
+			p.damage.Err = errAnotherTrace
+			n, _ := io.Copy(io.Discard, s.r)
+			s.offset += n
+			return false
+		}
+		last := err != nil
+		judged := len(window) // behind that, too little is in sight
+		if !last {
+			judged -= sureOf * (maxBatchHeader + maxBatchSize)
+		}
+		at := 1 // there is none where the search begins
+		for at < judged && !beginsBatches(window[at:], p.gen, last) {
+			at++
+		}
+		n, _ := s.r.Discard(min(at, len(window)))
+		s.offset += int64(n)
+		if at < judged || last {
+			return at < judged
+		}
+	}
+}
+
+// sureOf is how many batches in a row are no accident.
+const sureOf = 3
+
+// beginsBatches reports whether batches of generation gen, or of one soon behind
+// it, are what p begins with; gen is 0 if it is not known. last says that nothing
+// follows p.
+func beginsBatches(p []byte, gen uint64, last bool) bool {
+	const soon = 1000
+	for n := range sureOf {
+		switch {
+		case len(p) == 0:
+			return last && n > 0
+		case n > 0 && p[0] == evEndOfGeneration:
+			p = p[1:]
+			continue
+		}
+		b, header, size, err := parseBatch(p)
+		switch {
+		case err == io.ErrUnexpectedEOF:
+			return last && n > 0
+		case err != nil, size == 0, b.m < -1, b.gen == 0, b.gen < gen, gen > 0 && b.gen > gen+soon:
+			return false
+		case header+size > len(p):
+			return last && n > 0
+		}
+		gen, p = b.gen, p[header+size:]
+	}
+	return true
+}
