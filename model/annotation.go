@@ -64,7 +64,7 @@ func (b *builder) task(id TaskID) *Task {
 	if id >= b.firstTask || b.endedOld[id] {
 		return nil
 	}
-	t := &Task{ID: id, Start: b.trace.Start, Before: true}
+	t := &Task{ID: id, Start: b.since, Before: true}
 	b.openTask(t)
 	return t
 }
@@ -141,7 +141,7 @@ func (b *builder) regionBegun(r *Region) {
 func (b *builder) regionEnded(g *Goroutine, id TaskID, typ string, stack *Stack, now Time) {
 	n := len(g.regions)
 	if n == 0 {
-		r := &Region{Goroutine: g, Type: typ, TaskID: id, Task: b.task(id), Start: b.trace.Start, Before: true}
+		r := &Region{Goroutine: g, Type: typ, TaskID: id, Task: b.task(id), Start: b.since, Before: true}
 		b.sink.RegionStart(r)
 		r.Task = nil
 		b.regionClosed(r, now, stack)

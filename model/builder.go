@@ -18,6 +18,13 @@ type builder struct {
 	summary Summary
 	now     Time
 	begun   bool // the sink knows of the trace
+	// since is when the trace began, or when the last gap ended: what is named
+	// first later has been there since then.
+	since Time
+	gap   *Gap // that goes on
+	// unseen is the border at which all goroutines are known that there were at
+	// since: those that are still Unknown are gone.
+	unseen int
 
 	stacks  *stackTable
 	names   map[string]string
@@ -57,6 +64,7 @@ func newBuilder(sink Sink, trace Trace) *builder {
 		goroutines: make(map[GoID]*Goroutine),
 		tasks:      make(map[TaskID]*Task),
 		firstTask:  math.MaxUint64,
+		unseen:     2,
 		endedOld:   make(map[TaskID]bool),
 		ranges:     make(map[rangeKey]*Range),
 	}
@@ -65,6 +73,14 @@ func newBuilder(sink Sink, trace Trace) *builder {
 // take takes the next events of the trace, or, if c is not nil, those that it takes.
 func (b *builder) take(chunk *decode.Chunk, c *clip) {
 	b.chunk = chunk
+	b.summary.Missing += chunk.Missing
+	if b.gap != nil {
+		t := Time(chunk.Events[0].Time)
+		if c != nil {
+			c.cross(t)
+		}
+		b.resume(t)
+	}
 	if chunk.First {
 		b.stack, b.reasons = append(b.stack[:0], nil), append(b.reasons[:0], "")
 	}
@@ -81,15 +97,20 @@ func (b *builder) take(chunk *decode.Chunk, c *clip) {
 	}
 }
 
+// begin begins the trace.
+func (b *builder) begin(t Time) {
+	b.begun = true
+	b.trace.Start, b.since, b.now = t, t, t
+	b.sink.Begin(&b.trace)
+}
+
 // detail returns what an event tells other than a transition.
 func (b *builder) detail(e *decode.Event) *decode.Detail { return &b.chunk.Details[e.Detail-1] }
 
 func (b *builder) event(e *decode.Event) {
 	t := Time(e.Time)
 	if !b.begun {
-		b.begun = true
-		b.trace.Start = t
-		b.sink.Begin(&b.trace)
+		b.begin(t)
 	}
 	b.now = t
 	b.summary.Events++
@@ -182,13 +203,20 @@ func (b *builder) goTransition(e *decode.Event, t Time) {
 	switch {
 	case from == decode.NotExist:
 		if g != nil {
-			b.inconsistent("goroutine created twice")
+			if g.cur.Kind != Unknown { // it exited in a gap
+				b.inconsistent("goroutine created twice")
+			}
 			b.exited(g, t)
 		}
 		b.created(e, kind, t)
 		return
 	case g == nil:
 		b.found(e, kind)
+		return
+	case g.cur.Kind == Unknown && from == decode.Undetermined && kind != NotExist:
+		kind = b.possible(e, kind)
+		b.regained(g, kind)
+		b.settle(g, e, kind)
 		return
 	case from == decode.Undetermined || from == e.To:
 		// The status of a goroutine that is known.
@@ -267,14 +295,30 @@ func (b *builder) found(e *decode.Event, kind StateKind) {
 		b.inconsistent("unknown goroutine exited")
 		return
 	}
+	if b.syncs >= b.unseen {
+		// The first generation names all goroutines that are there.
+		b.inconsistent("goroutine that was never created: events are missing")
+	}
+	kind = b.possible(e, kind)
+	b.settle(b.existing(GoID(e.ID), kind), e, kind)
+}
+
+// possible returns the state of a goroutine from before the trace, or from a gap:
+// the one that its status tells, if it can be.
+func (b *builder) possible(e *decode.Event, kind StateKind) StateKind {
+	if p := b.proc(ProcID(e.Proc)); kind == Running && (p == nil || p.run.Goroutine != nil) {
+		// It cannot have run since then.
+		b.inconsistent("goroutine runs without a P")
+		return Waiting
+	}
+	return kind
+}
+
+// settle takes what the status of a goroutine tells of the state that it is in
+// since the trace began, or since a gap.
+func (b *builder) settle(g *Goroutine, e *decode.Event, kind StateKind) {
 	stack := b.stack[e.Own]
 	p := b.proc(ProcID(e.Proc))
-	if kind == Running && (p == nil || p.run.Goroutine != nil) {
-		// It cannot have run since the trace began.
-		b.inconsistent("goroutine runs without a P")
-		kind = Waiting
-	}
-	g := b.existing(GoID(e.ID), kind)
 	b.learnFunc(g, stack)
 	switch kind {
 	case Waiting:
@@ -283,7 +327,7 @@ func (b *builder) found(e *decode.Event, kind StateKind) {
 			g.cur.Reason = unknownReason
 		}
 	case Running:
-		b.runOn(g, p, ThreadID(e.Thread), b.trace.Start)
+		b.runOn(g, p, ThreadID(e.Thread), b.since)
 		g.cur.Before, p.run.Before = true, true
 	case Syscall:
 		g.cur.Stack = stack
@@ -293,7 +337,7 @@ func (b *builder) found(e *decode.Event, kind StateKind) {
 		// of its own, and never for a goroutine with a P.
 		if p != nil && p.run.Goroutine == nil && p.state.Running && GoID(e.G) == NoGoroutine {
 			g.cur.Proc = p.id
-			b.acquire(p, g, g.cur.Thread, b.trace.Start)
+			b.acquire(p, g, g.cur.Thread, b.since)
 			p.run.Before = true
 		}
 	}
@@ -342,7 +386,7 @@ func (b *builder) rangeEvent(e *decode.Event, d *decode.Detail, t Time) {
 			r.Proc, r.Goroutine = p.id, p.g
 		}
 		if active {
-			r.Start, r.Before = b.trace.Start, true
+			r.Start, r.Before = b.since, true
 		} else {
 			if r.Goroutine == nil {
 				r.Goroutine = b.current(e)
@@ -357,7 +401,7 @@ func (b *builder) rangeEvent(e *decode.Event, d *decode.Detail, t Time) {
 	r := b.rangeEnded(rangeKind(d.Name), key, g, p)
 	if r == nil { // begun before the trace
 		r = newRange(d.Name)
-		r.Start, r.Before, r.Proc = b.trace.Start, true, ProcID(e.Proc)
+		r.Start, r.Before, r.Proc = b.since, true, ProcID(e.Proc)
 		if r.Goroutine = g; g == nil {
 			r.Goroutine = b.current(e)
 		}
@@ -379,6 +423,9 @@ func (b *builder) sync(d *decode.Detail, t Time) {
 		b.unknown(what)
 	}
 	b.border(&Sync{Time: t, Clock: snapshot(d.Clock)})
+	if b.syncs == b.unseen {
+		b.dropUnseen(t)
+	}
 }
 
 // border reports a border between generations.
@@ -399,13 +446,14 @@ func snapshot(c *decode.Clock) *ClockSnapshot {
 
 // finish ends the trace for the sink: what is open is reported as such. The
 // builder stays as it is, to go on with another sink.
-func (b *builder) finish(damage *Damage) *Summary {
+func (b *builder) finish() *Summary {
 	if !b.begun {
-		b.begun = true
-		b.sink.Begin(&b.trace)
-		b.now = b.trace.Start
+		b.begin(b.trace.Start)
 	}
 	now := b.now
+	if b.gap != nil {
+		b.sink.Gap(b.gap)
+	}
 	for _, key := range b.rangeOrder {
 		b.stillOpen(b.ranges[key])
 	}
@@ -459,7 +507,7 @@ func (b *builder) finish(damage *Damage) *Summary {
 		s.End, s.Open = now, true
 		b.sink.ProcState(&s)
 	}
-	b.summary.Trace, b.summary.End, b.summary.Damage = b.trace, now, damage
+	b.summary.Trace, b.summary.End = b.trace, now
 	sum := b.summary
 	sum.Unknown, sum.Inconsistent = maps.Clone(sum.Unknown), maps.Clone(sum.Inconsistent)
 	b.sink.End(&sum)

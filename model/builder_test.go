@@ -176,7 +176,7 @@ func TestFound(t *testing.T) {
 	f.goroutine(nowhere, 3, exptrace.GoUndetermined, exptrace.GoRunnable, "")
 	f.goroutine(on{exptrace.NoGoroutine, exptrace.NoProc, 7}, 4, exptrace.GoUndetermined, exptrace.GoSyscall, "")
 	f.want("sync 1", "start G1 running at 10", "start G2 waiting at 10", "start G3 runnable at 10", "start G4 syscall at 10")
-	f.b.finish(nil)
+	f.b.finish()
 	f.want(
 		"G1 running <10-70>", "run P0 G1 <10-70>", "end G1 main.main",
 		"G2 waiting <10-70> unknown", "end G2 ",
@@ -194,7 +194,7 @@ func TestSyscallFound(t *testing.T) {
 		f.proc(nowhere, 0, exptrace.ProcUndetermined, exptrace.ProcRunning)
 		f.goroutine(idle(0, 1), 2, exptrace.GoUndetermined, exptrace.GoSyscall, "")
 		f.proc(idle(exptrace.NoProc, 9), 0, exptrace.ProcRunning, exptrace.ProcIdle) // stolen, at 40
-		f.b.finish(nil)
+		f.b.finish()
 		f.want("sync 1", "start G2 syscall at 10", "run P0 G2 <10-40", "P0 running=true <10-40",
 			"G2 syscall <10-40> lost 40", "end G2 ", "P0 running=false 40-40>")
 		f.wantInconsistent()
@@ -203,7 +203,7 @@ func TestSyscallFound(t *testing.T) {
 		f := newFeed(t)
 		at := f.begin()
 		f.goroutine(at, 2, exptrace.GoUndetermined, exptrace.GoSyscall, "")
-		f.b.finish(nil)
+		f.b.finish()
 		f.want("sync 1", "start G1 running at 10", "start G2 syscall at 10",
 			"G1 running <10-40>", "run P0 G1 <10-40>", "end G1 main.main",
 			"G2 syscall <10-40> lost 10", "end G2 ", "P0 running=true <10-40>")
@@ -452,7 +452,7 @@ func TestRangesOpen(t *testing.T) {
 	emit(f, exptrace.EventRangeBegin, main, exptrace.Range{Name: decode.Sweep, Scope: exptrace.MakeResourceID[exptrace.ProcID](0)}, exptrace.NoStack)
 	emit(f, exptrace.EventRangeBegin, main, exptrace.Range{Name: decode.MarkAssist, Scope: exptrace.MakeResourceID[exptrace.GoID](1)}, exptrace.NoStack)
 	f.sink.got = nil
-	f.b.finish(nil)
+	f.b.finish()
 	f.want("range GC concurrent mark phase G1 40-60>", "range GC incremental sweep G1 50-60>", "G1 running <10-60>", "run P0 G1 <10-60>",
 		"range GC mark assist G1 60-60>", "end G1 main.main", "P0 running=true <10-60>")
 }
@@ -557,7 +557,7 @@ func TestTasksForgotten(t *testing.T) {
 		t.Errorf("%d tasks are remembered, 4 are open", n)
 	}
 	f.sink.got = nil
-	f.b.finish(nil)
+	f.b.finish()
 	var ids []string
 	for _, call := range f.sink.got {
 		if strings.HasPrefix(call, "task-end ") {

@@ -60,14 +60,16 @@ func checkRead(t *testing.T, data []byte) {
 	var format *model.FormatError
 	switch {
 	case err == nil:
-		if sum == nil || sum.Damage != nil {
+		if sum == nil || len(sum.Gaps) > 0 {
 			t.Fatalf("no error, but the summary %+v", sum)
 		}
 	case errors.As(err, &damage):
-		if sum == nil || sum.Damage != damage {
+		if sum == nil || len(sum.Gaps) == 0 || sum.Gaps[0].Damage != damage {
 			t.Fatalf("%v, but the summary %+v", err, sum)
 		}
-		checkDamage(t, damage, len(data))
+		for _, gap := range sum.Gaps {
+			checkDamage(t, gap.Damage, len(data))
+		}
 	case errors.As(err, &format):
 		if sum != nil || calls.begins+calls.ends > 0 {
 			t.Fatalf("%v, but the sink was called", err)

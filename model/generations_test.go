@@ -48,8 +48,8 @@ func sameDump(t *testing.T, what, got, want string) {
 // untilDamage returns the lines of a dump up to the end of a damaged trace.
 func untilDamage(dump string) []string {
 	lines := strings.Split(dump, "\n")
-	if i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, " damage ") }); i > 0 {
-		return lines[:i-1]
+	if i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, " gap ") || strings.Contains(l, " open") }); i > 0 {
+		return lines[:i]
 	}
 	return lines
 }

@@ -28,7 +28,7 @@ type Goroutine struct {
 	// from before the trace that is with their first stack, possibly never.
 	Func string
 	// Start is when the goroutine was created, or, with Before, when the trace
-	// began. State is what it was in then.
+	// began, or the Gap before which nothing had named it ended. State is what it was in then.
 	Start  Time
 	Before bool
 	State  StateKind
@@ -77,7 +77,8 @@ type GoState struct {
 	Kind       StateKind
 	Start, End Time
 	// Before means that the state began before the trace, Open that it had not
-	// ended when the trace did: then Start and End are the edges of the trace.
+	// ended when the trace did: then Start and End are the edges of the trace, or
+	// of a Gap.
 	Before, Open bool
 	// Proc and Thread are where the goroutine ran, or, for a state in which it
 	// did not, where it ran last, if that was in the state just before.
@@ -147,7 +148,7 @@ func (b *builder) leave(g *Goroutine, t Time, next StateKind) {
 // existing announces a goroutine from before the trace, in the state that it
 // has had since the trace began.
 func (b *builder) existing(id GoID, kind StateKind) *Goroutine {
-	g := b.announce(id, b.trace.Start, kind, func(g *Goroutine) {
+	g := b.announce(id, b.since, kind, func(g *Goroutine) {
 		g.Before = true
 		if id == 1 {
 			g.Func = startFuncName("runtime.main")

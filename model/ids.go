@@ -46,6 +46,8 @@ const (
 	// Syscall is in a system call or in C code; it holds its P until
 	// GoState.ProcLost.
 	Syscall
+	// Unknown is what the trace does not tell, in a Gap.
+	Unknown
 )
 
 // String returns the name of the state as the Go runtime spells it.
@@ -61,6 +63,8 @@ func (k StateKind) String() string {
 		return "waiting"
 	case Syscall:
 		return "syscall"
+	case Unknown:
+		return "unknown"
 	}
 	return fmt.Sprintf("state %d", uint8(k))
 }

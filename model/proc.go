@@ -9,7 +9,8 @@ type Run struct {
 	Proc      ProcID
 	Goroutine *Goroutine
 	Thread    ThreadID
-	// Start and End are the edges of the trace if Before and Open are set.
+	// Start and End are the edges of the trace, or of a Gap, if Before and Open are
+	// set.
 	Start, End   Time
 	Before, Open bool
 	// Next is what the goroutine did after it gave up or lost the P; Syscall
@@ -28,7 +29,8 @@ type ProcState struct {
 	// Thread had the P if Running.
 	Thread     ThreadID
 	Start, End Time
-	// Before and Open say that Start and End are the edges of the trace.
+	// Before and Open say that Start and End are the edges of the trace, or of a
+	// Gap.
 	Before, Open bool
 }
 
@@ -52,7 +54,7 @@ func (b *builder) proc(id ProcID) *proc {
 	}
 	p := b.procs[id]
 	if p == nil {
-		p = &proc{id: id, state: ProcState{Proc: id, Thread: NoThread, Start: b.trace.Start, Before: true}}
+		p = &proc{id: id, state: ProcState{Proc: id, Thread: NoThread, Start: b.since, Before: true}}
 		b.procs[id] = p
 	}
 	return p

@@ -36,7 +36,8 @@ type Range struct {
 	Proc      ProcID
 	// Stack is where the range began; nil if unknown.
 	Stack *Stack
-	// Start and End are the edges of the trace if Before and Open are set.
+	// Start and End are the edges of the trace, or of a Gap, if Before and Open are
+	// set.
 	Start, End   Time
 	Before, Open bool
 	// Swept and Reclaimed are bytes, of a Sweep that ended.

@@ -13,8 +13,8 @@ import (
 // what it seems to be, and what to do.
 type FormatError = decode.FormatError
 
-// Damage says where a trace is truncated or damaged. It is the error of a [Read]
-// that reported everything before that place.
+// Damage says where a trace is truncated or damaged, and what that costs: one
+// generation, mostly. It is in the error of a [Read] that reported everything else.
 type Damage = decode.Damage
 
 // CheckHeader looks at the first bytes of an input, all of them or 512. It
@@ -26,10 +26,10 @@ func CheckHeader(head []byte) error { return decode.CheckHeader(head) }
 // every format that golang.org/x/exp/trace reads, which it takes uncompressed.
 //
 // If the trace is truncated or damaged, or r fails in the midst of it, Read
-// reports all that comes before, ends the trace there, and returns the summary
-// with a *[Damage] as the error. For other errors the summary is nil: a
-// *[FormatError] if r is not a trace that can be read, before any call of sink;
-// the error of the sink; or that of ctx.
+// reports what can be read before that and behind it, with a [Gap] between, and
+// returns the summary with an error that wraps each *[Damage]. For other errors the
+// summary is nil: a *[FormatError] if r is not a trace that can be read, before any
+// call of sink; the error of the sink; or that of ctx.
 func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	in, err := decode.Open(r)
 	if err != nil {
@@ -86,18 +86,15 @@ func read(ctx context.Context, in *decode.Input, sink Sink, c *clip) (*Summary, 
 		c.begin(b)
 		want = c.want
 	}
-	var damage *Damage
+	var damages []error
 	for chunk, err := range in.Chunks(ctx, want) {
 		switch d := (*Damage)(nil); {
 		case errors.As(err, &d):
-			if damage == nil {
-				damage = d
-			}
+			damages = append(damages, d)
+			b.lose(d)
+			continue
 		case err != nil:
 			return nil, err
-		}
-		if damage != nil {
-			continue
 		}
 		if err := errors.Join(ctx.Err(), b.sink.Err()); err != nil {
 			return nil, err
@@ -111,23 +108,22 @@ func read(ctx context.Context, in *decode.Input, sink Sink, c *clip) (*Summary, 
 	}
 	switch {
 	case c == nil:
-		if damage != nil {
-			b.summary.Generations = damage.Generations
-		}
+		b.summary.Generations = in.Generations()
 	case c.done, !c.opened:
 		if err := c.check(); err != nil {
 			return nil, err
 		}
-		b.now, damage = c.to, nil
+		b.now = c.to
+		if b.gap != nil { // it is behind the window
+			b.gap, damages = nil, damages[:len(damages)-1]
+			b.summary.Gaps = b.summary.Gaps[:len(b.summary.Gaps)-1]
+		}
 	}
-	summary := b.finish(damage)
+	summary := b.finish()
 	if err := b.sink.Err(); err != nil {
 		return nil, err
 	}
-	if damage != nil {
-		return summary, damage
-	}
-	return summary, nil
+	return summary, errors.Join(damages...)
 }
 
 // Extent returns when the trace in r begins and ends, and whether it tells the

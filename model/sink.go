@@ -47,11 +47,15 @@ type Sink interface {
 	// borders of the generations of the trace.
 	Sync(*Sync)
 
+	// Gap reports a part of the trace that could not be read, before anything
+	// behind it. What is open then goes on behind it, or has ended in it.
+	Gap(*Gap)
+
 	// End is called when everything has been reported.
 	End(*Summary)
 
-	// Err returns the first error of the sink, which stops the reading. It is
-	// asked from time to time.
+	// Err returns the first error of the sink, which stops the reading. Read checks
+	// it before each chunk of events.
 	Err() error
 }
 
@@ -78,6 +82,7 @@ func (NopSink) Range(*Range)                        {}
 func (NopSink) Metric(*Metric)                      {}
 func (NopSink) Sample(*Sample)                      {}
 func (NopSink) Sync(*Sync)                          {}
+func (NopSink) Gap(*Gap)                            {}
 func (NopSink) End(*Summary)                        {}
 func (NopSink) Err() error                          { return nil }
 
@@ -168,6 +173,9 @@ type Summary struct {
 	// Inconsistent what contradicts what came before. Both are left out of the
 	// model.
 	Unknown, Inconsistent map[string]int
-	// Damage is nil for a trace that was read to its end.
-	Damage *Damage
+	// Missing is the number of references to stacks and strings that are not in
+	// the trace. The events that make them have no stack, or an empty string.
+	Missing int
+	// Gaps are what could not be read, in order; the last one may be open.
+	Gaps []*Gap
 }

@@ -116,6 +116,8 @@ func (c *clip) check() error {
 		return c.err
 	case c.to < c.from:
 		return &WindowError{fmt.Sprintf("the window ends at %v, before it begins at %v", c.To, c.From)}
+	case !c.opened && c.b.gap != nil:
+		return &WindowError{fmt.Sprintf("the window lies in a part of the trace that cannot be read: %v", c.b.gap.Damage)}
 	case !c.opened:
 		return &WindowError{fmt.Sprintf("the trace ends %v after it began, before the window begins (%v)", time.Duration(c.b.now-c.start), c.From)}
 	}
@@ -154,6 +156,33 @@ func (c *clip) takes(e *decode.Event) bool {
 	return true
 }
 
+// cross begins and ends the windows that do so in a gap, which ends at t.
+func (c *clip) cross(t Time) {
+	b, gap := c.b, c.b.gap
+	c.resolve(t, nil)
+	border := func(at Time) {
+		b.resume(at)
+		b.now = at
+	}
+	if !c.opened && c.err == nil && gap.Start < c.from && c.from < t && c.from <= c.to {
+		border(c.from)
+		c.open(false)
+		b.lose(gap.Damage)
+	}
+	for c.opened && c.to < t && c.to < c.ends {
+		border(c.to)
+		if !c.nextWindow() {
+			break
+		}
+		b.lose(gap.Damage)
+	}
+	if c.opened && c.to < t {
+		border(c.to)
+		c.done = true
+		b.lose(gap.Damage)
+	}
+}
+
 // behind takes an event behind the window. The rest of the generation tells of
 // goroutines and Ps that did nothing before: their first event is their status.
 func (c *clip) behind(e *decode.Event) {
@@ -188,7 +217,7 @@ func (c *clip) open(sync bool) {
 // nextWindow ends a window and begins the one that follows.
 func (c *clip) nextWindow() bool {
 	c.b.now = c.to
-	sum := c.b.finish(nil)
+	sum := c.b.finish()
 	if c.err = c.b.sink.Err(); c.err == nil {
 		c.sink, c.err = c.next(sum)
 	}
@@ -216,12 +245,13 @@ func (c *clip) remember(m Metric) {
 // has been since before; announceAll tells the sink.
 func (b *builder) restart(sink Sink, from Time) {
 	b.sink, b.begun = sink, true
-	b.trace.Start, b.now = from, from
+	b.trace.Start, b.since, b.now = from, max(b.since, from), from
 	b.summary.Events, b.summary.LinkedSpans, b.summary.Generations = 0, 0, 0
 	b.summary.Goroutines, b.summary.MaxAlive = len(b.goroutines), len(b.goroutines)
 	clear(b.summary.Unknown)
 	clear(b.summary.Inconsistent)
-	b.syncs = 0
+	b.summary.Missing, b.summary.Gaps = 0, nil
+	b.syncs, b.unseen = 0, 2
 	b.sink.Begin(&b.trace)
 }
 

@@ -31,8 +31,11 @@ type Overview struct {
 	GOMAXPROCS    int   `json:"gomaxprocs"`
 	MaxGOMAXPROCS int   `json:"max_gomaxprocs"`
 	Procs         Procs `json:"procs"`
-	// Lost is what of the trace could not be read; nil if all could.
-	Lost *Lost `json:"lost,omitempty"`
+	// Lost is what of the trace could not be read.
+	Lost []Lost `json:"lost,omitempty"`
+	// Missing is the number of references to stacks and strings that are not in
+	// the trace.
+	Missing int `json:"missing,omitempty"`
 	// Unknown counts what trace2x does not know and left out, and Inconsistent
 	// what contradicts the rest of the trace, by name.
 	Unknown      map[string]int `json:"unknown"`
@@ -56,14 +59,19 @@ type Procs struct {
 	Idle      time.Duration `json:"idle_ns"`
 }
 
-// Lost is the damage of a trace.
+// Lost is a part of the trace that could not be read.
 type Lost struct {
 	// Why is what is wrong, as a sentence.
 	Why string `json:"why"`
 	// Offset is the byte of the uncompressed trace at which it is, Bytes how many
-	// of that generation are lost; later ones are too.
+	// are lost.
 	Offset int64 `json:"offset"`
 	Bytes  int64 `json:"bytes"`
+	// At is when it begins, Duration how long it is; no sum has that time. Open
+	// says that nothing behind it could be read: then it has no known end.
+	At       time.Duration `json:"at_ns"`
+	Duration time.Duration `json:"duration_ns"`
+	Open     bool          `json:"open,omitempty"`
 }
 
 // procs adds up what Ps do.
@@ -87,6 +95,14 @@ func (p *procs) setMax(now model.Time, n int) {
 		p.total = 0
 	}
 	p.max, p.largest, p.since, p.known = n, max(p.largest, n), now, true
+}
+
+// skip leaves a gap out of the time of the Ps.
+func (p *procs) skip(g *model.Gap) {
+	if p.known {
+		p.total += model.Time(p.max) * (g.Start - p.since)
+	}
+	p.since = g.End
 }
 
 func (p *procs) run(r *model.Run) {
@@ -115,6 +131,9 @@ func (b *Builder) Sync(s *model.Sync) {
 	}
 }
 
+// Gap leaves a gap out of all sums.
+func (b *Builder) Gap(g *model.Gap) { b.procs.skip(g) }
+
 func (b *Builder) overview() Overview {
 	s, p := b.summary, &b.procs
 	o := Overview{
@@ -133,8 +152,13 @@ func (b *Builder) overview() Overview {
 		start := c.Wall.Add(time.Duration(s.Start - c.Trace)).UTC()
 		o.Start = &start
 	}
-	if d := s.Damage; d != nil {
-		o.Lost = &Lost{Why: d.Error(), Offset: d.Offset, Bytes: d.Lost}
+	o.Missing = s.Missing
+	for _, gap := range s.Gaps {
+		d := gap.Damage
+		o.Lost = append(o.Lost, Lost{
+			Why: d.Error(), Offset: d.Offset, Bytes: d.Lost,
+			At: b.since(gap.Start), Duration: time.Duration(gap.End - gap.Start), Open: gap.Open,
+		})
 	}
 	all := b.groups.all()
 	o.Procs = Procs{

@@ -155,8 +155,12 @@ func (p *printer) overview(r *Report) {
 		p.linef("  Ps: %s running goroutines, %s GC, %s in system calls, %s scheduler, %s idle", share(o.Procs.Goroutines), share(o.Procs.GC),
 			share(o.Procs.Syscall), share(o.Procs.Scheduler), share(o.Procs.Idle))
 	}
-	if o.Lost != nil {
-		p.wrapped("    ", "  DATA LOST: "+o.Lost.Why)
+	for _, l := range o.Lost {
+		when := fmt.Sprintf("  DATA LOST: %s from %s on", dur(l.Duration), moment(l.At))
+		if l.Open {
+			when = "  DATA LOST: from " + moment(l.At) + " on"
+		}
+		p.wrapped("    ", when+": "+l.Why)
 	}
 	for _, what := range r.CannotTell {
 		p.wrapped("    ", "  cannot tell: "+what)

@@ -159,7 +159,7 @@ func TestSummaryDamaged(t *testing.T) {
 		in := trace(t, name)
 		r := exec(t, "summary", in)
 		r.want(t, exitFailed, "trace2x: "+in+": "+name+" at ")
-		if !strings.Contains(r.stdout, "\n  DATA LOST: "+name+" at ") || !strings.Contains(r.stdout, "\nGOROUTINES ") {
+		if !strings.Contains(r.stdout, ": "+name+" at ") || !strings.Contains(r.stdout, "\nGOROUTINES ") {
 			t.Errorf("%s: stdout %q", name, r.stdout)
 		}
 		r = exec(t, "summary", "--json", in)
@@ -168,7 +168,7 @@ func TestSummaryDamaged(t *testing.T) {
 		if err := json.Unmarshal([]byte(r.stdout), &rep); err != nil {
 			t.Fatal(err)
 		}
-		if rep.Overview.Lost == nil || rep.Overview.Lost.Offset < 16 || len(rep.Goroutines) < 5 {
+		if len(rep.Overview.Lost) != 1 || rep.Overview.Lost[0].Offset < 16 || len(rep.Goroutines) < 5 {
 			t.Errorf("%s: %+v", name, rep.Overview)
 		}
 		exec(t, "summary", "--goroutine", "123456", in).want(t, exitFailed, "there is no goroutine 123456", name+" at ")

@@ -414,10 +414,10 @@ func checkMetadata(t *testing.T, c *converted) {
 		"go.trace.goroutines " + fmt.Sprint(c.Summary.Goroutines),
 		"trace2x.version test",
 	}
-	if d := c.Summary.Damage; d != nil {
-		want = append(want, "go.trace.damage "+d.Error())
-		same(t, "mark of the damage", c.query(t, "select ts, extract_arg(arg_set_id, 'debug.error') from slice where category = 'damage'"),
-			[]string{fmt.Sprint(int64(c.Summary.End), " ", d.Error())})
+	for _, gap := range c.Summary.Gaps {
+		want = append(want, "go.trace.damage "+gap.Damage.Error())
+		same(t, "mark of the damage", c.query(t, "select ts, dur, extract_arg(arg_set_id, 'debug.error') from slice where category = 'damage'"),
+			[]string{fmt.Sprint(int64(gap.Start), " ", int64(gap.End-gap.Start), " ", gap.Damage.Error())})
 	}
 	same(t, "metadata", c.query(t, `
 		select substr(name, length('trace_attribute.') + 1), coalesce(str_value, int_value)

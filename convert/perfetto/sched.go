@@ -123,6 +123,7 @@ const (
 	taskRunnable = 0  // R
 	taskWaiting  = 1  // S, TASK_INTERRUPTIBLE
 	taskSyscall  = 2  // D, TASK_UNINTERRUPTIBLE
+	taskStopped  = 4  // T, TASK_STOPPED: nobody knows, in a gap
 	taskDead     = 16 // X, EXIT_DEAD
 )
 
@@ -131,6 +132,9 @@ const (
 	stateRunnable = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_RUNNABLE)
 	stateWaiting  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_INTERRUPTIBLE_SLEEP)
 	stateSyscall  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_UNINTERRUPTIBLE_SLEEP)
+	// stateUnknown is for the time of a gap. The trace processor does not take
+	// TASK_STATE_UNKNOWN.
+	stateUnknown = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_STOPPED)
 	// stateGone is for a goroutine that ended outside of any P. The states for
 	// the dead would end the thread, but its lane goes on.
 	stateGone = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_STOPPED)

@@ -1,6 +1,8 @@
 package perfetto
 
 import (
+	"strconv"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
@@ -106,8 +108,12 @@ func (p *packets) attributes(version string, s *model.Summary) {
 	number("go.trace.events", s.Events)
 	number("go.trace.goroutines", int64(s.Goroutines))
 	number("go.trace.generations", int64(s.Generations))
-	if s.Damage != nil {
-		text("go.trace.damage", s.Damage.Error())
+	for i, gap := range s.Gaps {
+		key := "go.trace.damage"
+		if i > 0 {
+			key += "." + strconv.Itoa(i+1)
+		}
+		text(key, gap.Damage.Error())
 	}
 	p.put(&perfettopb.TracePacket{Data: &perfettopb.TracePacket_TraceAttributes{TraceAttributes: &perfettopb.TraceAttributes{Attribute: list}}})
 }

@@ -255,7 +255,7 @@ func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.T
 
 func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	gr := w.goroutine(g)
-	if !s.Open {
+	if !s.Open || s.Next == model.Unknown {
 		w.counters.turned(s.Kind, s.Next, s.End)
 	}
 	if w.focus != nil {
@@ -276,14 +276,18 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 	w.lanes.describe(gr.lane, g, false)
 	// A state that a goroutine begins with was not entered by a switch or a
 	// waking, but for those of new runnable goroutines.
-	first := s.Start == g.Start && s.Start < s.End
+	first := (s.Start == g.Start || s.Before) && s.Start < s.End
+	open := s.Open && s.Next != model.Unknown // to the end of the trace
 	tid := gr.lane.tid
 	switch s.Kind {
+	case model.Unknown:
+		w.packets.setState(tid, s.Start, stateUnknown)
+
 	case model.Runnable:
-		if first && g.Before {
+		if first && (g.Before || s.Before) {
 			w.packets.setState(tid, s.Start, stateRunnable)
 		}
-		if s.Open && s.Start < s.End {
+		if open && s.Start < s.End {
 			w.packets.setState(tid, s.End, stateRunnable)
 		}
 
@@ -293,32 +297,32 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 		}
 		w.packets.blocked(s.Proc, tid, s.Start, s.End, s.Reason)
 		if s.Duration() >= w.minBlock {
-			w.laneSlice(gr, slice{start: s.Start, end: s.End, open: s.Open, name: s.Reason, category: catWait, stack: s.Stack})
+			w.laneSlice(gr, slice{start: s.Start, end: s.End, open: open, name: s.Reason, category: catWait, stack: s.Stack})
 		}
 		switch {
-		case s.Open && s.Start < s.End:
+		case open && s.Start < s.End:
 			w.packets.setState(tid, s.End, stateWaiting)
 		case !s.Open && s.Next == model.Runnable:
 			w.wake(gr.lane, s.Waker.Goroutine, s.Waker.Proc, s.End)
 		}
 
 	case model.Syscall:
-		w.syscall(g, gr, s, first)
+		w.syscall(g, gr, s, first, open)
 	}
 }
 
-func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, first bool) {
+func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, first, open bool) {
 	tid := gr.lane.tid
 	blocked := s.End - s.ProcLost
 	w.laneSlice(gr, slice{
-		start: s.Start, end: s.End, open: s.Open, name: "syscall", category: catSyscall, stack: s.Stack,
+		start: s.Start, end: s.End, open: open, name: "syscall", category: catSyscall, stack: s.Stack,
 		args: [2]arg{{argBlocked, int64(blocked)}},
 	})
 	if blocked == 0 {
 		return // it is running, as far as the P is concerned
 	}
 	if w.threads != nil {
-		w.threads.slice(s.Thread, g, "syscall", s.ProcLost, s.End, s.Open, model.NoProc)
+		w.threads.slice(s.Thread, g, "syscall", s.ProcLost, s.End, open, model.NoProc)
 	}
 	if first && s.ProcLost == s.Start {
 		w.packets.setState(tid, s.Start, stateSyscall)
@@ -328,8 +332,9 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 		w.packets.blocked(s.Proc, tid, s.ProcLost, s.End, "syscall")
 	}
 	switch {
-	case s.Open:
+	case open:
 		w.packets.setState(tid, s.End, stateSyscall)
+	case s.Next == model.Unknown:
 	case s.Next == model.NotExist:
 		w.packets.setState(tid, s.End, stateGone)
 	case s.Next == model.Syscall: // it goes on, out of focus
@@ -385,7 +390,11 @@ func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open
 func (w *Writer) Run(r *model.Run) {
 	gr := w.goroutine(r.Goroutine)
 	end := byte(taskRunnable)
-	if !r.Open {
+	open := r.Open && r.Next != model.Unknown
+	switch {
+	case r.Open && !open:
+		end = taskStopped
+	case !r.Open:
 		switch r.Next {
 		case model.Waiting:
 			end = taskWaiting
@@ -401,14 +410,14 @@ func (w *Writer) Run(r *model.Run) {
 		w.ran(r.Proc, gr.lane.tid, r.Start, r.End, end)
 	}
 	if r.Label != "" && gr.lane != nil {
-		w.laneSlice(gr, slice{start: max(r.Start, gr.since), end: r.End, open: r.Open, name: r.Label, category: catGC})
+		w.laneSlice(gr, slice{start: max(r.Start, gr.since), end: r.End, open: open, name: r.Label, category: catGC})
 	}
 	if w.threads != nil {
 		name := unknownFunc
 		if r.Goroutine.Func != "" {
 			name = shortFunc(r.Goroutine.Func)
 		}
-		w.threads.slice(r.Thread, r.Goroutine, name, r.Start, r.End, r.Open, r.Proc)
+		w.threads.slice(r.Thread, r.Goroutine, name, r.Start, r.End, open, r.Proc)
 	}
 }
 
@@ -544,25 +553,34 @@ func (w *Writer) Sync(s *model.Sync) {
 
 func (w *Writer) End(s *model.Summary) {
 	w.counters.finish(w.trace.Start, s.End)
-	if s.Damage != nil {
-		w.damage(s)
-	}
 	w.packets.attributes(w.opts.Version, s)
 	w.packets.finish()
 }
 
-// damage marks where the trace could not be read any further.
-func (w *Writer) damage(s *model.Summary) {
-	name := "The trace is damaged here"
-	if s.Damage.Truncated {
-		name = "The trace is truncated here"
-	}
+// Gap marks a part of the trace that could not be read: with a slice, or, if
+// nothing behind it could be read, with an instant.
+func (w *Writer) Gap(g *model.Gap) {
 	e := w.events
-	e.event(instant, w.runtime.track("Damage", "Where the trace could not be read any further"), s.End)
+	track := w.runtime.track("Damage", "What of the trace could not be read")
+	kind := sliceBegin
+	if g.Open {
+		kind = instant
+	}
+	e.event(kind, track, g.Start)
 	e.category(catDamage)
-	e.name(name)
-	e.argText(argError, s.Damage.Error())
-	e.arg(argOffset, s.Damage.Offset)
-	e.arg(argLost, s.Damage.Lost)
+	switch {
+	case g.Damage.Truncated:
+		e.name("The trace is truncated here")
+	case g.Open:
+		e.name("The trace is damaged here")
+	default:
+		e.name("Lost: the trace is damaged here")
+	}
+	e.argText(argError, g.Damage.Error())
+	e.arg(argOffset, g.Damage.Offset)
+	e.arg(argLost, g.Damage.Lost)
 	e.endEvent()
+	if !g.Open {
+		e.end(track, g.End)
+	}
 }

@@ -149,6 +149,10 @@ func (g *generation) fill(c *Chunk) {
 	}
 	g.slow.fill(c)
 	c.First = c.First || first
+	if c.err != nil && c.err != io.EOF && g.given == 0 && len(c.Events) == 1 {
+		c.Events = c.Events[:0] // a Sync, of nothing
+	}
+	g.given += len(c.Events)
 }
 
 // advance decodes as many events as there is room for. It is false if

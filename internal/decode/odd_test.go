@@ -179,6 +179,9 @@ func byFill(header, gen []byte, chunk int) (d decoded, stopped int) {
 func same(t testing.TB, got, want decoded) {
 	t.Helper()
 	compare(t, got, want, false)
+	if len(want.lines) == 1 && want.err != io.EOF {
+		want.lines = nil // a Sync, of nothing
+	}
 	if forgiven(want.err) && len(got.lines) >= len(want.lines) {
 		return
 	}

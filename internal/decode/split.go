@@ -18,6 +18,7 @@ type splitter struct {
 	slab   []byte
 	held   *batch // was read already: it begins the next generation
 	number int    // of generations that were returned
+	gen    uint64 // the runtime's number of the last one
 	done   bool
 }
 
@@ -51,7 +52,9 @@ func (s *splitter) next() *part {
 		return nil
 	}
 	p := &part{number: s.number, offset: s.offset}
-	s.number++
+	if s.number++; s.gen > 0 {
+		p.gen = s.gen + 1 // as the runtime counts
+	}
 	if s.held != nil {
 		p.offset -= int64(len(s.held.raw))
 		p.add(s.held)
@@ -76,9 +79,9 @@ func (s *splitter) next() *part {
 			}
 			continue
 		case b.typ == evEndOfGeneration:
-			p.add(b)
+			p.batches = append(p.batches, *b)
 			return s.end(p, s.offset)
-		case len(p.batches) > 0 && b.gen != p.gen, len(p.batches) == 0 && p.damage != nil:
+		case b.gen != p.gen && (len(p.batches) > 0 || p.damage != nil):
 			s.held = b
 			return s.end(p, at)
 		}
@@ -91,6 +94,7 @@ func (s *splitter) next() *part {
 // end completes a generation, behind which the next one begins.
 func (s *splitter) end(p *part, next int64) *part {
 	p.size = next - p.offset
+	s.gen = p.gen
 	if p.damage != nil {
 		p.damage.Generations, p.damage.Lost = p.number, p.size
 	}

@@ -247,6 +247,10 @@ func (d *Dump) Sync(s *model.Sync) {
 	d.line(s.Time, "sync", fmt.Sprint(s.N), clock)
 }
 
+func (d *Dump) Gap(g *model.Gap) {
+	d.line(g.End, "gap", fmt.Sprint("since ", g.Start-d.start))
+}
+
 func (d *Dump) End(s *model.Summary) {
 	d.line(s.End, "end", s.Format, fmt.Sprintf("events=%d goroutines=%d alive=%d generations=%d", s.Events, s.Goroutines, s.MaxAlive, s.Generations))
 	for _, what := range slices.Sorted(maps.Keys(s.Unknown)) {
@@ -255,8 +259,11 @@ func (d *Dump) End(s *model.Summary) {
 	for _, what := range slices.Sorted(maps.Keys(s.Inconsistent)) {
 		d.line(s.End, fmt.Sprintf("inconsistent %q", what), fmt.Sprint(s.Inconsistent[what]))
 	}
-	if s.Damage != nil {
-		d.line(s.End, "damage", s.Damage.Error())
+	if s.Missing > 0 {
+		d.line(s.End, "missing", fmt.Sprint(s.Missing))
+	}
+	for _, g := range s.Gaps {
+		d.line(s.End, "damage", g.Damage.Error())
 	}
 	if err := d.w.Flush(); err != nil && d.err == nil {
 		d.err = err

@@ -23,6 +23,8 @@ type Validator struct {
 	begun      bool
 	ended      bool
 	syncs      int
+	gapSync    int                 // the last Sync before the last gap
+	edges      map[model.Time]bool // the beginning of the trace, and the ends of gaps
 	announced  int
 	slots      map[int]*goroutine
 	ids        map[model.GoID]bool         // alive
@@ -63,6 +65,7 @@ const maxErrors = 20
 func NewValidator(next model.Sink) *Validator {
 	return &Validator{
 		Sink:       next,
+		edges:      make(map[model.Time]bool),
 		slots:      make(map[int]*goroutine),
 		ids:        make(map[model.GoID]bool),
 		procs:      make(map[model.ProcID]model.Time),
@@ -97,7 +100,7 @@ func (v *Validator) span(start, end model.Time, before, open bool, what string) 
 	if start > end || start < v.trace.Start {
 		v.errorf("%s from %d to %d", what, start, end)
 	}
-	if before && start != v.trace.Start {
+	if before && !v.edges[start] {
 		v.errorf("%s from before the trace starts at %d", what, start)
 	}
 }
@@ -117,15 +120,16 @@ func (v *Validator) Begin(t *model.Trace) {
 		v.errorf("Begin twice")
 	}
 	v.begun, v.trace, v.now = true, *t, t.Start
+	v.edges[t.Start] = true
 	v.Sink.Begin(t)
 }
 
 func (v *Validator) GoroutineStart(g *model.Goroutine) {
 	if g.Before {
-		if g.Start != v.trace.Start {
+		if !v.edges[g.Start] {
 			v.errorf("G%d from before the trace starts at %d", g.ID, g.Start)
 		}
-		if v.syncs > 1 {
+		if v.syncs > v.gapSync+1 {
 			v.errorf("G%d from before the trace announced after Sync %d", g.ID, v.syncs)
 		}
 	} else {
@@ -147,7 +151,9 @@ func (v *Validator) GoroutineStart(g *model.Goroutine) {
 }
 
 func (v *Validator) GoroutineState(g *model.Goroutine, s *model.GoState) {
-	v.span(s.Start, s.End, s.Before, s.Open, "state "+s.Kind.String())
+	if s.Kind != model.Unknown { // which ends when a status tells what followed it
+		v.span(s.Start, s.End, s.Before, s.Open, "state "+s.Kind.String())
+	}
 	k := v.alive(g, "state")
 	if s.Start != k.end {
 		v.errorf("G%d %v starts at %d, the last state ended at %d", g.ID, s.Kind, s.Start, k.end)
@@ -179,7 +185,7 @@ func (v *Validator) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	case model.NotExist:
 		v.errorf("G%d is %v", g.ID, s.Kind)
 	}
-	k.end, k.next, k.open = s.End, s.Next, s.Open
+	k.end, k.next, k.open = s.End, s.Next, s.Open && (s.Next != model.Unknown || s.Kind == model.Unknown)
 	v.Sink.GoroutineState(g, s)
 }
 
@@ -230,14 +236,14 @@ func (v *Validator) ProcState(s *model.ProcState) {
 
 func (v *Validator) RegionStart(r *model.Region) {
 	if r.Before {
-		if r.Start != v.trace.Start {
+		if !v.edges[r.Start] && r.Start != r.Goroutine.Start {
 			v.errorf("region %q from before the trace starts at %d", r.Type, r.Start)
 		}
 	} else {
 		v.at(r.Start, "RegionStart")
 	}
 	k := v.alive(r.Goroutine, "region")
-	if n := len(k.regions); r.Before && n > 0 && !k.regions[n-1].Before {
+	if n := len(k.regions); r.Before && n > 0 && !k.regions[n-1].Before && v.gapSync == 0 {
 		v.errorf("region %q from before the trace is inside %q", r.Type, k.regions[len(k.regions)-1].Type)
 	}
 	if r.Task != nil && !v.tasks[r.Task] {
@@ -261,7 +267,7 @@ func (v *Validator) RegionEnd(r *model.Region) {
 func (v *Validator) TaskStart(t *model.Task) {
 	if !t.Before {
 		v.at(t.Start, "TaskStart")
-	} else if t.Start != v.trace.Start {
+	} else if !v.edges[t.Start] {
 		v.errorf("task %d from before the trace starts at %d", t.ID, t.Start)
 	}
 	if t.Parent != nil && !v.tasks[t.Parent] {
@@ -373,6 +379,27 @@ func (v *Validator) Sync(s *model.Sync) {
 		v.errorf("Sync %d is the %dth", s.N, v.syncs)
 	}
 	v.Sink.Sync(s)
+}
+
+func (v *Validator) Gap(g *model.Gap) {
+	v.at(g.Start, "gap")
+	if v.now = max(v.now, g.End); g.Damage == nil || g.End < g.Start || g.Open && g.End != g.Start {
+		v.errorf("gap %+v", *g)
+	}
+	if !g.Open {
+		for _, k := range v.slots {
+			if k.next != model.Unknown {
+				v.errorf("G%d is %v in a gap", k.g.ID, k.next)
+			}
+		}
+		v.edges[g.End], v.gapSync = true, v.syncs
+		clear(v.procStates)
+		clear(v.taskIDs) // one may have ended in the gap, and be named later
+		for t := range v.tasks {
+			v.taskIDs[t.ID] = true
+		}
+	}
+	v.Sink.Gap(g)
 }
 
 func (v *Validator) End(s *model.Summary) {
