@@ -45,6 +45,7 @@ type builder struct {
 	ranges     map[rangeKey]*Range
 	rangeOrder []rangeKey
 
+	clocks clocks
 	metric Metric // that is being reported
 	syncs  int
 }
@@ -56,6 +57,7 @@ func newBuilder(sink Sink, trace Trace) *builder {
 		summary: Summary{
 			Unknown:      make(map[string]int),
 			Inconsistent: make(map[string]int),
+			MaxProc:      NoProc,
 		},
 		stacks:     newStackTable(),
 		stack:      []*Stack{nil},
@@ -422,7 +424,11 @@ func (b *builder) sync(d *decode.Detail, t Time) {
 	for _, what := range d.Unknown {
 		b.unknown(what)
 	}
-	b.border(&Sync{Time: t, Clock: snapshot(d.Clock)})
+	clock, stepped := b.clocks.snapshot(d.Clock, t)
+	if stepped {
+		b.summary.ClockSteps++
+	}
+	b.border(&Sync{Time: t, Clock: clock})
 	if b.syncs == b.unseen {
 		b.dropUnseen(t)
 	}
@@ -434,14 +440,6 @@ func (b *builder) border(s *Sync) {
 	s.N = b.syncs
 	b.summary.Generations = max(b.summary.Generations, b.syncs-1)
 	b.sink.Sync(s)
-}
-
-// snapshot returns the snapshot of clocks that a generation has, nil for none.
-func snapshot(c *decode.Clock) *ClockSnapshot {
-	if c == nil {
-		return nil
-	}
-	return &ClockSnapshot{Trace: Time(c.Trace), Mono: c.Mono, Wall: c.Wall}
 }
 
 // finish ends the trace for the sink: what is open is reported as such. The

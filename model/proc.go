@@ -56,6 +56,7 @@ func (b *builder) proc(id ProcID) *proc {
 	if p == nil {
 		p = &proc{id: id, state: ProcState{Proc: id, Thread: NoThread, Start: b.since, Before: true}}
 		b.procs[id] = p
+		b.summary.MaxProc = max(b.summary.MaxProc, id)
 	}
 	return p
 }

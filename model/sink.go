@@ -105,8 +105,8 @@ type Sync struct {
 	Time Time
 	// N counts the borders from 1; the first begins the trace, the last ends it.
 	N int
-	// Clock is nil where the trace has no snapshot: before Go 1.25, and at the
-	// end of the trace.
+	// Clock is nil where the trace has no snapshot, or an impossible one: before Go
+	// 1.25, at the end of the trace, and where the machine did not know the time.
 	Clock *ClockSnapshot
 }
 
@@ -173,6 +173,11 @@ type Summary struct {
 	// Inconsistent what contradicts what came before. Both are left out of the
 	// model.
 	Unknown, Inconsistent map[string]int
+	// ClockSteps is how often the time of day was set while the trace was recorded.
+	// Clock snapshots have the time of day as it was before.
+	ClockSteps int
+	// MaxProc is the largest number of a P, NoProc for none.
+	MaxProc ProcID
 	// Missing is the number of references to stacks and strings that are not in
 	// the trace. The events that make them have no stack, or an empty string.
 	Missing int

@@ -57,7 +57,8 @@ type clip struct {
 	from, to   Time // the window that is being read
 	err        error
 	opened     bool
-	done       bool           // nothing more is wanted
+	done       bool // nothing more is wanted
+	clocks     clocks
 	lastClock  *ClockSnapshot // before now
 	lastValues []Metric       // before now, one of each name
 }
@@ -99,7 +100,8 @@ func (c *clip) resolve(start Time, clock *ClockSnapshot) {
 
 // want says which generations have to be decoded.
 func (c *clip) want(e decode.Extent) decode.Verdict {
-	c.resolve(Time(e.Start), snapshot(e.Clock))
+	clock, _ := new(clocks).snapshot(e.Clock, Time(e.Start))
+	c.resolve(Time(e.Start), clock)
 	switch {
 	case Time(e.End) <= c.begins-lead:
 		return decode.Skip
@@ -146,7 +148,7 @@ func (c *clip) takes(e *decode.Event) bool {
 	}
 	switch e.Kind {
 	case decode.Sync:
-		if clock := snapshot(c.b.detail(e).Clock); clock != nil {
+		if clock, _ := c.clocks.snapshot(c.b.detail(e).Clock, t); clock != nil {
 			c.lastClock = clock
 		}
 	case decode.Metric:
@@ -250,7 +252,7 @@ func (b *builder) restart(sink Sink, from Time) {
 	b.summary.Goroutines, b.summary.MaxAlive = len(b.goroutines), len(b.goroutines)
 	clear(b.summary.Unknown)
 	clear(b.summary.Inconsistent)
-	b.summary.Missing, b.summary.Gaps = 0, nil
+	b.summary.Missing, b.summary.ClockSteps, b.summary.Gaps = 0, 0, nil
 	b.syncs, b.unseen = 0, 2
 	b.sink.Begin(&b.trace)
 }

@@ -84,6 +84,11 @@ func (s *sched) encode(p *part) {
 	p.buf = s.buf
 }
 
+// MaxCPUs is the number of CPUs that the trace processor knows: of Ps with larger
+// numbers, a Perfetto trace has what ran on them as slices only
+// (kMaxCpus in src/trace_processor/importers/common/cpu_tracker.h).
+const MaxCPUs = 1024
+
 // cpu collects the next bundle of a P.
 type cpu struct {
 	switches, wakings   int
@@ -101,8 +106,6 @@ const (
 	// bundleSize is the number of switches and wakings at which a bundle is
 	// written.
 	bundleSize = 4096
-	// maxCPU is the number of CPUs of which the trace processor takes bundles.
-	maxCPU = 1024
 	// comm is the name that threads have in scheduling events. The names of the
 	// track descriptors are stronger.
 	comm = "goroutine"
@@ -184,7 +187,7 @@ func (c *cpu) switchTo(t model.Time, prevState uint64, next int32) {
 }
 
 func (s *sched) run(e *schedEvent) {
-	if e.p >= maxCPU {
+	if e.p >= MaxCPUs {
 		return
 	}
 	c := s.cpu(e.p)
@@ -194,7 +197,7 @@ func (s *sched) run(e *schedEvent) {
 }
 
 func (s *sched) waking(e *schedEvent) {
-	if e.p >= maxCPU {
+	if e.p >= MaxCPUs {
 		s.wakingFromOutside(e)
 		return
 	}
@@ -204,12 +207,17 @@ func (s *sched) waking(e *schedEvent) {
 }
 
 func (s *sched) wakingFromOutside(e *schedEvent) {
-	if s.outside < 0 {
-		s.outside = max(s.procs, model.ProcID(len(s.cpus)))
+	id := s.outside
+	if id < 0 {
+		id = max(s.procs, model.ProcID(len(s.cpus)))
+		if s.outside = id; id >= MaxCPUs {
+			// There is no CPU without a P: as an interrupt, it can be on any.
+			s.outside, id = -1, 0
+		}
 	}
-	c := s.collector(s.outside)
+	c := s.collector(id)
 	c.wake(e.tid, e.start, true)
-	s.full(s.outside, c)
+	s.full(id, c)
 }
 
 func (c *cpu) wake(tid int32, t model.Time, interrupt bool) {
@@ -251,7 +259,7 @@ func (s *sched) blocked(e *schedEvent) {
 		return
 	}
 	p := e.p
-	if p >= maxCPU {
+	if p >= MaxCPUs {
 		p = 0
 	}
 	c := s.cpu(p)

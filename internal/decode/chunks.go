@@ -1,11 +1,14 @@
 package decode
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"math"
 	"sync"
+	"time"
 )
 
 const (
@@ -252,6 +255,7 @@ func (p *pipeline) consume(ctx context.Context, yield func(*Chunk, error) bool) 
 	var end *Chunk      // of the last generation; of the trace, if none follows
 	var damage *Damage  // behind what was yielded last
 	var order timeOrder // of all that is yielded
+	var cut error       // the time of an event of this generation is impossible
 	flush := func() bool {
 		if end != nil {
 			order.put(end)
@@ -278,6 +282,7 @@ func (p *pipeline) consume(ctx context.Context, yield func(*Chunk, error) bool) 
 		}
 		close(d.turn)
 		wrong := d.damage
+		cut = nil
 		for open := true; open; {
 			var c *Chunk
 			select {
@@ -287,11 +292,16 @@ func (p *pipeline) consume(ctx context.Context, yield func(*Chunk, error) bool) 
 			}
 			switch {
 			case !open:
-			case c.err == io.EOF:
+			case cut == nil && c.err == io.EOF:
 				if end = c; d.damage == nil { // a Sync, and nothing else
 					p.whole++
 				}
 			default:
+				if cut == nil {
+					cut = order.check(c, damage != nil)
+				} else {
+					c.Events = c.Events[:0]
+				}
 				if len(c.Events) > 0 {
 					if damage == nil {
 						end = nil
@@ -304,8 +314,8 @@ func (p *pipeline) consume(ctx context.Context, yield func(*Chunk, error) bool) 
 						return false
 					}
 				}
-				if c.err != nil && wrong == nil {
-					wrong = &Damage{Generations: d.number, Offset: d.offset, Lost: d.size, Err: brief(c.err)}
+				if err := cmp.Or(cut, c.err); err != nil && wrong == nil {
+					wrong = &Damage{Generations: d.number, Offset: d.offset, Lost: d.size, Err: brief(err)}
 				}
 				select {
 				case d.back <- c:
@@ -344,6 +354,29 @@ func (p *pipeline) release(c *Chunk) {
 // does within them: an event that is not later than the one before comes 1 ns
 // after it.
 type timeOrder struct{ last int64 }
+
+// leap is more time than passes between two events of a program that runs: what
+// comes later has a damaged time. The sum of 1000 such leaps is still an int64.
+const leap = 30 * 24 * int64(time.Hour)
+
+// check looks for a time that cannot be, and leaves out the events from there on. It
+// says what is wrong. With anew, the first event may be later than the last one by
+// any time: what was between is damaged.
+func (o *timeOrder) check(c *Chunk, anew bool) error {
+	last := o.last
+	if (last == 0 || anew) && len(c.Events) > 0 {
+		last = c.Events[0].Time
+	}
+	for i := range c.Events {
+		t := c.Events[i].Time
+		if t-last > leap {
+			c.Events = c.Events[:i]
+			return fmt.Errorf("an event is %d days later than the one before it: its time is damaged", (t-last)/(24*int64(time.Hour)))
+		}
+		last = max(last, t)
+	}
+	return nil
+}
 
 func (o *timeOrder) put(c *Chunk) {
 	if len(c.Events) == 0 {

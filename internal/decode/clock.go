@@ -1,6 +1,9 @@
 package decode
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // ticking is what a generation tells about its clock, which counts ticks
 // (internal/trace/generation.go, setSyncBatch).
@@ -8,6 +11,7 @@ type ticking struct {
 	frequency              uint64 // ticks for each second
 	ticks, mono, sec, nsec uint64 // a snapshot
 	snapshots              int
+	at                     uint64 // ticks at which the runtime wrote this
 
 	nsPerTick float64
 }
@@ -16,6 +20,7 @@ type ticking struct {
 // in it, or a frequency that is none or not the first.
 func (c *ticking) parse(b *batch) (ok bool) {
 	left := bytesLeft{b: b.data}
+	c.at = b.ticks
 	if b.begins(evSync) {
 		left.byte()
 	}
@@ -41,6 +46,11 @@ func (c *ticking) parse(b *batch) (ok bool) {
 
 // time is that many ticks in ns.
 func (c *ticking) time(ticks uint64) int64 { return int64(float64(ticks) * c.nsPerTick) }
+
+// near reports whether a moment of the generation can be that many ticks.
+func (c *ticking) near(ticks uint64) bool {
+	return math.Abs(float64(int64(ticks-c.at)))*c.nsPerTick <= float64(leap)
+}
 
 func (c *ticking) snapshot() *Clock {
 	if c.snapshots == 0 {

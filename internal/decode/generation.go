@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"errors"
 	"io"
 )
 
@@ -57,7 +58,7 @@ func begins(batches []batch) (start int64, clock *Clock, ok bool) {
 			return 0, nil, false
 		}
 	}
-	if c.frequency == 0 {
+	if c.frequency == 0 || !c.near(first) {
 		return 0, nil, false
 	}
 	return c.time(first), c.snapshot(), true
@@ -110,6 +111,12 @@ func (g *generation) index(cut bool) bool {
 	}
 	if ended != g.version.endMarks || !t.complete() {
 		return false
+	}
+	for i := range g.batches {
+		if b := &g.batches[i]; b.typ == evEventBatch && !t.clock.near(b.ticks) {
+			g.err = errors.New("a batch is weeks away from the rest of its generation: its time is damaged")
+			return false
+		}
 	}
 	for _, cur := range cursors {
 		more, ok := cur.next(t)

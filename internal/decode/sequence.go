@@ -60,9 +60,15 @@ func (in *Input) sequence(parent context.Context, yield func(*Chunk, error) bool
 		yield(nil, parent.Err())
 		return
 	}
+	var order timeOrder
 	for syncs := 0; ; {
 		select {
 		case c := <-full:
+			if err := order.check(c, false); err != nil {
+				c.err = err
+			} else if n := len(c.Events); n > 0 {
+				order.last = c.Events[n-1].Time
+			}
 			if c.First {
 				syncs++ // one more than there are generations
 				in.whole = syncs - 1
