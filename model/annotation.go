@@ -3,11 +3,14 @@ package model
 // Task is a runtime/trace.Task.
 type Task struct {
 	ID TaskID
-	// Type is "" for a task from before the trace, whose type is not in it.
-	Type string
+	// Type is the name that the program gave, which may be "". It is "" too, and
+	// TypeUnknown is set, if the trace does not have it: the task began before it.
+	Type        string
+	TypeUnknown bool
 	// ParentID is BackgroundTask for a task without parent. Parent is nil for
-	// such a task, and if the parent had ended when the task began; it is only
-	// valid until TaskStart of this task returns.
+	// such a task. In TaskStart it is nil too if the parent had ended when the task
+	// began; in TaskEnd it is the next ancestor that is open, nil for none. It is
+	// only valid in these two.
 	ParentID TaskID
 	Parent   *Task
 	// Goroutine began the task, at Stack; nil if it began before the trace.
@@ -29,26 +32,28 @@ type Task struct {
 	DatadogSpanID uint64
 
 	works []*Work
+	up    *Task // the parent, or an ancestor further up if that has ended; see parent
+	depth int   // more than that of its ancestors
+	ended bool
 }
 
-// Region is a runtime/trace.Region. The regions of a goroutine nest.
-type Region struct {
-	Goroutine *Goroutine
-	Type      string
-	// TaskID is BackgroundTask for a region without a task. Task is nil for
-	// such a region, and if the task had ended when the region began; it is only
-	// valid until RegionStart returns.
-	TaskID TaskID
-	Task   *Task
-	// Stack is where the region began, EndStack where it ended; nil if unknown.
-	Stack, EndStack *Stack
-	// Start and End are the edges of the trace if Before and Open are set. A
-	// region that its goroutine never ended ends with the goroutine. End, Open
-	// and EndStack are valid in RegionEnd.
-	Start, End   Time
-	Before, Open bool
+// parent returns the next ancestor that is open, nil for none.
+func (t *Task) parent() *Task {
+	t.up = t.up.open()
+	return t.up
+}
 
-	atWork bool // is a reason for Work
+// open returns the task if it is open, else the next ancestor that is; nil for none.
+// It shortens the way there, so that ended tasks do not pile up.
+func (t *Task) open() *Task {
+	top := t
+	for top != nil && top.ended {
+		top = top.up
+	}
+	for t != top && t.up != top {
+		t, t.up = t.up, top
+	}
+	return top
 }
 
 // task returns the open task with this ID. A task that the trace names without
@@ -64,7 +69,7 @@ func (b *builder) task(id TaskID) *Task {
 	if id >= b.firstTask || b.endedOld[id] {
 		return nil
 	}
-	t := &Task{ID: id, Start: b.since, Before: true}
+	t := &Task{ID: id, TypeUnknown: true, Start: b.since, Before: true}
 	b.openTask(t)
 	return t
 }
@@ -76,37 +81,44 @@ func (b *builder) openTask(t *Task) {
 	b.sink.TaskStart(t)
 	t.Parent, t.Goroutine = nil, nil
 	if g != nil {
-		b.work(t, g, t.Start)
+		b.sign(g, t, t.Start)
 	}
 }
 
 func (b *builder) taskBegun(t *Task) {
 	if b.tasks[t.ID] != nil || b.endedOld[t.ID] {
-		b.inconsistent("task begun twice")
+		b.misuse("task begun twice")
 		return
 	}
 	b.firstTask = min(b.firstTask, t.ID)
 	t.Span = b.spanOf(t.Goroutine, t.Type)
-	if t.ParentID != BackgroundTask {
+	if t.ParentID != BackgroundTask && t.ParentID != t.ID {
 		t.Parent = b.task(t.ParentID)
+	}
+	if t.Parent != nil {
+		t.up, t.depth = t.Parent, t.Parent.depth+1
 	}
 	b.openTask(t)
 }
 
-// taskEnded ends a task. Ending one again, which programs may do, has no effect.
+// taskEnded ends a task. Ending one again has no effect.
 func (b *builder) taskEnded(id TaskID, g *Goroutine, stack *Stack, now Time) {
 	t := b.task(id)
 	if t == nil {
+		if id != BackgroundTask {
+			b.misuse("task ended that is not open")
+		}
 		return
 	}
 	if t.Before {
 		b.endedOld[id] = true
 	}
+	t.ended = true
+	b.endWork(t, now)
 	t.EndGoroutine, t.EndStack = g, stack
-	b.endWork(&t.works, now)
-	t.End = now
+	t.End, t.Parent = now, t.parent()
 	b.sink.TaskEnd(t)
-	t.EndGoroutine = nil
+	t.EndGoroutine, t.Parent = nil, nil
 	delete(b.tasks, id)
 	b.forgetEnded()
 }
@@ -124,41 +136,4 @@ func (b *builder) forgetEnded() {
 	}
 	clear(b.taskOrder[len(alive):])
 	b.taskOrder = alive
-}
-
-func (b *builder) regionBegun(r *Region) {
-	r.Goroutine.regions = append(r.Goroutine.regions, r)
-	if r.Task != nil {
-		r.atWork = true
-		b.work(r.Task, r.Goroutine, r.Start)
-	}
-	b.sink.RegionStart(r)
-	r.Task = nil
-}
-
-// regionEnded ends the innermost region of a goroutine; one that the trace did
-// not begin is from before it.
-func (b *builder) regionEnded(g *Goroutine, id TaskID, typ string, stack *Stack, now Time) {
-	n := len(g.regions)
-	if n == 0 {
-		r := &Region{Goroutine: g, Type: typ, TaskID: id, Task: b.task(id), Start: b.since, Before: true}
-		b.sink.RegionStart(r)
-		r.Task = nil
-		b.regionClosed(r, now, stack)
-		return
-	}
-	r := g.regions[n-1]
-	g.regions = g.regions[:n-1]
-	if r.Type != typ || r.TaskID != id {
-		b.inconsistent("region ended that is not the innermost one")
-	}
-	b.regionClosed(r, now, stack)
-}
-
-func (b *builder) regionClosed(r *Region, now Time, stack *Stack) {
-	r.End, r.EndStack = now, stack
-	b.sink.RegionEnd(r)
-	if r.atWork {
-		b.leftRegion(r.Goroutine, r.TaskID, now)
-	}
 }

@@ -14,6 +14,7 @@ import (
 // was decoded after the others.
 type builder struct {
 	sink    Sink
+	stop    func() error // why to stop, nil to go on
 	trace   Trace
 	summary Summary
 	now     Time
@@ -41,6 +42,9 @@ type builder struct {
 	taskOrder []*Task // open tasks by beginning, and some that ended
 	firstTask TaskID  // smallest ID of a task that began in the trace
 	endedOld  map[TaskID]bool
+	signs     uint64 // signs of work so far
+
+	openRegions openRegions
 
 	ranges     map[rangeKey]*Range
 	rangeOrder []rangeKey
@@ -53,11 +57,13 @@ type builder struct {
 func newBuilder(sink Sink, trace Trace) *builder {
 	return &builder{
 		sink:  sink,
+		stop:  sink.Err,
 		trace: trace,
 		summary: Summary{
 			Unknown:      make(map[string]int),
 			Inconsistent: make(map[string]int),
 			MaxProc:      NoProc,
+			Misuse:       make(map[string]int),
 		},
 		stacks:     newStackTable(),
 		stack:      []*Stack{nil},
@@ -353,7 +359,7 @@ func (b *builder) log(e *decode.Event, d *decode.Detail, t Time) {
 	}
 	task := b.task(id)
 	if task != nil && g != nil {
-		b.pause(b.work(task, g, t), t)
+		b.sign(g, task, t)
 	}
 	b.sink.Log(&Log{Time: t, Goroutine: g, TaskID: id, Task: task, Category: d.Name, Message: d.Message, Stack: b.stackOf(g, e.Stack)})
 }
@@ -443,7 +449,8 @@ func (b *builder) border(s *Sync) {
 }
 
 // finish ends the trace for the sink: what is open is reported as such. The
-// builder stays as it is, to go on with another sink.
+// builder stays as it is, to go on with another sink. The summary is nil if it was
+// stopped.
 func (b *builder) finish() *Summary {
 	if !b.begun {
 		b.begin(b.trace.Start)
@@ -460,7 +467,10 @@ func (b *builder) finish() *Summary {
 			b.stillOpen(p.sweep)
 		}
 	}
-	for _, g := range bySlot(b.goroutines) {
+	for i, g := range bySlot(b.goroutines) {
+		if i%1024 == 1023 && b.stop() != nil {
+			return nil
+		}
 		s := g.cur
 		s.End, s.Next, s.Open = now, s.Kind, true
 		if s.Kind == Syscall && g.proc != nil {
@@ -474,27 +484,25 @@ func (b *builder) finish() *Summary {
 		}
 		g.End, g.Open = now, true
 		for _, r := range slices.Backward(g.regions) {
+			if r.ended {
+				continue
+			}
 			r.End, r.EndStack, r.Open = now, nil, true
 			b.sink.RegionEnd(r)
 			r.Open = false
 		}
+		b.stillAtWork(g, now)
 		if g.assist != nil {
 			b.stillOpen(g.assist)
-		}
-		for _, w := range slices.Backward(g.works) {
-			if w.reasons > 0 {
-				w.End = now
-			}
-			b.sink.WorkEnd(w, now)
 		}
 		b.sink.GoroutineEnd(g)
 		g.Open = false
 	}
-	for _, t := range b.taskOrder {
+	for _, t := range slices.Backward(b.taskOrder) { // subtasks before their parents
 		if b.tasks[t.ID] == t {
-			t.End, t.Open = now, true
+			t.End, t.Open, t.Parent = now, true, t.parent()
 			b.sink.TaskEnd(t)
-			t.Open = false
+			t.Open, t.Parent = false, nil
 		}
 	}
 	for _, p := range b.procs {
@@ -506,8 +514,9 @@ func (b *builder) finish() *Summary {
 		b.sink.ProcState(&s)
 	}
 	b.summary.Trace, b.summary.End = b.trace, now
+	b.summary.ShortenedStacks = b.stacks.shortened
 	sum := b.summary
-	sum.Unknown, sum.Inconsistent = maps.Clone(sum.Unknown), maps.Clone(sum.Inconsistent)
+	sum.Unknown, sum.Inconsistent, sum.Misuse = maps.Clone(sum.Unknown), maps.Clone(sum.Inconsistent), maps.Clone(sum.Misuse)
 	b.sink.End(&sum)
 	return &sum
 }
@@ -591,12 +600,19 @@ func (b *builder) name(s string) string {
 	if known, ok := b.names[s]; ok {
 		return known
 	}
-	b.names[s] = s
+	if len(b.names) < maxNames {
+		b.names[s] = s
+	}
 	return s
 }
 
+// maxNames is how many names are interned. Programs that give each task a name of
+// its own have more; those that come later are as often in memory as they are used.
+const maxNames = 100_000
+
 func (b *builder) unknown(what string)      { b.summary.Unknown[what]++ }
 func (b *builder) inconsistent(what string) { b.summary.Inconsistent[what]++ }
+func (b *builder) misuse(what string)       { b.summary.Misuse[what]++ }
 
 func stateKind(s decode.State) (kind StateKind, ok bool) {
 	switch s {

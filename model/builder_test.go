@@ -161,6 +161,13 @@ func (f *feed) want(want ...string) {
 	f.sink.got = nil
 }
 
+func (f *feed) wantMisuse(want map[string]int) {
+	f.t.Helper()
+	if got := f.b.summary.Misuse; !maps.Equal(got, want) {
+		f.t.Errorf("misuse: %v, want %v", got, want)
+	}
+}
+
 func (f *feed) wantInconsistent(want ...string) {
 	f.t.Helper()
 	if got := slices.Sorted(maps.Keys(f.b.summary.Inconsistent)); !slices.Equal(got, want) {
@@ -468,10 +475,10 @@ func TestTasks(t *testing.T) {
 		emit(f, exptrace.EventLog, at, exptrace.Log{Task: id, Message: "m"}, exptrace.NoStack)
 	}
 	tests := []struct {
-		name         string
-		feed         func(f *feed, main on)
-		want         []string
-		inconsistent []string
+		name   string
+		feed   func(f *feed, main on)
+		want   []string
+		misuse map[string]int
 	}{
 		{
 			name: "begun and ended",
@@ -495,6 +502,7 @@ func TestTasks(t *testing.T) {
 			want: []string{
 				`task 5 "" at 10 parent 0 false`, `task 6 "work" at 40 parent 5 true`, "task-end 5 <10-50", "task-end 6 40-70",
 			},
+			misuse: map[string]int{"task ended that is not open": 2},
 		},
 		{
 			name: "named after its end",
@@ -504,16 +512,21 @@ func TestTasks(t *testing.T) {
 			},
 		},
 		{
-			name:         "begun twice",
-			feed:         func(f *feed, main on) { begin(f, main, 5, 0); begin(f, main, 5, 0); end(f, main, 5) },
-			want:         []string{`task 5 "work" at 40 parent 0 false`, "task-end 5 40-60"},
-			inconsistent: []string{"task begun twice"},
+			name:   "begun twice",
+			feed:   func(f *feed, main on) { begin(f, main, 5, 0); begin(f, main, 5, 0); end(f, main, 5) },
+			want:   []string{`task 5 "work" at 40 parent 0 false`, "task-end 5 40-60"},
+			misuse: map[string]int{"task begun twice": 1},
 		},
 		{
-			name:         "begun after it ended",
-			feed:         func(f *feed, main on) { end(f, main, 5); begin(f, main, 5, 0); end(f, main, 5) },
-			want:         []string{`task 5 "" at 10 parent 0 false`, "task-end 5 <10-40"},
-			inconsistent: []string{"task begun twice"},
+			name:   "begun after it ended",
+			feed:   func(f *feed, main on) { end(f, main, 5); begin(f, main, 5, 0); end(f, main, 5) },
+			want:   []string{`task 5 "" at 10 parent 0 false`, "task-end 5 <10-40"},
+			misuse: map[string]int{"task begun twice": 1, "task ended that is not open": 1},
+		},
+		{
+			name: "its own parent",
+			feed: func(f *feed, main on) { begin(f, main, 5, 5); end(f, main, 5) },
+			want: []string{`task 5 "work" at 40 parent 5 false`, "task-end 5 40-50"},
 		},
 		{
 			name: "no task at all",
@@ -537,7 +550,8 @@ func TestTasks(t *testing.T) {
 			f.sink.got = nil
 			tt.feed(f, main)
 			f.want(tt.want...)
-			f.wantInconsistent(tt.inconsistent...)
+			f.wantInconsistent()
+			f.wantMisuse(tt.misuse)
 		})
 	}
 }
@@ -564,33 +578,9 @@ func TestTasksForgotten(t *testing.T) {
 			ids = append(ids, strings.Fields(call)[1])
 		}
 	}
-	if want := []string{"1", "500", "1000", "1500"}; !slices.Equal(ids, want) {
+	if want := []string{"1500", "1000", "500", "1"}; !slices.Equal(ids, want) {
 		t.Errorf("the tasks %v were open at the end, want %v", ids, want)
 	}
-}
-
-func TestRegions(t *testing.T) {
-	region := func(f *feed, kind exptrace.EventKind, at on, typ string) {
-		emit(f, kind, at, exptrace.Region{Task: exptrace.BackgroundTask, Type: typ}, exptrace.NoStack)
-	}
-	f := newFeed(t)
-	main := f.begin()
-	f.sink.got = nil
-	region(f, exptrace.EventRegionEnd, main, "old")     // 40
-	region(f, exptrace.EventRegionBegin, main, "outer") // 50
-	region(f, exptrace.EventRegionBegin, main, "inner") // 60
-	region(f, exptrace.EventRegionEnd, main, "inner")   // 70
-	region(f, exptrace.EventRegionBegin, main, "inner") // 80
-	region(f, exptrace.EventRegionEnd, main, "outer")   // 90: not the innermost
-	region(f, exptrace.EventRegionBegin, nowhere, "lost")
-	f.goroutine(main, 1, exptrace.GoRunning, exptrace.GoNotExist, "") // 110
-	f.want(
-		"region G1 old at 10 task 0 false", "region-end G1 old <10-40",
-		"region G1 outer at 50 task 0 false", "region G1 inner at 60 task 0 false", "region-end G1 inner 60-70",
-		"region G1 inner at 80 task 0 false", "region-end G1 inner 80-90",
-		"G1 running <10-110", "run P0 G1 <10-110", "region-end G1 outer 50-110", "end G1 main.main",
-	)
-	f.wantInconsistent("region ended that is not the innermost one")
 }
 
 // What contradicts the scheduler's rules is counted and left out, and the

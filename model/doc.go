@@ -25,7 +25,8 @@
 //     before the run on the P that they end, and both before GoroutineEnd.
 //   - Work lies within its task and within its goroutine's life. It is announced
 //     before the region or the log, but after the task or the goroutine, that it
-//     begins with.
+//     begins with. Where one work follows another, the new one starts before the
+//     old one ends.
 //   - What existed before the trace began is announced when the trace first
 //     names it, with Start at the beginning of the trace and Before set. All
 //     goroutines that existed then are announced before the second Sync.

@@ -59,9 +59,7 @@ func (ofRuntime) TaskStart(*model.Task)                           {}
 func (ofRuntime) TaskEnd(*model.Task)                             {}
 func (ofRuntime) Log(*model.Log)                                  {}
 func (ofRuntime) WorkStart(*model.Work)                           {}
-func (ofRuntime) WorkPause(*model.Work)                           {}
-func (ofRuntime) WorkResume(*model.Work, model.Time)              {}
-func (ofRuntime) WorkEnd(*model.Work, model.Time)                 {}
+func (ofRuntime) WorkEnd(*model.Work)                             {}
 
 // fromC passes on goroutines that C threads bring to Go, and calls of C that
 // lost their P.
@@ -90,11 +88,11 @@ func (f fromC) Run(r *model.Run) {
 		f.Dump.Run(r)
 	}
 }
-func (fromC) ProcState(*model.ProcState)      {}
-func (fromC) Metric(*model.Metric)            {}
-func (fromC) Range(*model.Range)              {}
-func (fromC) WorkStart(*model.Work)           {}
-func (fromC) WorkEnd(*model.Work, model.Time) {}
+func (fromC) ProcState(*model.ProcState) {}
+func (fromC) Metric(*model.Metric)       {}
+func (fromC) Range(*model.Range)         {}
+func (fromC) WorkStart(*model.Work)      {}
+func (fromC) WorkEnd(*model.Work)        {}
 
 // TestGolden compares the calls of the model, or some of them, with goldens.
 // After they have been written anew, read what git diff says.

@@ -41,11 +41,14 @@ type Goroutine struct {
 	proc *proc   // the P that it holds, nil for none
 	// label is the runtime's label, such as "GC (dedicated)", since the
 	// goroutine runs.
-	label   string
-	regions []*Region
-	assist  *Range
-	works   []*Work
-	span    *startedSpan // whose task is about to begin
+	label string
+	// regions are those that are open, by their beginnings; some may have ended if
+	// outOfOrder is not nil.
+	regions    []*Region
+	outOfOrder *outOfOrder
+	assist     *Range
+	work       *Work        // the innermost
+	span       *startedSpan // whose task is about to begin
 }
 
 // System reports whether the goroutine belongs to the runtime, decided as the
@@ -237,10 +240,11 @@ func (b *builder) exited(g *Goroutine, t Time) {
 
 // gone closes what belongs to g and reports its end.
 func (b *builder) gone(g *Goroutine, t Time) {
-	for i := len(g.regions) - 1; i >= 0; i-- {
-		b.regionClosed(g.regions[i], t, nil)
+	for n := len(g.regions); n > 0; n = len(g.regions) {
+		r := g.regions[n-1]
+		r.sign = 0 // the goroutine does not go on
+		b.regionClosed(r, t, nil)
 	}
-	g.regions = g.regions[:0]
 	if g.assist != nil {
 		b.rangeClosed(g.assist, t)
 		g.assist = nil
@@ -249,7 +253,7 @@ func (b *builder) gone(g *Goroutine, t Time) {
 		b.inconsistent(spanWithoutTask)
 	}
 	g.End = t
-	b.endWork(&g.works, t)
+	b.turn(g, nil, 0, t)
 	b.sink.GoroutineEnd(g)
 	delete(b.goroutines, g.ID)
 	b.pool.put(g)
@@ -281,6 +285,6 @@ func (p *goroutinePool) get() *Goroutine {
 }
 
 func (p *goroutinePool) put(g *Goroutine) {
-	*g = Goroutine{Slot: g.Slot, regions: g.regions[:0], works: g.works[:0]}
+	*g = Goroutine{Slot: g.Slot, regions: g.regions[:0]}
 	p.free = append(p.free, g)
 }

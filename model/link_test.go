@@ -61,12 +61,10 @@ func (l linked) TaskStart(t *Task) {
 		l.add("task %d", t.ID)
 	}
 }
-func (l linked) TaskEnd(t *Task)      { l.add("task %d ends, Datadog %d", t.ID, t.DatadogSpanID) }
-func (l linked) Log(x *Log)           { l.add("log %s", x.Category) }
-func (l linked) WorkStart(*Work)      {}
-func (l linked) WorkPause(*Work)      {}
-func (l linked) WorkEnd(*Work, Time)  {}
-func (linked) WorkResume(*Work, Time) {}
+func (l linked) TaskEnd(t *Task) { l.add("task %d ends, Datadog %d", t.ID, t.DatadogSpanID) }
+func (l linked) Log(x *Log)      { l.add("log %s", x.Category) }
+func (l linked) WorkStart(*Work) {}
+func (l linked) WorkEnd(*Work)   {}
 
 func TestLink(t *testing.T) {
 	span := func(f *feed, at on, id byte, name string) {

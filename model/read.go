@@ -81,6 +81,7 @@ func ReadSplit(ctx context.Context, r io.Reader, w Window, every time.Duration, 
 // nil.
 func read(ctx context.Context, in *decode.Input, sink Sink, c *clip) (*Summary, error) {
 	b := newBuilder(sink, Trace{Format: in.Format, Fingerprint: in.Fingerprint, v1: in.Whole})
+	b.stop = func() error { return errors.Join(ctx.Err(), b.sink.Err()) }
 	var want func(decode.Extent) decode.Verdict
 	if c != nil {
 		c.begin(b)
@@ -120,7 +121,7 @@ func read(ctx context.Context, in *decode.Input, sink Sink, c *clip) (*Summary, 
 		}
 	}
 	summary := b.finish()
-	if err := b.sink.Err(); err != nil {
+	if err := b.stop(); err != nil && (summary == nil || b.sink.Err() != nil) {
 		return nil, err
 	}
 	return summary, errors.Join(damages...)

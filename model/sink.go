@@ -30,14 +30,11 @@ type Sink interface {
 	TaskEnd(*Task)
 	Log(*Log)
 
-	// WorkStart reports that a goroutine is at work for a task, from now on.
-	// WorkPause, that it is not any more but may come back, which WorkResume
-	// reports. WorkEnd is last, with the task or the goroutine, also after a
-	// pause: then it has not come back, and w.End is earlier than now.
+	// WorkStart reports that a goroutine is at work for a task from now on, and
+	// WorkEnd that it is not any more: because of another task, or with the task
+	// or the goroutine.
 	WorkStart(*Work)
-	WorkPause(*Work)
-	WorkResume(w *Work, now Time)
-	WorkEnd(w *Work, now Time)
+	WorkEnd(*Work)
 
 	Range(*Range)
 	Metric(*Metric)
@@ -75,9 +72,7 @@ func (NopSink) TaskStart(*Task)                     {}
 func (NopSink) TaskEnd(*Task)                       {}
 func (NopSink) Log(*Log)                            {}
 func (NopSink) WorkStart(*Work)                     {}
-func (NopSink) WorkPause(*Work)                     {}
-func (NopSink) WorkResume(*Work, Time)              {}
-func (NopSink) WorkEnd(*Work, Time)                 {}
+func (NopSink) WorkEnd(*Work)                       {}
 func (NopSink) Range(*Range)                        {}
 func (NopSink) Metric(*Metric)                      {}
 func (NopSink) Sample(*Sample)                      {}
@@ -178,6 +173,13 @@ type Summary struct {
 	ClockSteps int
 	// MaxProc is the largest number of a P, NoProc for none.
 	MaxProc ProcID
+	// Misuse counts, by name, what the program did wrong with regions and tasks:
+	// ended them in another order, on other goroutines, or twice. The trace is
+	// none the worse for it.
+	Misuse map[string]int
+	// ShortenedStacks is how often a generation has a stack of which only the
+	// innermost call is kept, because there are too many different ones.
+	ShortenedStacks int
 	// Missing is the number of references to stacks and strings that are not in
 	// the trace. The events that make them have no stack, or an empty string.
 	Missing int

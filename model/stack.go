@@ -23,9 +23,24 @@ type Frame struct {
 type Stack struct {
 	// ID numbers the stacks of a trace from 1.
 	ID int
-	// Frames are ordered as the runtime gives them: the innermost call first.
+	// Frames are ordered as the runtime gives them: the innermost call first. Of a
+	// stack that was shortened, the second and last one is Other; see
+	// Summary.ShortenedStacks.
 	Frames []*Frame
+
+	shortened bool
 }
+
+// Other is the function of a frame that stands for calls that are not kept.
+const Other = "(other)"
+
+// What a trace may make the model keep. Stacks that come later are shortened to
+// their innermost call, and frames that come later are one. A large program has some
+// ten thousand stacks in a trace.
+const (
+	maxStacks = 500_000
+	maxFrames = 500_000
+)
 
 // maxDepth is the number of frames at which the runtime cuts stacks
 // (runtime.traceStackSize): the outermost frames of such a stack are missing.
@@ -38,6 +53,9 @@ type stackTable struct {
 	frames map[frameKey]*Frame
 	key    []byte
 	buf    []*Frame
+
+	maxStacks, maxFrames int
+	shortened            int // stacks, of all generations
 }
 
 type frameKey struct {
@@ -48,16 +66,20 @@ type frameKey struct {
 
 func newStackTable() *stackTable {
 	return &stackTable{
-		stacks: make(map[string]*Stack),
-		frames: make(map[frameKey]*Frame),
+		stacks:    make(map[string]*Stack),
+		frames:    make(map[frameKey]*Frame),
+		maxStacks: maxStacks,
+		maxFrames: maxFrames,
 	}
 }
 
 // intern returns a stack of a generation, nil for one without frames.
 func (t *stackTable) intern(h decode.Stack) *Stack {
 	t.key, t.buf = t.key[:0], t.buf[:0]
+	shortened := false
 	for _, f := range h {
 		frame := t.frame(f)
+		shortened = shortened || frame.Func == Other
 		t.buf = append(t.buf, frame)
 		t.key = binary.AppendUvarint(t.key, uint64(frame.ID))
 	}
@@ -67,18 +89,38 @@ func (t *stackTable) intern(h decode.Stack) *Stack {
 		return nil
 	}
 	s, ok := t.stacks[string(t.key)]
+	if !ok && len(t.stacks) >= t.maxStacks {
+		shortened = true
+		t.buf = append(t.buf[:1], t.other())
+		t.key = binary.AppendUvarint(t.key[:0], uint64(t.buf[0].ID))
+		t.key = binary.AppendUvarint(t.key, uint64(t.buf[1].ID))
+		s, ok = t.stacks[string(t.key)]
+	}
 	if !ok {
-		s = &Stack{ID: len(t.stacks) + 1, Frames: append([]*Frame(nil), t.buf...)}
+		s = &Stack{ID: len(t.stacks) + 1, Frames: append([]*Frame(nil), t.buf...), shortened: shortened}
 		t.stacks[string(t.key)] = s
+	}
+	if shortened {
+		t.shortened++
 	}
 	return s
 }
 
+// other returns the frame of all calls that are not kept.
+func (t *stackTable) other() *Frame { return t.keep(frameKey{fn: Other}, "") }
+
 func (t *stackTable) frame(f *decode.Frame) *Frame {
 	key := frameKey{pc: f.PC, line: f.Line, fn: f.Func}
+	if len(t.frames) >= t.maxFrames && t.frames[key] == nil {
+		return t.other()
+	}
+	return t.keep(key, f.File)
+}
+
+func (t *stackTable) keep(key frameKey, file string) *Frame {
 	frame, ok := t.frames[key]
 	if !ok {
-		frame = &Frame{ID: len(t.frames) + 1, PC: f.PC, Func: f.Func, File: f.File, Line: int(f.Line)}
+		frame = &Frame{ID: len(t.frames) + 1, PC: key.pc, Func: key.fn, File: file, Line: int(key.line)}
 		t.frames[key] = frame
 	}
 	return frame
@@ -87,7 +129,7 @@ func (t *stackTable) frame(f *decode.Frame) *Frame {
 // startFunc returns the function that a goroutine with this stack was started
 // with, or "" if the stack does not reach down to it.
 func (s *Stack) startFunc() string {
-	if s == nil || len(s.Frames) >= maxDepth {
+	if s == nil || s.shortened || len(s.Frames) >= maxDepth {
 		return ""
 	}
 	return startFuncName(s.Frames[len(s.Frames)-1].Func)

@@ -114,3 +114,24 @@ func TestNewRange(t *testing.T) {
 		}
 	}
 }
+
+// Past a bound, of new stacks only the innermost call is kept: memory does not grow
+// with the number of different ones.
+func TestManyStacks(t *testing.T) {
+	table := newStackTable()
+	table.maxStacks, table.maxFrames = 10, 20
+	var last *Stack
+	for i := range 1000 {
+		leaf := &decode.Frame{PC: uint64(i%3 + 1), Func: fmt.Sprint("main.leaf", i%3), Line: 1}
+		last = table.intern(decode.Stack{leaf, {PC: uint64(1000 + i), Func: fmt.Sprint("main.f", i)}})
+	}
+	if len(table.stacks) > 13 || len(table.frames) > 21 {
+		t.Errorf("%d stacks and %d frames are kept", len(table.stacks), len(table.frames))
+	}
+	if table.shortened != 990 {
+		t.Errorf("%d stacks were shortened, want 990", table.shortened)
+	}
+	if len(last.Frames) != 2 || last.Frames[0].Func != "main.leaf0" || last.Frames[1].Func != Other || last.startFunc() != "" {
+		t.Errorf("the last stack is %v, of a goroutine that %q started", last.Frames, last.startFunc())
+	}
+}

@@ -220,7 +220,10 @@ func (c *clip) open(sync bool) {
 func (c *clip) nextWindow() bool {
 	c.b.now = c.to
 	sum := c.b.finish()
-	if c.err = c.b.sink.Err(); c.err == nil {
+	if c.err = c.b.sink.Err(); sum == nil {
+		c.err = c.b.stop()
+	}
+	if c.err == nil {
 		c.sink, c.err = c.next(sum)
 	}
 	if c.err != nil {
@@ -252,6 +255,7 @@ func (b *builder) restart(sink Sink, from Time) {
 	b.summary.Goroutines, b.summary.MaxAlive = len(b.goroutines), len(b.goroutines)
 	clear(b.summary.Unknown)
 	clear(b.summary.Inconsistent)
+	clear(b.summary.Misuse)
 	b.summary.Missing, b.summary.ClockSteps, b.summary.Gaps = 0, 0, nil
 	b.syncs, b.unseen = 0, 2
 	b.sink.Begin(&b.trace)
@@ -297,14 +301,11 @@ func (b *builder) announceAll() {
 		t.Parent = nil
 	}
 	for _, g := range gs {
-		for _, work := range g.works {
-			work.Start, work.End = from, from
-			b.sink.WorkStart(work)
-			if work.reasons == 0 {
-				b.sink.WorkPause(work)
-			}
-		}
+		b.atWorkBefore(g, from)
 		for _, r := range g.regions {
+			if r.ended {
+				continue
+			}
 			r.Start, r.Before, r.Task = from, true, b.tasks[r.TaskID]
 			b.sink.RegionStart(r)
 			r.Task = nil

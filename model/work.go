@@ -1,98 +1,208 @@
 package model
 
-import "slices"
-
-// Work is a goroutine at work for a task.
+// Work is a goroutine at work for a task, and so for the tasks that this one is
+// part of.
 //
-// It is if it began the task, from then until the task ends; if it has a region
-// or a log of the task, from the first to the last of them; or if a goroutine at
-// work started it while the task was open, until it exits or the task ends.
-// Goroutines of the runtime are not started for tasks.
+// At one moment a goroutine works for one task and that task's ancestors. Its
+// latest sign tells for which: it began the task, it has a region or a log of it,
+// or a goroutine that worked for it started this one.
+//
+//   - A sign of another task ends the work, except for a parent, which goes on
+//     while the goroutine works for its subtask.
+//   - A region is a sign from its beginning to its end. Then the goroutine goes on
+//     with what it did before the region, unless there was a later sign.
+//   - When the task ends, the goroutine goes on for the parent of the task. If
+//     there is none, for the task of the region that it is in, or else for none
+//     until its next sign.
+//
+// A handler begins a task, does the work and ends it:
+//
+//	handler     ──begin A─────begin B──────end B──────end A──
+//	works for           A            B (and A)    A
+//
+// A dispatcher begins a task for each message and hands it over. It works for each
+// only until it begins the next one:
+//
+//	dispatcher  ──begin A──go worker 1──begin B──go worker 2──…
+//	works for           A                       B
+//	worker 1              └─A───────────────end A──
+//	worker 2                                      └─B──────end B──
+//
+// A fan-out starts goroutines for parts of a task. A goroutine of a pool, which
+// existed before, shows with a region that it works for it:
+//
+//	handler     ──begin A──go part──send to pool──────────────wait──end A──
+//	works for           A
+//	part                    └─A───────────exit
+//	pool        ──────────────────────region of A──end of it──────
+//	works for   none                  A                   none
+//
+// Goroutines of the runtime are not started for tasks. The time of a goroutine
+// belongs to the task that it works for most recently, [Goroutine.Work]: a sink
+// that sums it up for that task alone, and adds the sum of a task to its parent's
+// when it ends (Task.Parent in TaskEnd), has all of each task. What is done for a
+// subtask that outlives its parent is not part of this parent, but of the next
+// ancestor that is open when the subtask ends.
 type Work struct {
 	Task      *Task
 	Goroutine *Goroutine
-	Start     Time
-	// End is the last moment at which the goroutine was at work. It is valid in
-	// WorkPause and WorkEnd.
-	End Time
+	// Start and End are the first and the last moment; End is valid in WorkEnd.
+	Start, End Time
 
-	// reasons is the number of reasons why the goroutine is at work now: that it
-	// began the task or was started for it, and each open region. While there is
-	// none, it is a pause.
-	reasons int
-	index   int // in Task.works
+	sign         uint64 // number of the sign that tells of it
+	outer, inner *Work  // of the goroutine: for a parent, and for a subtask
+	index        int    // in Task.works
 }
 
-// work makes a goroutine be at work for a task, for one more reason.
-func (b *builder) work(t *Task, g *Goroutine, now Time) *Work {
-	var w *Work
-	for _, x := range g.works {
-		if x.Task == t {
-			w = x
-			break
+// Work returns what the goroutine is at work for, nil for nothing. If it works for
+// a task and some of its ancestors, it is the work for the task.
+func (g *Goroutine) Work() *Work { return g.work }
+
+// sign makes g be at work for a task, and reports whether it was for another.
+func (b *builder) sign(g *Goroutine, t *Task, now Time) bool {
+	if g.work != nil && g.work.Task == t {
+		return false
+	}
+	b.signs++
+	b.turn(g, t, b.signs, now)
+	return true
+}
+
+// turn makes g be at work for a task, nil for none, because of a sign. New work
+// starts before the old one ends: there is no gap between them.
+func (b *builder) turn(g *Goroutine, t *Task, sign uint64, now Time) {
+	// What goes on is the work for the task itself, or for its parent. That for
+	// others that are as deep or deeper ends, so that each is passed only once.
+	var goesOn *Work
+	if t != nil {
+		parent := t.parent()
+		goesOn = g.work
+		for goesOn != nil && goesOn.Task != t && (parent == nil || goesOn.Task.depth > parent.depth) {
+			goesOn = goesOn.outer
+		}
+		if goesOn != nil && goesOn.Task != t && goesOn.Task != parent {
+			goesOn = nil
 		}
 	}
-	if w == nil {
-		w = &Work{Task: t, Goroutine: g, Start: now, index: len(t.works)}
-		t.works = append(t.works, w)
-		g.works = append(g.works, w)
-		b.sink.WorkStart(w)
-	} else if w.reasons == 0 {
-		b.sink.WorkResume(w, now)
+	old := g.work
+	if goesOn != nil && goesOn.Task == t {
+		goesOn.sign = sign
+	} else if t != nil {
+		b.workStarted(g, t, sign, now)
 	}
-	w.reasons++
-	return w
+	for old != goesOn {
+		outer := old.outer
+		b.workEnded(old, now)
+		old = outer
+	}
 }
 
-// pause takes a reason away.
-func (b *builder) pause(w *Work, now Time) {
-	if w.reasons--; w.reasons == 0 {
-		w.End = now
-		b.sink.WorkPause(w)
+func (b *builder) workStarted(g *Goroutine, t *Task, sign uint64, now Time) {
+	w := &Work{Task: t, Goroutine: g, Start: now, sign: sign, outer: g.work, index: len(t.works)}
+	if g.work != nil {
+		g.work.inner = w
 	}
+	g.work = w
+	t.works = append(t.works, w)
+	b.sink.WorkStart(w)
+}
+
+func (b *builder) workEnded(w *Work, now Time) {
+	if w.outer != nil {
+		w.outer.inner = w.inner
+	}
+	if w.inner != nil {
+		w.inner.outer = w.outer
+	} else {
+		w.Goroutine.work = w.outer
+	}
+	works := w.Task.works
+	last := len(works) - 1
+	works[w.index] = works[last]
+	works[w.index].index = w.index
+	works[last] = nil
+	w.Task.works = works[:last]
+	w.End = now
+	b.sink.WorkEnd(w)
 }
 
 // inherit makes a goroutine be at work for what its creator is.
 func (b *builder) inherit(g, creator *Goroutine, now Time) {
-	if creator == nil || g.System() {
+	if creator != nil && creator.work != nil && !g.System() {
+		b.sign(g, creator.work.Task, now)
+	}
+}
+
+// endWork ends all work for a task that has ended.
+func (b *builder) endWork(t *Task, now Time) {
+	for len(t.works) > 0 {
+		w := t.works[len(t.works)-1]
+		if g := w.Goroutine; g.work == w && w.outer == nil {
+			if parent := t.parent(); parent != nil {
+				b.workStarted(g, parent, w.sign, now)
+			} else if r := g.inRegion(); r != nil {
+				b.workStarted(g, r.task, r.sign, now)
+			}
+		}
+		b.workEnded(w, now)
+	}
+}
+
+// enteredRegion makes the beginning of a region a sign.
+func (b *builder) enteredRegion(r *Region) {
+	g := r.Goroutine
+	if g.work != nil {
+		r.back, r.backSign = g.work.Task, g.work.sign
+	}
+	if b.sign(g, r.task, r.Start) {
+		r.sign = g.work.sign
+	}
+}
+
+// leftRegion makes the goroutine of a region go on with what it did before, if the
+// region is its latest sign.
+func (b *builder) leftRegion(r *Region, now Time) {
+	g := r.Goroutine
+	if r.sign != 0 && (g.work == nil || g.work.sign == r.sign) {
+		b.turn(g, r.back.open(), r.backSign, now)
+	}
+}
+
+// inRegion returns the innermost region of a task that a goroutine is in, nil for
+// none.
+func (g *Goroutine) inRegion() *Region {
+	if len(g.regions) == 0 {
+		return nil
+	}
+	r := g.regions[len(g.regions)-1].ofTask
+	if r == nil || r.ended || r.task.ended {
+		return nil
+	}
+	return r
+}
+
+// stillAtWork reports the work of a goroutine that goes on when the trace ends.
+func (b *builder) stillAtWork(g *Goroutine, now Time) {
+	innermost := g.work
+	for w := innermost; w != nil; w = w.outer {
+		g.work, w.End = w.outer, now
+		b.sink.WorkEnd(w)
+	}
+	g.work = innermost
+}
+
+// atWorkBefore reports the work of a goroutine that goes on when a window begins.
+func (b *builder) atWorkBefore(g *Goroutine, from Time) {
+	innermost := g.work
+	if innermost == nil {
 		return
 	}
-	for _, w := range creator.works {
-		if w.reasons > 0 {
-			b.work(w.Task, g, now)
-		}
+	w := innermost
+	for w.outer != nil {
+		w = w.outer
 	}
-}
-
-// leftRegion ends what the begin of a region was a reason for.
-func (b *builder) leftRegion(g *Goroutine, id TaskID, now Time) {
-	for _, w := range g.works {
-		if w.Task.ID == id && w.reasons > 0 {
-			b.pause(w, now)
-			return
-		}
-	}
-}
-
-func (b *builder) workEnded(w *Work, now Time) {
-	t, g := w.Task, w.Goroutine
-	last := len(t.works) - 1
-	t.works[w.index] = t.works[last]
-	t.works[w.index].index = w.index
-	t.works[last] = nil
-	t.works = t.works[:last]
-	if i := slices.Index(g.works, w); i >= 0 {
-		g.works = slices.Delete(g.works, i, i+1)
-	}
-	if w.reasons > 0 {
-		w.End = now
-	}
-	b.sink.WorkEnd(w, now)
-}
-
-// endWork ends all work for a task, or of a goroutine.
-func (b *builder) endWork(works *[]*Work, now Time) {
-	for len(*works) > 0 {
-		b.workEnded((*works)[len(*works)-1], now)
+	for ; w != nil; w = w.inner {
+		g.work, w.Start = w, from
+		b.sink.WorkStart(w)
 	}
 }

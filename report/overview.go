@@ -40,6 +40,8 @@ type Overview struct {
 	// what contradicts the rest of the trace, by name.
 	Unknown      map[string]int `json:"unknown"`
 	Inconsistent map[string]int `json:"inconsistent"`
+	// Misuse counts what the program did wrong with regions and tasks, by name.
+	Misuse map[string]int `json:"misuse"`
 }
 
 // Procs is what the Ps spent their time on, in nanoseconds. All but Total add up
@@ -147,6 +149,7 @@ func (b *Builder) overview() Overview {
 		MaxGOMAXPROCS: p.largest,
 		Unknown:       s.Unknown,
 		Inconsistent:  s.Inconsistent,
+		Misuse:        s.Misuse,
 	}
 	if c := p.clock; c != nil {
 		start := c.Wall.Add(time.Duration(s.Start - c.Trace)).UTC()
@@ -184,6 +187,17 @@ func (b *Builder) cannotTell() []string {
 	}
 	if n := b.tasks.cut + b.regions.cut; n > 0 {
 		out = append(out, fmt.Sprintf("%s that begin before the trace or end after it: their latencies are not known, and are left out", count(n, "task or region", "tasks and regions")))
+	}
+	if n := b.summary.ShortenedStacks; n > 0 {
+		out = append(out, fmt.Sprintf("%s beyond the first 500,000 different ones: only the innermost call is kept, the rest is (other)", count(n, "stack")))
+	}
+	for _, as := range []struct {
+		noun string
+		*annotations
+	}{{"task", &b.tasks}, {"region", &b.regions}} {
+		if a := as.byType[typeKey{other: true}]; a != nil {
+			out = append(out, fmt.Sprintf("%s of other types than the first %d: they are taken together as (other)", count(int(a.count), as.noun), maxTypes))
+		}
 	}
 	if !b.procs.known {
 		out = append(out, "the trace does not tell GOMAXPROCS: the time of idle Ps and the mutator utilization are not known")

@@ -70,18 +70,19 @@ type Builder struct {
 	reasons reasons
 	places  places
 
-	procs    procs
-	groups   groups
-	blocking blocking
-	sched    scheduling
-	gc       gc
-	mmu      mmu
-	running  running
-	tasks    annotations
-	regions  annotations
-	begunBy  map[model.TaskID]model.GoID // open tasks
-	leaks    leaks
-	one      *one
+	procs     procs
+	groups    groups
+	blocking  blocking
+	sched     scheduling
+	gc        gc
+	mmu       mmu
+	running   running
+	tasks     annotations
+	regions   annotations
+	openTasks map[*model.Task]*openTask
+	done      sums // of a part of a goroutine's life, while it is added
+	leaks     leaks
+	one       *one
 }
 
 var _ model.Sink = (*Builder)(nil)
@@ -113,8 +114,8 @@ type goroutine struct {
 	running   int
 	assists   int64
 	maxAssist model.Time
-	works     []window
-	regions   []window
+	atWork    *atWork // nil if it never was
+	regions   []sums  // at their beginnings, by Depth
 }
 
 func (b *Builder) goroutine(g *model.Goroutine) *goroutine {
@@ -133,7 +134,7 @@ func (b *Builder) Begin(t *model.Trace) {
 func (b *Builder) GoroutineStart(g *model.Goroutine) {
 	gr := b.goroutine(g)
 	gr.sums.reset()
-	*gr = goroutine{sums: gr.sums, until: g.Start, works: gr.works[:0], regions: gr.regions[:0]}
+	*gr = goroutine{sums: gr.sums, until: g.Start, regions: gr.regions}
 	switch g.State {
 	case model.Runnable:
 		if !g.Before {

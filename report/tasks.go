@@ -11,8 +11,12 @@ import (
 
 // Annotation is all tasks, or all regions, of one type.
 type Annotation struct {
-	// Type is "" for tasks from before the trace, whose type is not in it.
-	Type string `json:"type"`
+	// Type is the name that the program gave. It is "" also with TypeUnknown, of
+	// tasks from before the trace, whose type is not in it, and with Other, of all
+	// whose type is not one of the first 10,000.
+	Type        string `json:"type"`
+	TypeUnknown bool   `json:"type_unknown,omitempty"`
+	Other       bool   `json:"other,omitempty"`
 	// Count is how many there were. Of these, Cut began before the trace or ended
 	// after it: their latencies are not known, and left out.
 	Count int64 `json:"count"`
@@ -21,8 +25,9 @@ type Annotation struct {
 	Latency Spread  `json:"latency"`
 	Longest Longest `json:"longest"`
 	// Times is what the goroutines spent their time on that were at work for the
-	// tasks, or in the regions. What began before the trace counts from when the
-	// trace first names it; regions from before it do not count.
+	// tasks and for their subtasks, see [model.Work], or in the regions. What began
+	// before the trace counts from when the trace first names it; regions from
+	// before it do not count.
 	Times Times `json:"times"`
 }
 
@@ -39,9 +44,21 @@ type Longest struct {
 
 // annotations are tasks, or regions, by type.
 type annotations struct {
-	byType map[string]*annotation
+	byType map[typeKey]*annotation
 	cut    int
 }
+
+// typeKey is a type. Beside a name that the program gave, "" too, there are two
+// that are none.
+type typeKey struct {
+	name    string
+	unknown bool // from before the trace
+	other   bool // all that are too many
+}
+
+// maxTypes is how many types of tasks, and of regions, are told apart: a program
+// that gives each task a name of its own has millions. All that come later are one.
+const maxTypes = 10_000
 
 type annotation struct {
 	count, cut int64
@@ -50,11 +67,15 @@ type annotation struct {
 	sums       sums
 }
 
-func (as *annotations) of(typ string) *annotation {
+func (as *annotations) of(typ typeKey) *annotation {
 	a := as.byType[typ]
+	if a == nil && len(as.byType) >= maxTypes {
+		typ = typeKey{other: true}
+		a = as.byType[typ]
+	}
 	if a == nil {
 		if as.byType == nil {
-			as.byType = make(map[string]*annotation)
+			as.byType = make(map[typeKey]*annotation)
 		}
 		a = &annotation{}
 		as.byType[typ] = a
@@ -63,8 +84,7 @@ func (as *annotations) of(typ string) *annotation {
 }
 
 // end counts a task or a region that has ended.
-func (as *annotations) end(typ string, start, end model.Time, cut bool, task model.TaskID, g model.GoID) {
-	a := as.of(typ)
+func (as *annotations) end(a *annotation, start, end model.Time, cut bool, task model.TaskID, g model.GoID) {
 	a.count++
 	if cut {
 		a.cut++
@@ -78,25 +98,18 @@ func (as *annotations) end(typ string, start, end model.Time, cut bool, task mod
 	a.latency.add(d)
 }
 
-// window is a part of a goroutine's life, of which the sums are wanted: they are
-// those at its end less those at its start.
-type window struct {
-	work   *model.Work // nil for a region
-	start  sums
-	paused bool
-	pause  sums // at the begin of the pause
+// openTask is a task that has not ended, with what goroutines have spent their time
+// on for it and for its subtasks that have ended.
+type openTask struct {
+	begunBy model.GoID // 0 if unknown
+	sums    sums
 }
 
-// push adds a window, in the memory of one that has ended.
-func push(ws []window) ([]window, *window) {
-	if len(ws) < cap(ws) {
-		ws = ws[:len(ws)+1]
-	} else {
-		ws = append(ws, window{})
-	}
-	w := &ws[len(ws)-1]
-	w.work, w.paused = nil, false
-	return ws, w
+// atWork is the task that a goroutine works for, nil for none, and what it had spent
+// its time on when that began.
+type atWork struct {
+	task  *openTask
+	given sums
 }
 
 // sumsNow sets s to what a goroutine has spent its time on up to now, with the
@@ -112,65 +125,48 @@ func (b *Builder) sumsNow(s *sums, g *model.Goroutine, gr *goroutine, now model.
 	}
 }
 
-func (b *Builder) WorkStart(w *model.Work) {
-	gr := b.goroutine(w.Goroutine)
-	ws, win := push(gr.works)
-	gr.works = ws
-	win.work = w
-	b.sumsNow(&win.start, w.Goroutine, gr, w.Start)
-}
+func (b *Builder) WorkStart(w *model.Work) { b.turn(w.Goroutine, w.Start) }
+func (b *Builder) WorkEnd(w *model.Work)   { b.turn(w.Goroutine, w.End) }
 
-func (b *Builder) WorkPause(w *model.Work) {
-	gr := b.goroutine(w.Goroutine)
-	if i := gr.work(w); i >= 0 {
-		win := &gr.works[i]
-		win.paused = true
-		b.sumsNow(&win.pause, w.Goroutine, gr, w.End)
+// turn gives the time of a goroutine up to now to the task that it worked for.
+func (b *Builder) turn(g *model.Goroutine, now model.Time) {
+	gr := b.goroutine(g)
+	if gr.atWork == nil {
+		gr.atWork = &atWork{}
 	}
-}
-
-// WorkResume makes the pause count: the goroutine was at work all the time.
-func (b *Builder) WorkResume(w *model.Work, _ model.Time) {
-	gr := b.goroutine(w.Goroutine)
-	if i := gr.work(w); i >= 0 {
-		gr.works[i].paused = false
+	at := gr.atWork
+	if at.task != nil {
+		b.sumsNow(&b.done, g, gr, now)
+		b.done.sub(&at.given)
+		at.task.sums.add(&b.done)
 	}
-}
-
-func (b *Builder) WorkEnd(w *model.Work, _ model.Time) {
-	gr := b.goroutine(w.Goroutine)
-	i := gr.work(w)
-	if i < 0 {
-		return
+	at.task = nil
+	if w := g.Work(); w != nil {
+		at.task = b.openTasks[w.Task]
+		b.sumsNow(&at.given, g, gr, now)
 	}
-	win := &gr.works[i]
-	if !win.paused {
-		b.sumsNow(&win.pause, w.Goroutine, gr, w.End)
-	}
-	win.pause.sub(&win.start)
-	b.tasks.of(w.Task.Type).sums.add(&win.pause)
-	last := len(gr.works) - 1
-	gr.works[i], gr.works[last] = gr.works[last], gr.works[i] // which keeps its memory
-	gr.works = gr.works[:last]
-}
-
-// work is the index of the window of a work, -1 if there is none.
-func (gr *goroutine) work(w *model.Work) int {
-	return slices.IndexFunc(gr.works, func(x window) bool { return x.work == w })
 }
 
 func (b *Builder) TaskStart(t *model.Task) {
-	if g := t.Goroutine; g != nil {
-		if b.begunBy == nil {
-			b.begunBy = make(map[model.TaskID]model.GoID)
-		}
-		b.begunBy[t.ID] = g.ID
+	if b.openTasks == nil {
+		b.openTasks = make(map[*model.Task]*openTask)
 	}
+	open := &openTask{}
+	if t.Goroutine != nil {
+		open.begunBy = t.Goroutine.ID
+	}
+	b.openTasks[t] = open
 }
 
 func (b *Builder) TaskEnd(t *model.Task) {
-	b.tasks.end(t.Type, t.Start, t.End, t.Before || t.Open, t.ID, b.begunBy[t.ID])
-	delete(b.begunBy, t.ID)
+	open := b.openTasks[t]
+	delete(b.openTasks, t)
+	a := b.tasks.of(typeKey{name: t.Type, unknown: t.TypeUnknown})
+	b.tasks.end(a, t.Start, t.End, t.Before || t.Open, t.ID, open.begunBy)
+	a.sums.add(&open.sums)
+	if parent := b.openTasks[t.Parent]; parent != nil {
+		parent.sums.add(&open.sums)
+	}
 }
 
 func (b *Builder) RegionStart(r *model.Region) {
@@ -178,29 +174,29 @@ func (b *Builder) RegionStart(r *model.Region) {
 		return // it ends at once, and what its goroutine did in it is not known any more
 	}
 	gr := b.goroutine(r.Goroutine)
-	ws, win := push(gr.regions)
-	gr.regions = ws
-	b.sumsNow(&win.start, r.Goroutine, gr, r.Start)
+	for r.Depth >= len(gr.regions) {
+		gr.regions = append(gr.regions, sums{})
+	}
+	b.sumsNow(&gr.regions[r.Depth], r.Goroutine, gr, r.Start)
 }
 
 func (b *Builder) RegionEnd(r *model.Region) {
-	b.regions.end(r.Type, r.Start, r.End, r.Before || r.Open, r.TaskID, r.Goroutine.ID)
-	gr := b.goroutine(r.Goroutine)
-	if r.Before || len(gr.regions) == 0 {
+	a := b.regions.of(typeKey{name: r.Type})
+	b.regions.end(a, r.Start, r.End, r.Before || r.Open, r.TaskID, r.Goroutine.ID)
+	if r.Before {
 		return
 	}
-	win := &gr.regions[len(gr.regions)-1]
-	gr.regions = gr.regions[:len(gr.regions)-1]
-	b.sumsNow(&win.pause, r.Goroutine, gr, r.End)
-	win.pause.sub(&win.start)
-	b.regions.of(r.Type).sums.add(&win.pause)
+	gr := b.goroutine(r.Goroutine)
+	b.sumsNow(&b.done, r.Goroutine, gr, r.End)
+	b.done.sub(&gr.regions[r.Depth])
+	a.sums.add(&b.done)
 }
 
 func (as *annotations) report(reasons *reasons, start model.Time) []Annotation {
 	out := []Annotation{}
 	for typ, a := range as.byType {
 		x := Annotation{
-			Type: typ, Count: a.count, Cut: a.cut,
+			Type: typ.name, TypeUnknown: typ.unknown, Other: typ.other, Count: a.count, Cut: a.cut,
 			Latency: a.latency.report(), Longest: a.longest, Times: a.sums.times(reasons),
 		}
 		if x.Count > x.Cut {
@@ -209,7 +205,20 @@ func (as *annotations) report(reasons *reasons, start model.Time) []Annotation {
 		out = append(out, x)
 	}
 	slices.SortFunc(out, func(a, b Annotation) int {
-		return cmp.Or(cmp.Compare(b.Latency.Total, a.Latency.Total), cmp.Compare(b.Count, a.Count), strings.Compare(a.Type, b.Type))
+		return cmp.Or(cmp.Compare(b.Latency.Total, a.Latency.Total), cmp.Compare(b.Count, a.Count), strings.Compare(a.label(), b.label()))
 	})
 	return out
+}
+
+// label is what to call the type.
+func (a *Annotation) label() string {
+	switch {
+	case a.TypeUnknown:
+		return "(from before the trace)"
+	case a.Other:
+		return "(other)"
+	case a.Type == "":
+		return "(no name)"
+	}
+	return a.Type
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,8 +41,8 @@ func Text(w io.Writer, r *Report, opts TextOptions) error {
 	p.blocking(r.Blocking)
 	p.scheduling(&r.Scheduling)
 	p.gc(r)
-	p.annotations("TASKS", "task", r.Tasks)
-	p.annotations("REGIONS", "region", r.Regions)
+	p.annotations("TASKS", r.Tasks)
+	p.annotations("REGIONS", r.Regions)
 	return p.w.Flush()
 }
 
@@ -164,6 +165,9 @@ func (p *printer) overview(r *Report) {
 	}
 	for _, what := range r.CannotTell {
 		p.wrapped("    ", "  cannot tell: "+what)
+	}
+	for _, what := range slices.Sorted(maps.Keys(o.Misuse)) {
+		p.wrapped("    ", fmt.Sprintf("  misuse of runtime/trace, %s: %s", times(int64(o.Misuse[what])), what))
 	}
 }
 
@@ -411,7 +415,7 @@ func (p *printer) gc(r *Report) {
 	p.line(faint, "  the least share of the Ps that the GC left to the program in any such window")
 }
 
-func (p *printer) annotations(title, noun string, list []Annotation) {
+func (p *printer) annotations(title string, list []Annotation) {
 	if len(list) == 0 {
 		return
 	}
@@ -419,12 +423,8 @@ func (p *printer) annotations(title, noun string, list []Annotation) {
 	var t table
 	t.add(faint, "count", "p50", "p99", "max", "exec", "wait", "block", "syscall", "assist", "type; blocked on")
 	for _, a := range list[:p.top(len(list))] {
-		typ := a.Type
-		if typ == "" {
-			typ = "(" + noun + "s from before the trace)"
-		}
 		l := &a.Latency
-		t.add(plain, append([]string{num(a.Count), dur(l.P50), dur(l.P99), dur(l.Max)}, append(timesCells(&a.Times), typ)...)...)
+		t.add(plain, append([]string{num(a.Count), dur(l.P50), dur(l.P99), dur(l.Max)}, append(timesCells(&a.Times), a.label())...)...)
 		t.note(reasonsLine(a.Times.BlockByReason, 3))
 	}
 	t.dropEmpty()

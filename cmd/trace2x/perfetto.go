@@ -213,6 +213,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 		lines = append(lines, func() {
 			english.Fprintf(e.stderr, "%s: %s, %s in %v\n", name, byteCount(size), plural(int(sum.Events), "event"), time.Duration(sum.End-sum.Start))
 			e.warn(sum.Unknown, sum.Inconsistent)
+			e.tellMisuse(sum.Misuse)
 		})
 		f := w.Focus()
 		if n > 1 {

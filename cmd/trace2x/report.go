@@ -37,6 +37,14 @@ func (e *env) report(in *input.Input, s *model.Summary) {
 		fmt.Fprintf(e.stderr, "%s of OpenTelemetry among the tasks\n", plural(s.LinkedSpans, "span"))
 	}
 	e.warn(s.Unknown, s.Inconsistent)
+	e.tellMisuse(s.Misuse)
+}
+
+// tellMisuse tells what the program did wrong with regions and tasks.
+func (e *env) tellMisuse(misuse map[string]int) {
+	for _, what := range slices.Sorted(maps.Keys(misuse)) {
+		english.Fprintf(e.stderr, "misuse of runtime/trace by the program, %d times: %s\n", misuse[what], what)
+	}
 }
 
 // warn tells what of a trace was left out.

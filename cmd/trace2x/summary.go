@@ -119,6 +119,7 @@ func summarize(ctx context.Context, e *env, from string, fl *summaryFlags, opts 
 		return fmt.Errorf("writing standard output: %w", writeErr)
 	}
 	e.warn(rep.Overview.Unknown, rep.Overview.Inconsistent)
+	e.tellMisuse(rep.Overview.Misuse)
 	return inDamage(in, err)
 }
 

@@ -2,6 +2,8 @@ package otel
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +20,13 @@ type mapping struct {
 	offset int64 // wall clock less trace clock, ns
 	clock  bool  // the trace has told it
 	stacks map[*model.Stack][]byte
+	size   int // bytes in stacks
 	buffer []byte
 }
+
+// maxStackBytes limits the memory for encoded stacks, which are kept because most
+// come again.
+const maxStackBytes = 64 << 20
 
 func newMapping(wallStart time.Time, start model.Time) *mapping {
 	m := &mapping{stacks: make(map[*model.Stack][]byte), offset: -int64(start)}
@@ -128,6 +135,9 @@ func (m *mapping) attributes(b []byte, s *span) []byte {
 	if s.leftOut > 0 {
 		b = appendIntAttr(b, fSpanAttribute, "go.spans.left_out", int64(s.leftOut))
 	}
+	for _, what := range slices.Sorted(maps.Keys(s.misuse)) {
+		b = appendIntAttr(b, fSpanAttribute, "go.misuse."+what, int64(s.misuse[what]))
+	}
 	return b
 }
 
@@ -157,6 +167,9 @@ func (s *sums) attributes(b []byte) []byte {
 		b = appendIntAttr(b, fSpanAttribute, "go.syscall_block_time_ns", int64(s.syscallBlock))
 	}
 	for _, t := range s.block {
+		if t.time == 0 {
+			continue // it was before
+		}
 		b = appendIntAttr(b, fSpanAttribute, "go.block_time_ns."+validUTF8(t.reason), int64(t.time))
 	}
 	if s.gcAssist > 0 {
@@ -179,6 +192,10 @@ func (m *mapping) stack(s *model.Stack) []byte {
 		b = appendStringAttr(b, fSpanAttribute, "code.file.path", f.File)
 		b = appendIntAttr(b, fSpanAttribute, "code.line.number", int64(f.Line))
 		b = appendStringAttr(b, fSpanAttribute, "code.stacktrace", text.String())
+		if m.size += len(b); m.size > maxStackBytes {
+			clear(m.stacks)
+			m.size = len(b)
+		}
 		m.stacks[s] = b
 	}
 	return b

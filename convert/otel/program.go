@@ -38,6 +38,7 @@ func newProgram(t *tree) *program {
 		kind: kindProgram, id: t.ids.span(kindProgram), name: "program",
 		start: t.trace.Start, before: true, goroutine: model.NoGoroutine, thread: model.NoThread,
 	}, sent: true}
+	n.place()
 	r := &root{trace: t.ids.trace(model.BackgroundTask), node: n, verdict: wanted, spans: 1}
 	n.root = r
 	t.stats.Traces++
@@ -54,16 +55,15 @@ func (p *program) join(g *model.Goroutine, gr *goroutine) {
 		span: span{
 			kind:      kindGoroutine,
 			id:        p.tree.ids.span(kindGoroutine, uint64(model.BackgroundTask), uint64(g.ID), uint64(g.Start)),
-			parent:    p.node.id,
 			start:     g.Start,
 			before:    g.Before,
 			stack:     g.Creation,
-			sums:      &sums{},
 			goroutine: g.ID,
 			thread:    model.NoThread,
 		},
-		parent: p.node, sent: true, counted: g.Start, g: g,
+		parent: p.node, sent: true, g: g,
 	}
+	gr.alone.place()
 }
 
 // leave takes a goroutine out, for good: it is at work for a task.
@@ -120,14 +120,9 @@ func (p *program) goroutineEnd(g *model.Goroutine, gr *goroutine) {
 	if p == nil || n == nil {
 		return
 	}
-	n.end, n.open, n.startFunc = g.End, g.Open, g.Func
-	n.name = "goroutine " + g.Func
-	if g.Func == "" {
-		n.name = "goroutine (unknown start function)"
-	}
-	if since, ok := g.Assist(); ok {
-		n.sums.gcAssist += g.End - since
-	}
+	n.end, n.open, n.startFunc, n.name = g.End, g.Open, g.Func, goroutineName(g)
+	n.sums = &sums{}
+	n.sums.set(&gr.sums)
 	p.held -= len(n.held)
 	a := &aloneGoroutine{&n.span, n.held}
 	heap.Push(&p.kept, a)
@@ -180,7 +175,7 @@ func (p *program) end(s *model.Summary) {
 		}
 	}
 	n := p.node
-	n.end, n.open, n.leftOut = s.End, true, p.leftOut
+	n.end, n.open, n.leftOut, n.misuse = s.End, true, p.leftOut, s.Misuse
 	p.tree.stats.LeftOut += p.leftOut
 	p.tree.emit(p.root, &n.span)
 }

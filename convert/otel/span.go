@@ -42,7 +42,8 @@ type span struct {
 	reason string
 	waker  *waker
 
-	leftOut int // of a root: spans that the limit left out
+	leftOut int            // of a root: spans that the limit left out
+	misuse  map[string]int // of the program
 }
 
 // event is a log.
@@ -81,42 +82,30 @@ type node struct {
 	// linked says that the span is one that the program sent itself.
 	linked bool
 
-	// A goroutine at work for a task, and a region, are windows: they count the
-	// time of their goroutine, up to counted.
-	g       *model.Goroutine
-	task    *node // of a goroutine
-	work    *model.Work
-	counted model.Time
-	// paused says that the goroutine is outside of its task: what happens is
-	// tentative, and counts if it comes back.
-	paused    bool
-	tentative sums
-	held      []*span
+	// under is the ID under which its children stand.
+	under spanID
+
+	// A goroutine at work for a task, and a region, are windows: their sums are
+	// those of the goroutine at their end less those at their beginning.
+	g              *model.Goroutine
+	begin          sums
+	outer, inner   *node // windows of the goroutine, by their beginnings
+	around, within *node // open regions of the same task and goroutine, likewise
+
+	held []*span // states of a goroutine that works for no task
 }
 
-// as is the ID under which the children of a node stand.
-func (n *node) as() spanID {
-	for n != nil && !n.sent && !n.linked {
-		n = n.parent
+// place puts the node below its parent, and tells its children where they stand:
+// below it, or below its parent if it does not become a span.
+func (n *node) place() {
+	if n.parent != nil {
+		n.span.parent = n.parent.under
 	}
-	if n == nil {
-		return spanID{}
+	n.under = n.span.parent
+	if n.sent || n.linked {
+		n.under = n.id
 	}
-	return n.id
 }
-
-// count counts what the goroutine did up to t; it is in the state s.
-func (n *node) count(t model.Time, s *model.GoState, onProc bool) {
-	into := n.sums
-	if n.paused {
-		into = &n.tentative
-	}
-	into.addState(s, n.counted, t, onProc)
-	n.counted = max(n.counted, t)
-}
-
-// countTo is count for what g does now.
-func (n *node) countTo(t model.Time, g *model.Goroutine) { n.count(t, g.Current(), g.OnProc()) }
 
 // verdict says whether a trace is wanted.
 type verdict uint8

@@ -56,6 +56,27 @@ func (s *sums) add(o *sums) {
 	s.syscallBlock += o.syscallBlock
 	s.gcAssist += o.gcAssist
 	for _, b := range o.block {
-		s.addBlock(b.reason, b.time)
+		if b.time != 0 {
+			s.addBlock(b.reason, b.time)
+		}
 	}
+}
+
+// sub takes away what is part of s.
+func (s *sums) sub(o *sums) {
+	s.execution -= o.execution
+	s.schedWait -= o.schedWait
+	s.syscall -= o.syscall
+	s.syscallBlock -= o.syscallBlock
+	s.gcAssist -= o.gcAssist
+	for _, b := range o.block {
+		s.addBlock(b.reason, -b.time)
+	}
+}
+
+// set makes s a copy of o, in the memory of s.
+func (s *sums) set(o *sums) {
+	block := append(s.block[:0], o.block...)
+	*s = *o
+	s.block = block
 }

@@ -1,8 +1,6 @@
 package otel
 
 import (
-	"slices"
-
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -38,15 +36,38 @@ type tree struct {
 	stats      Stats
 	program    *program // nil if it is not wanted
 	tasks      map[*model.Task]*node
+	works      map[*model.Work]*node
 	goroutines []goroutine // by slot
-	regions    map[*model.Region]*node
+	regions    map[regionKey]*node
 	oldRegions uint64 // that began before the trace
+	done       sums   // of a part of a goroutine's life, while it is added
+}
+
+// regionKey is what the innermost open region is kept by, so that what is inside
+// finds it.
+type regionKey struct {
+	slot int // of its goroutine
+	task model.TaskID
 }
 
 // goroutine is what the tree knows of one.
 type goroutine struct {
-	windows []*node // that are open, the innermost last
-	alone   *node   // what belongs to no task, for the program's trace
+	innermost *node   // window that is open
+	regions   []*node // by Depth
+	alone     *node   // what belongs to no task, for the program's trace
+	atWork    *atWork // nil if it never was, for a task that is wanted
+
+	// sums is its time up to until, but not of what is before the first window.
+	sums  sums
+	until model.Time
+	told  model.Time // up to which its states have become spans
+}
+
+// atWork is the task that a goroutine works for, nil for none, and its time when
+// that began.
+type atWork struct {
+	task  *node
+	given sums
 }
 
 var _ model.Sink = (*tree)(nil)
@@ -59,7 +80,8 @@ func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 		out:     out,
 		failed:  failed,
 		tasks:   make(map[*model.Task]*node),
-		regions: make(map[*model.Region]*node),
+		works:   make(map[*model.Work]*node),
+		regions: make(map[regionKey]*node),
 		stats:   Stats{Spans: make(map[string]int)},
 	}
 }
@@ -151,7 +173,6 @@ func (t *tree) TaskStart(task *model.Task) {
 	}
 	if parent != nil && (!n.linked || parent.root.trace == trace) {
 		n.root, n.parent = parent.root, parent
-		n.span.parent = parent.as()
 	} else {
 		n.root = &root{trace: trace, node: n}
 		switch {
@@ -170,6 +191,7 @@ func (t *tree) TaskStart(task *model.Task) {
 	default:
 		n.root.linked++
 	}
+	n.place()
 	t.tasks[task] = n
 }
 
@@ -197,8 +219,8 @@ func (t *tree) TaskEnd(task *model.Task) {
 	}
 	delete(t.tasks, task)
 	n.end, n.open, n.datadogSpan = task.End, task.Open, task.DatadogSpanID
-	if n.name == "" {
-		n.name = taskName(task)
+	if parent := t.tasks[task.Parent]; parent != nil {
+		parent.sums.add(n.sums)
 	}
 	if n.root.node == n && n.root.verdict != unwanted {
 		n.leftOut = n.root.leftOut
@@ -214,11 +236,14 @@ func (t *tree) TaskEnd(task *model.Task) {
 }
 
 func (t *tree) WorkStart(work *model.Work) {
-	task, g := t.tasks[work.Task], work.Goroutine
+	t.advance(work.Start)
+	g := work.Goroutine
+	gr := t.goroutine(g)
+	t.turn(g, gr, work.Start)
+	task := t.tasks[work.Task]
 	if task == nil {
 		return // not wanted
 	}
-	gr := t.goroutine(g)
 	t.program.leave(gr)
 	w := &node{
 		span: span{
@@ -226,90 +251,93 @@ func (t *tree) WorkStart(work *model.Work) {
 			id:        t.ids.span(kindGoroutine, uint64(work.Task.ID), uint64(g.ID), uint64(work.Start)),
 			start:     work.Start,
 			before:    g.Before && work.Start == t.trace.Start,
-			sums:      &sums{},
 			task:      work.Task.ID,
 			goroutine: g.ID,
 			thread:    model.NoThread,
 		},
-		g: g, root: task.root, parent: task, task: task, work: work, counted: work.Start,
+		g: g, root: task.root, parent: task,
 	}
-	w.span.parent = task.as()
 	w.sent = t.opts.Detail >= Goroutines && w.root.reserve(t.opts.MaxSpansPerTrace)
-	gr.windows = append(gr.windows, w)
+	w.place()
+	t.works[work] = w
+	t.windowOpened(w, gr, work.Start)
 }
 
-// window returns the window of the work, nil if it is not wanted.
-func (t *tree) window(work *model.Work) *node {
-	for _, w := range t.goroutine(work.Goroutine).windows {
-		if w.work == work {
-			return w
-		}
-	}
-	return nil
-}
-
-func (t *tree) WorkPause(work *model.Work) {
-	if w := t.window(work); w != nil {
-		w.countTo(work.End, work.Goroutine)
-		w.paused = true
+func (t *tree) WorkEnd(work *model.Work) {
+	t.advance(work.End)
+	gr := t.goroutine(work.Goroutine)
+	t.turn(work.Goroutine, gr, work.End)
+	if w := t.works[work]; w != nil {
+		delete(t.works, work)
+		t.windowClosed(w, gr, work.End)
 	}
 }
 
-// WorkResume makes what was tentative in the pause count.
-func (t *tree) WorkResume(work *model.Work, now model.Time) {
-	w := t.window(work)
-	if w == nil {
+// turn gives the time of a goroutine up to now to the task that it worked for.
+func (t *tree) turn(g *model.Goroutine, gr *goroutine, now model.Time) {
+	if at := gr.atWork; at != nil && at.task != nil {
+		t.sumsNow(&t.done, g, gr, now)
+		t.done.sub(&at.given)
+		at.task.sums.add(&t.done)
+		at.task = nil
+	}
+	w := g.Work()
+	if w == nil || t.tasks[w.Task] == nil {
 		return
 	}
-	w.countTo(now, work.Goroutine)
-	w.paused = false
-	w.sums.add(&w.tentative)
-	w.tentative = sums{}
-	for _, x := range w.held {
-		if w.root.reserve(t.opts.MaxSpansPerTrace) {
-			t.emit(w.root, x)
-		}
+	if gr.atWork == nil {
+		gr.atWork = &atWork{}
 	}
-	w.held = nil
+	gr.atWork.task = t.tasks[w.Task]
+	t.sumsNow(&gr.atWork.given, g, gr, now)
 }
 
-func (t *tree) WorkEnd(work *model.Work, _ model.Time) {
-	if w := t.window(work); w != nil {
-		t.windowClosed(w, work.End)
-		w.task.sums.add(w.sums)
+// sumsNow sets s to the time of a goroutine up to now, with the state and the
+// assist that it is in.
+func (t *tree) sumsNow(s *sums, g *model.Goroutine, gr *goroutine, now model.Time) {
+	s.set(&gr.sums)
+	s.addState(g.Current(), gr.until, now, g.OnProc())
+	if since, ok := g.Assist(); ok {
+		s.gcAssist += now - since
 	}
 }
 
-// windowClosed ends a window; end is the last moment that counts.
-func (t *tree) windowClosed(w *node, end model.Time) {
+// windowOpened makes a window the innermost one of its goroutine.
+func (t *tree) windowOpened(w *node, gr *goroutine, now model.Time) {
+	t.breakState(w.g, gr, now)
+	w.outer = gr.innermost
+	if w.outer != nil {
+		w.outer.inner = w
+	}
+	gr.innermost = w
+	if w.sent {
+		t.sumsNow(&w.begin, w.g, gr, now)
+	}
+}
+
+// windowClosed ends a window.
+func (t *tree) windowClosed(w *node, gr *goroutine, now model.Time) {
 	g := w.g
-	gr := t.goroutine(g)
-	if i := slices.Index(gr.windows, w); i >= 0 {
-		gr.windows = slices.Delete(gr.windows, i, i+1)
+	if w == gr.innermost {
+		t.breakState(g, gr, now)
+		gr.innermost = w.outer
+	} else {
+		w.inner.outer = w.outer
 	}
-	w.startFunc = g.Func
-	if w.kind == kindGoroutine {
-		w.name = "goroutine " + g.Func
-		if g.Func == "" {
-			w.name = "goroutine (unknown start function)"
-		}
-	}
-	w.end = end
-	if !w.paused {
-		w.open = g.Open
-		if w.counted < end {
-			// The goroutine goes on in its state, outside of the window.
-			t.state(g, g.Current(), w, end)
-		}
-		w.countTo(end, g)
-		if since, ok := g.Assist(); ok {
-			w.sums.gcAssist += end - max(since, w.start)
-		}
+	if w.outer != nil {
+		w.outer.inner = w.inner
 	}
 	if !w.sent {
 		return
 	}
-	if w.task != nil && w.root.node.linked {
+	w.startFunc, w.end, w.open = g.Func, now, g.Open
+	if w.kind == kindGoroutine {
+		w.name = goroutineName(g)
+	}
+	w.sums = &sums{}
+	t.sumsNow(w.sums, g, gr, now)
+	w.sums.sub(&w.begin)
+	if w.kind == kindGoroutine && w.root.node.linked {
 		// The root of the trace is not sent: the goroutines tell, each what is new.
 		w.leftOut = w.root.leftOut - w.root.told
 		w.root.told = w.root.leftOut
@@ -317,10 +345,20 @@ func (t *tree) windowClosed(w *node, end model.Time) {
 	t.emit(w.root, &w.span)
 }
 
+// breakState makes a span of the part up to now of the state that a goroutine is in,
+// which goes on below another window.
+func (t *tree) breakState(g *model.Goroutine, gr *goroutine, now model.Time) {
+	if gr.innermost == nil || gr.until >= now {
+		return
+	}
+	t.state(g, gr, g.Current(), gr.innermost, now)
+	gr.told = now
+}
+
 func (t *tree) GoroutineStart(g *model.Goroutine) {
 	t.advance(g.Start)
 	gr := t.goroutine(g)
-	*gr = goroutine{windows: gr.windows[:0]}
+	*gr = goroutine{regions: gr.regions[:0]}
 	t.program.join(g, gr)
 }
 
@@ -328,45 +366,33 @@ func (t *tree) GoroutineEnd(g *model.Goroutine) {
 	t.advance(g.End)
 	gr := t.goroutine(g)
 	t.program.goroutineEnd(g, gr)
-	clear(gr.windows)
-	*gr = goroutine{windows: gr.windows[:0]}
+	*gr = goroutine{regions: gr.regions[:0]}
 }
 
 func (t *tree) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	gr := t.goroutine(g)
-	if len(gr.windows) == 0 && gr.alone == nil {
+	w := gr.innermost
+	if w == nil {
+		w = gr.alone
+	}
+	if w == nil && gr.atWork == nil {
 		return
 	}
 	t.advance(s.End)
-	if s.Kind != model.Running {
-		t.state(g, s, gr.innermost(), s.End)
+	if w != nil {
+		t.state(g, gr, s, w, s.End)
 	}
-	for _, w := range gr.windows {
-		w.count(s.End, s, false)
-	}
-	if gr.alone != nil {
-		gr.alone.count(s.End, s, false)
-	}
-}
-
-// innermost is the window below which the states of a goroutine stand: the last
-// one that the goroutine is in, else the last one to which it may come back.
-func (gr *goroutine) innermost() *node {
-	for i := len(gr.windows) - 1; i >= 0; i-- {
-		if !gr.windows[i].paused {
-			return gr.windows[i]
-		}
-	}
-	if n := len(gr.windows); n > 0 {
-		return gr.windows[n-1]
-	}
-	return gr.alone
+	gr.sums.addState(s, s.Start, s.End, false)
+	gr.until = s.End
 }
 
 // state makes a span of a state, up to now, below w if it is long enough.
-func (t *tree) state(g *model.Goroutine, s *model.GoState, w *node, now model.Time) {
-	start := max(s.Start, w.start)
-	if s.Kind == model.Running || now-start < t.minSpan || t.opts.Detail < States || now == start {
+func (t *tree) state(g *model.Goroutine, gr *goroutine, s *model.GoState, w *node, now model.Time) {
+	if s.Kind == model.Running {
+		return
+	}
+	start := max(s.Start, w.start, gr.told)
+	if now-start < t.minSpan || t.opts.Detail < States || now <= start {
 		return
 	}
 	x := t.newState(g, w, start, now)
@@ -396,7 +422,7 @@ func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *spa
 	return &span{
 		kind:      kindState,
 		id:        t.ids.span(kindState, uint64(w.start), uint64(w.span.task), uint64(w.kind), uint64(g.ID), uint64(start)),
-		parent:    w.as(),
+		parent:    w.under,
 		start:     start,
 		end:       end,
 		task:      w.span.task,
@@ -406,13 +432,11 @@ func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *spa
 	}
 }
 
-// child sends a span below a window, holds it in a pause, or leaves it out.
+// child sends a span below a window, or leaves it out.
 func (t *tree) child(w *node, x *span) {
 	switch {
 	case w.root == nil: // alone
 		t.program.state(w, x)
-	case w.paused:
-		w.held = append(w.held, x)
 	case w.root.reserve(t.opts.MaxSpansPerTrace):
 		t.emit(w.root, x)
 	}
@@ -427,84 +451,88 @@ func (t *tree) RegionStart(r *model.Region) {
 		}
 	}
 	gr := t.goroutine(r.Goroutine)
-	var parent *node
-	for i := len(gr.windows) - 1; i >= 0 && parent == nil; i-- {
-		if w := gr.windows[i]; w.kind == kindRegion && w.span.task == r.TaskID {
-			parent = w
-		}
-	}
+	key := regionKey{r.Goroutine.Slot, r.TaskID}
 	n := &node{
 		span: span{
 			kind:      kindRegion,
-			name:      r.Type,
+			name:      nameOr(r.Type),
 			start:     r.Start,
 			before:    r.Before,
 			stack:     r.Stack,
-			sums:      &sums{},
 			task:      r.TaskID,
 			goroutine: r.Goroutine.ID,
 			thread:    model.NoThread,
 		},
-		parent: parent, counted: r.Start, g: r.Goroutine,
+		around: t.regions[key], g: r.Goroutine,
+	}
+	switch {
+	case n.around != nil:
+		n.parent, n.root = n.around, n.around.root
+	case task != nil:
+		n.parent, n.root = task, task.root
+	case t.program != nil:
+		n.parent, n.root = t.program.node, t.program.root
+	default:
+		return
 	}
 	if r.Before {
-		// It ends at once: what its goroutine did in it has been told before, and
-		// is not known any more.
 		t.oldRegions++
 		n.id = t.ids.span(kindRegion, uint64(r.Goroutine.ID), uint64(r.Start), t.oldRegions)
-		n.sums = nil
 	} else {
 		n.id = t.ids.span(kindRegion, uint64(r.Goroutine.ID), uint64(r.Start))
 	}
-	switch {
-	case task != nil:
-		if parent == nil {
-			n.parent = task
-		}
-		n.root = task.root
-	case t.program == nil:
-		return
-	default:
-		if parent == nil {
-			n.parent = t.program.node
-		}
-		n.root = t.program.root
-	}
-	n.span.parent = n.parent.as()
 	n.sent = t.opts.Detail >= Regions && n.root.reserve(t.opts.MaxSpansPerTrace)
-	t.regions[r] = n
-	if !r.Before {
-		gr.windows = append(gr.windows, n)
+	n.place()
+	for r.Depth >= len(gr.regions) {
+		gr.regions = append(gr.regions, nil)
 	}
+	gr.regions[r.Depth] = n
+	if r.Before {
+		return // what its goroutine did in it before is not known any more
+	}
+	t.regions[key] = n
+	if n.around != nil {
+		n.around.within = n
+	}
+	t.windowOpened(n, gr, r.Start)
 }
 
 func (t *tree) RegionEnd(r *model.Region) {
 	t.advance(r.End)
-	n := t.regions[r]
-	if n == nil {
-		return
+	gr := t.goroutine(r.Goroutine)
+	if r.Depth >= len(gr.regions) || gr.regions[r.Depth] == nil {
+		return // not wanted
 	}
-	delete(t.regions, r)
+	n := gr.regions[r.Depth]
+	gr.regions[r.Depth] = nil
 	if r.Before {
-		n.startFunc, n.end, n.open = r.Goroutine.Func, r.End, r.Open
 		if n.sent {
+			n.startFunc, n.end, n.open = r.Goroutine.Func, r.End, r.Open
 			t.emit(n.root, &n.span)
 		}
 		return
 	}
-	t.windowClosed(n, r.End)
+	if n.around != nil {
+		n.around.within = n.within
+	}
+	switch key := (regionKey{r.Goroutine.Slot, r.TaskID}); {
+	case n.within != nil:
+		n.within.around = n.around
+	case n.around != nil:
+		t.regions[key] = n.around
+	default:
+		delete(t.regions, key)
+	}
+	t.windowClosed(n, gr, r.End)
 }
 
 func (t *tree) Log(l *model.Log) {
 	t.advance(l.Time)
 	e := event{l.Time, l.Category, l.Message}
 	if l.Goroutine != nil {
-		gr := t.goroutine(l.Goroutine)
-		for i := len(gr.windows) - 1; i >= 0; i-- {
-			if w := gr.windows[i]; w.kind == kindRegion && w.span.task == l.TaskID {
-				w.addEvent(e)
-				return
-			}
+		if r := t.regions[regionKey{l.Goroutine.Slot, l.TaskID}]; r != nil {
+			r.addEvent(e)
+			return
 		}
 	}
 	if l.Task == nil {
@@ -519,11 +547,9 @@ func (t *tree) Log(l *model.Log) {
 	}
 	if task.linked && l.Goroutine != nil {
 		// The span is not sent: the goroutine that is at work for it has the log.
-		for _, w := range t.goroutine(l.Goroutine).windows {
-			if w.task == task {
-				w.addEvent(e)
-				return
-			}
+		if w := t.works[l.Goroutine.Work()]; w != nil {
+			w.addEvent(e)
+			return
 		}
 	}
 	task.addEvent(e)
@@ -537,17 +563,14 @@ func (t *tree) Range(r *model.Range) {
 			return
 		}
 		gr := t.goroutine(r.Goroutine)
-		for _, w := range gr.windows {
-			into := w.sums
-			if w.paused {
-				into = &w.tentative
-			}
-			into.gcAssist += r.End - max(r.Start, w.start)
+		w := gr.innermost
+		if w == nil {
+			w = gr.alone
 		}
-		if gr.alone != nil {
-			gr.alone.sums.gcAssist += r.End - r.Start
+		if w == nil && gr.atWork == nil {
+			return
 		}
-		w := gr.innermost()
+		gr.sums.gcAssist += r.End - r.Start
 		if w == nil || t.opts.Detail < States {
 			return
 		}
@@ -576,8 +599,23 @@ func (t *tree) End(s *model.Summary) {
 func (t *tree) advance(now model.Time) { t.now = max(t.now, now) }
 
 func taskName(task *model.Task) string {
-	if task.Type == "" {
+	if task.TypeUnknown {
 		return "(task from before the trace)"
 	}
-	return task.Type
+	return nameOr(task.Type)
+}
+
+// nameOr is a name that the program gave; OpenTelemetry wants it not to be empty.
+func nameOr(name string) string {
+	if name == "" {
+		return "(no name)"
+	}
+	return name
+}
+
+func goroutineName(g *model.Goroutine) string {
+	if g.Func == "" {
+		return "goroutine (unknown start function)"
+	}
+	return "goroutine " + g.Func
 }

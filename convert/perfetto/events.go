@@ -35,8 +35,8 @@ type events struct {
 func newEvents(p *packets, start model.Time) *events {
 	e := &events{
 		packets:   p,
-		names:     newTextTable(fInternedNames),
-		argValues: newTextTable(fInternedAnnotationValues),
+		names:     newTextTable(fInternedNames, maxNames),
+		argValues: newTextTable(fInternedAnnotationValues, maxNames),
 		stacks:    newStackTable(),
 		start:     start,
 		last:      start,
@@ -134,6 +134,7 @@ const (
 	argTraceID
 	argSpanID
 	argDatadogSpanID
+	argCut
 )
 
 var argNames = [...]string{
@@ -152,6 +153,7 @@ var argNames = [...]string{
 	argError:       "error",
 	argOffset:      "byte offset",
 	argLost:        "bytes lost",
+	argCut:         "goes on after the region around it",
 	// The names are those of OpenTelemetry (Logging, "trace context in non-OTLP
 	// log formats"), and of Datadog's log correlation but for a dot, which the
 	// trace processor does not take.
@@ -200,8 +202,14 @@ func (e *events) endEvent() {
 
 func (e *events) category(c category) { e.buf = wire.AppendUint(e.buf, fEventCategory, uint64(c)) }
 
-// name is interned: there must be few of them.
-func (e *events) name(s string) { e.nameIID(e.names.iid(&e.interned, s)) }
+// name is interned, unless there are too many.
+func (e *events) name(s string) {
+	if iid := e.names.iid(&e.interned, s); iid != 0 {
+		e.nameIID(iid)
+	} else {
+		e.buf = wire.AppendString(e.buf, fEventName, s)
+	}
+}
 
 func (e *events) nameIID(iid uint64) { e.buf = wire.AppendUint(e.buf, fEventNameIID, iid) }
 
@@ -232,6 +240,16 @@ func (e *events) argBool(name argName) {
 func (e *events) argIID(name argName, iid uint64) {
 	e.openArg(name)
 	e.closeArg(wire.AppendUint(e.buf, fAnnotationStringIID, iid))
+}
+
+// argWord is an argument whose value others have too: it is interned, unless there
+// are too many.
+func (e *events) argWord(name argName, value string) {
+	if iid := e.argValues.iid(&e.interned, value); iid != 0 {
+		e.argIID(name, iid)
+	} else {
+		e.argText(name, value)
+	}
 }
 
 // argText is an argument whose value hardly any other has.

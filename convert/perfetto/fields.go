@@ -24,6 +24,16 @@ const (
 	fTaskStateState       wire.Number = 4   // GenericKernelTaskStateEvent.state
 )
 
+// TrackDescriptor, ThreadDescriptor
+const (
+	fPacketTrackDescriptor wire.Number = 60 // TracePacket.track_descriptor
+	fTrackUUID             wire.Number = 1
+	fTrackThread           wire.Number = 4
+	fThreadPID             wire.Number = 1
+	fThreadTID             wire.Number = 2
+	fThreadName            wire.Number = 5
+)
+
 // TrackEvent
 const (
 	fEventCategory        wire.Number = 3 // category_iids

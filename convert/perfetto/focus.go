@@ -128,17 +128,14 @@ func (w *Writer) WorkStart(work *model.Work) {
 	}
 }
 
-func (w *Writer) WorkPause(*model.Work)              {} // it may come back
-func (w *Writer) WorkResume(*model.Work, model.Time) {}
-
-func (w *Writer) WorkEnd(work *model.Work, now model.Time) {
+func (w *Writer) WorkEnd(work *model.Work) {
 	if w.focus == nil || !w.focus.tasks[work.Task] {
 		return
 	}
 	g := work.Goroutine
 	gr := w.goroutine(g)
 	if gr.works--; gr.works == 0 && gr.lane != nil && w.focus.onTasks() {
-		w.focusOff(g, gr, now)
+		w.focusOff(g, gr, work.End)
 	}
 }
 

@@ -77,13 +77,13 @@ func (f *focused) WorkStart(w *model.Work) {
 	}
 }
 
-func (f *focused) WorkEnd(w *model.Work, now model.Time) {
+func (f *focused) WorkEnd(w *model.Work) {
 	if !f.tasks[w.Task] {
 		return
 	}
 	id := w.Goroutine.ID
 	if f.open[id]--; f.open[id] == 0 {
-		f.windows[id][len(f.windows[id])-1].end = now
+		f.windows[id][len(f.windows[id])-1].end = w.End
 	}
 }
 

@@ -1,6 +1,7 @@
 package perfetto
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/trace2x/trace2x/internal/wire"
@@ -33,6 +34,7 @@ func (in *interned) appendTo(b []byte) []byte {
 // textTable interns strings into one table.
 type textTable struct {
 	table wire.Number
+	limit int
 	iids  map[string]uint64
 	// recent has some of them by where the string is in memory: the model
 	// interns names, too.
@@ -43,10 +45,15 @@ type textTable struct {
 	}
 }
 
-func newTextTable(table wire.Number) textTable {
-	return textTable{table: table, iids: make(map[string]uint64)}
+// maxNames is how many names of events, and words in arguments, are interned.
+const maxNames = 100_000
+
+func newTextTable(table wire.Number, limit int) textTable {
+	return textTable{table: table, limit: limit, iids: make(map[string]uint64)}
 }
 
+// iid returns the number of a string, 0 if it is not interned because there are too
+// many.
 func (t *textTable) iid(in *interned, s string) uint64 {
 	data := unsafe.StringData(s)
 	recent := &t.recent[uintptr(unsafe.Pointer(data))>>3%uintptr(len(t.recent))]
@@ -55,6 +62,9 @@ func (t *textTable) iid(in *interned, s string) uint64 {
 	}
 	iid, ok := t.iids[s]
 	if !ok {
+		if len(t.iids) >= t.limit {
+			return 0
+		}
 		iid = uint64(len(t.iids) + 1)
 		t.iids[s] = iid
 		in.text(t.table, iid, s)
@@ -72,8 +82,8 @@ type stackTable struct {
 
 func newStackTable() stackTable {
 	return stackTable{
-		functions: newTextTable(fInternedFunctionNames),
-		sources:   newTextTable(fInternedSourcePaths),
+		functions: newTextTable(fInternedFunctionNames, math.MaxInt),
+		sources:   newTextTable(fInternedSourcePaths, math.MaxInt),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -34,7 +35,8 @@ type process struct {
 	goName uint64 // iid, 0 until needed
 }
 
-// goIID is the name of the go statements that start the function.
+// goIID is the name of the go statements that start the function, 0 if there are too
+// many names.
 func (p *process) goIID(e *events) uint64 {
 	if p.goName == 0 {
 		p.goName = e.names.iid(&e.interned, "go "+shortFunc(p.name))
@@ -117,14 +119,18 @@ func (l *lanes) describe(ln *lane, g *model.Goroutine, last bool) {
 
 func (l *lanes) describeAs(ln *lane, fn, name string) {
 	ln.process = l.process(fn)
-	l.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: &perfettopb.TrackDescriptor{
-		Uuid: proto.Uint64(ln.track),
-		Thread: &perfettopb.ThreadDescriptor{
-			Pid:        proto.Int32(ln.process.pid),
-			Tid:        proto.Int64(int64(ln.tid)),
-			ThreadName: proto.String(name),
-		},
-	}}})
+	l.open()
+	b := wire.AppendUint(l.buf, fPacketTimestamp, uint64(l.start))
+	b = wire.AppendUint(b, fPacketSequenceID, rareSequence)
+	b = wire.AppendUint(b, fPacketTimestampClock, bootClock)
+	b, track := wire.Open(b, fPacketTrackDescriptor)
+	b = wire.AppendUint(b, fTrackUUID, ln.track)
+	b, thread := wire.Open(b, fTrackThread)
+	b = wire.AppendUint(b, fThreadPID, uint64(ln.process.pid))
+	b = wire.AppendUint(b, fThreadTID, uint64(ln.tid))
+	b = wire.AppendString(b, fThreadName, name)
+	l.buf = wire.Close(wire.Close(b, thread), track)
+	l.close()
 }
 
 func (l *lanes) process(fn string) *process {

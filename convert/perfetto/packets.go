@@ -41,7 +41,7 @@ type packets struct {
 
 func newPackets(w io.Writer) packets {
 	f := newFile(w)
-	return packets{file: f, part: <-f.free, reasonIIDs: newTextTable(fInternedKernelSymbols)}
+	return packets{file: f, part: <-f.free, reasonIIDs: newTextTable(fInternedKernelSymbols, maxNames)}
 }
 
 // open begins a packet, to p.buf. Only one is open at a time.

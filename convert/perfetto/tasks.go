@@ -21,7 +21,12 @@ type tasks struct {
 	group  *group
 	root   taskTrack
 	open   map[*model.Task]*taskTrack
+	types  map[string]bool // that have tracks
 }
+
+// maxTypes is how many types of tasks have tracks of their own. A program that gives
+// each task a name of its own has millions: those that come later share tracks.
+const maxTypes = 10_000
 
 // taskTrack is a track of tasks with the tracks of their subtasks.
 type taskTrack struct {
@@ -29,8 +34,8 @@ type taskTrack struct {
 	typ    string
 	parent *taskTrack
 	free   map[string][]*taskTrack // children without a task, by type
-	// users is the number of tasks on the track and on its children: it is free
-	// when there are none.
+	// users is the number of tasks on the track, and of children that are in use:
+	// it is free when there are none.
 	users int
 }
 
@@ -41,7 +46,7 @@ func (ts *tasks) start(t *model.Task) {
 	e := ts.events
 	e.event(sliceBegin, track.uuid, t.Start)
 	e.category(catTask)
-	e.name(track.typ)
+	e.name(typeName(t))
 	e.stack(t.Stack)
 	e.arg(argTask, int64(t.ID))
 	if t.ParentID != model.BackgroundTask {
@@ -85,9 +90,13 @@ func (ts *tasks) take(t *model.Task) *taskTrack {
 	if p := ts.open[t.Parent]; p != nil {
 		parent = p // else the parent ended, or is out of focus
 	}
-	typ := t.Type
-	if typ == "" {
-		typ = "(task from before the trace)"
+	typ := typeName(t)
+	if !ts.types[typ] {
+		if len(ts.types) < maxTypes {
+			ts.types[typ] = true
+		} else {
+			typ = model.Other
+		}
 	}
 	var track *taskTrack
 	if free := parent.free[typ]; len(free) > 0 && !t.Before {
@@ -102,20 +111,38 @@ func (ts *tasks) take(t *model.Task) *taskTrack {
 		track.uuid = ts.lanes.track(above, &perfettopb.TrackDescriptor{Name: proto.String(typ)})
 	}
 	for p := track; p != nil; p = p.parent {
-		p.users++
+		if p.users++; p.users > 1 {
+			break // it was in use before
+		}
 	}
 	return track
 }
 
 func (ts *tasks) giveBack(track *taskTrack) {
 	for p := track; p.parent != nil; p = p.parent {
-		if p.users--; p.users == 0 {
-			if p.parent.free == nil {
-				p.parent.free = make(map[string][]*taskTrack)
-			}
-			p.parent.free[p.typ] = append(p.parent.free[p.typ], p)
+		if p.users--; p.users > 0 {
+			break
 		}
+		if p.parent.free == nil {
+			p.parent.free = make(map[string][]*taskTrack)
+		}
+		p.parent.free[p.typ] = append(p.parent.free[p.typ], p)
 	}
+}
+
+func typeName(t *model.Task) string {
+	if t.TypeUnknown {
+		return "(task from before the trace)"
+	}
+	return nameOr(t.Type)
+}
+
+// nameOr is a name that the program gave; the UI does not show one that is empty.
+func nameOr(name string) string {
+	if name == "" {
+		return "(no name)"
+	}
+	return name
 }
 
 // threads writes what ran on each OS thread, on tracks of their own.

@@ -1,6 +1,8 @@
 package perfetto
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -108,6 +110,9 @@ func (p *packets) attributes(version string, s *model.Summary) {
 	number("go.trace.events", s.Events)
 	number("go.trace.goroutines", int64(s.Goroutines))
 	number("go.trace.generations", int64(s.Generations))
+	for _, what := range slices.Sorted(maps.Keys(s.Misuse)) {
+		number("go.trace.misuse."+what, int64(s.Misuse[what]))
+	}
 	for i, gap := range s.Gaps {
 		key := "go.trace.damage"
 		if i > 0 {

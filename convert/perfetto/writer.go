@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/trace2x/trace2x/model"
@@ -84,7 +85,8 @@ type Writer struct {
 type goroutine struct {
 	lane    *lane // nil if the goroutine is not in focus
 	edges   edges
-	samples []model.Sample // of a lane that is not described yet
+	samples []model.Sample  // of a lane that is not described yet
+	regions []*model.Region // that have a slice which has not ended, by their beginnings
 
 	// With a focus:
 	works   int // for tasks in focus
@@ -92,7 +94,6 @@ type goroutine struct {
 	creator *model.Goroutine // as long as the goroutine is being announced
 	decided bool             // whether Options.Goroutines and Func let it in
 	in      bool             // they do
-	regions int              // that have a slice which has not ended
 	waker   *lane            // for runs in which it wakes up others, out of focus
 	woke    bool             // in this run
 }
@@ -156,6 +157,7 @@ func (w *Writer) Begin(t *model.Trace) {
 		lanes: w.lanes, events: w.events,
 		group: &group{lanes: w.lanes, name: "Tasks"},
 		open:  make(map[*model.Task]*taskTrack),
+		types: make(map[string]bool),
 	}
 	if w.opts.Threads {
 		w.threads = &threads{
@@ -200,8 +202,12 @@ func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Gorou
 		e := w.events
 		e.event(instant, w.goroutine(by).lane.track, g.Start)
 		e.category(catGo)
+		name := uint64(0)
 		if p := gr.lane.process; p != nil {
-			e.nameIID(p.goIID(e))
+			name = p.goIID(e)
+		}
+		if name != 0 {
+			e.nameIID(name)
 		} else {
 			e.name("go")
 		}
@@ -384,7 +390,7 @@ func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open
 	}
 	gr.samples = nil
 	w.lanes.giveBack(gr.lane, t)
-	gr.lane, gr.regions = nil, 0
+	gr.lane, gr.regions = nil, nil
 }
 
 func (w *Writer) Run(r *model.Run) {
@@ -433,11 +439,11 @@ func (w *Writer) RegionStart(r *model.Region) {
 	if r.Start == w.trace.Start || gr.lane == nil {
 		return // an edge, when it ends; or out of focus
 	}
-	gr.regions++
+	gr.regions = append(gr.regions, r)
 	e := w.events
 	e.event(sliceBegin, gr.lane.track, r.Start)
 	e.category(catRegion)
-	e.name(r.Type)
+	e.name(nameOr(r.Type))
 	e.stack(r.Stack)
 	if r.TaskID != model.BackgroundTask {
 		e.arg(argTask, int64(r.TaskID))
@@ -452,11 +458,30 @@ func (w *Writer) RegionEnd(r *model.Region) {
 	}
 	switch {
 	case r.Start == w.trace.Start:
-		w.laneSlice(gr, slice{start: r.Start, end: r.End, open: r.Open, name: r.Type, category: catRegion, stack: r.Stack, args: [2]arg{{argTask, int64(r.TaskID)}}})
+		w.laneSlice(gr, slice{start: r.Start, end: r.End, open: r.Open, name: nameOr(r.Type), category: catRegion, stack: r.Stack, args: [2]arg{{argTask, int64(r.TaskID)}}})
 	case !r.Open:
-		gr.regions--
-		w.events.end(gr.lane.track, r.End)
+		w.endRegion(gr, r)
 	}
+}
+
+// endRegion ends the slice of a region. Slices of one track nest: if a program ends a
+// region before one inside it, the slice of that one ends too, and says so.
+func (w *Writer) endRegion(gr *goroutine, r *model.Region) {
+	i, ok := slices.BinarySearchFunc(gr.regions, r.Start, func(x *model.Region, start model.Time) int {
+		return cmp.Compare(x.Start, start)
+	})
+	if !ok || gr.regions[i] != r {
+		return // it was cut, or began out of focus
+	}
+	e := w.events
+	for range gr.regions[i+1:] {
+		e.event(sliceEnd, gr.lane.track, r.End)
+		e.argBool(argCut)
+		e.endEvent()
+	}
+	e.end(gr.lane.track, r.End)
+	clear(gr.regions[i:])
+	gr.regions = gr.regions[:i]
 }
 
 func (w *Writer) TaskStart(t *model.Task) {
@@ -480,7 +505,7 @@ func (w *Writer) Log(l *model.Log) {
 	e.category(catLog)
 	if l.Category != "" {
 		e.name(l.Category)
-		e.argIID(argLogCategory, e.argValues.iid(&e.interned, l.Category))
+		e.argWord(argLogCategory, l.Category)
 	} else {
 		e.name("log")
 	}

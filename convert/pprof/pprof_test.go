@@ -45,7 +45,7 @@ type region struct {
 	typ string
 }
 
-// work is for a task that is asked for, and without the last pause.
+// work is for a task that is asked for.
 type work struct{ interval }
 
 func newHistory(asked func(*model.Task) bool) *history {
@@ -91,7 +91,7 @@ func (h *history) WorkStart(w *model.Work) {
 		l.works = append(l.works, x)
 	}
 }
-func (h *history) WorkEnd(w *model.Work, _ model.Time) {
+func (h *history) WorkEnd(w *model.Work) {
 	if x := h.works[w]; x != nil {
 		x.end = w.End
 	}

@@ -1,8 +1,6 @@
 package pprof
 
 import (
-	"slices"
-
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -12,9 +10,6 @@ import (
 type windows struct {
 	tasks, regions int // for which the goroutine is at work, and in which it is
 
-	// pauses has the tasks to which the goroutine may come back, by when it left
-	// them. What it does meanwhile counts when it comes back.
-	pauses []pause
 	// past has what did not count of a goroutine from before the trace: it does
 	// if the trace tells the end of a region that began before it. Else it is nil.
 	past *tentative
@@ -23,37 +18,27 @@ type windows struct {
 	inside model.Time // of the state that the goroutine is in, what counts
 }
 
-// pause is a break in the work for a task.
-type pause struct {
-	work *model.Work
-	*tentative
-}
-
 // tentative is what counts later or never.
 type tentative struct {
 	sums    sums
 	current model.Time // of the state that the goroutine is in
 }
 
-func newTentative() *tentative { return &tentative{sums: make(sums)} }
-
 func (w *windows) start(g *model.Goroutine, regions bool) {
 	w.since = g.Start
 	if regions && g.Before {
-		w.past = newTentative()
+		w.past = &tentative{sums: make(sums)}
 	}
 }
 
 // in reports whether the goroutine's time counts now, or else where it is kept,
-// nil for nowhere: as for a pause in what may be a region from before the trace.
+// nil for nowhere: what may be a region from before the trace.
 func (c *Collector) in(w *windows) (now bool, later *tentative) {
 	task := w.tasks > 0 || !c.opts.tasks()
 	region := w.regions > 0 || c.opts.Region == nil
 	switch {
 	case task && region:
 		return true, nil
-	case region && len(w.pauses) > 0:
-		return false, w.pauses[len(w.pauses)-1].tentative
 	case task:
 		return false, w.past
 	}
@@ -81,20 +66,11 @@ func (c *Collector) stateEnded(gr *goroutine, k key, counts bool) {
 		}
 		gr.inside, count = 0, 0
 	}
-	keep := func(t *tentative) {
-		if t.current > 0 {
-			if counts {
-				t.sums.add(k, value{count, int64(t.current)})
-			}
-			t.current, count = 0, 0
+	if t := gr.past; t != nil && t.current > 0 {
+		if counts {
+			t.sums.add(k, value{count, int64(t.current)})
 		}
-	}
-	// The last pause is not counted without those before it.
-	for _, p := range slices.Backward(gr.pauses) {
-		keep(p.tentative)
-	}
-	if gr.past != nil {
-		keep(gr.past)
+		t.current = 0
 	}
 }
 
@@ -151,52 +127,15 @@ func (c *Collector) WorkStart(w *model.Work) {
 	}
 }
 
-func (c *Collector) WorkPause(w *model.Work) {
+func (c *Collector) WorkEnd(w *model.Work) {
 	if gr := c.worker(w); gr != nil {
 		c.advance(gr, w.End)
 		gr.tasks--
-		gr.pauses = append(gr.pauses, pause{w, newTentative()})
 	}
 }
 
-func (c *Collector) WorkResume(w *model.Work, now model.Time) {
-	gr := c.worker(w)
-	if gr == nil {
-		return
-	}
-	c.advance(gr, now)
-	i := gr.pauseOf(w)
-	for _, p := range gr.pauses[i:] {
-		c.confirm(gr, p.tentative)
-	}
-	gr.pauses = slices.Delete(gr.pauses, i, i+1)
-	gr.tasks++
-}
-
-func (c *Collector) WorkEnd(w *model.Work, now model.Time) {
-	gr := c.worker(w)
-	if gr == nil {
-		return
-	}
-	c.advance(gr, now)
-	i := gr.pauseOf(w)
-	if i < 0 {
-		gr.tasks--
-		return
-	}
-	if i > 0 { // the goroutine may come back to the task before it
-		t, before := gr.pauses[i].tentative, gr.pauses[i-1].tentative
-		for k, v := range t.sums {
-			before.sums.add(k, *v)
-		}
-		before.current += t.current
-	}
-	gr.pauses = slices.Delete(gr.pauses, i, i+1)
-}
-
-func (w *windows) pauseOf(work *model.Work) int {
-	return slices.IndexFunc(w.pauses, func(p pause) bool { return p.work == work })
-}
+// maxTypes is of how many types of regions it is kept whether they match.
+const maxTypes = 10_000
 
 // region returns the goroutine of a region that is asked for, nil if it is not.
 func (c *Collector) region(r *model.Region) *goroutine {
@@ -206,7 +145,9 @@ func (c *Collector) region(r *model.Region) *goroutine {
 	match, ok := c.regions[r.Type]
 	if !ok {
 		match = c.opts.Region.MatchString(r.Type)
-		c.regions[r.Type] = match
+		if len(c.regions) < maxTypes {
+			c.regions[r.Type] = match
+		}
 	}
 	gr := &c.goroutines[r.Goroutine.Slot]
 	if !match || gr.unwanted {

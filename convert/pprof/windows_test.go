@@ -18,8 +18,8 @@ type both struct {
 }
 
 // TestRandomWindows makes goroutines up that enter and leave states, regions and
-// the work for tasks, pause it, come back or do not, far more often than the
-// goroutines of the test traces, and compares as TestFilters does.
+// the work for tasks, far more often than the goroutines of the test traces, and
+// compares as TestFilters does.
 func TestRandomWindows(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -62,7 +62,6 @@ func (b both) script(r *rand.Rand, regionsFromBefore bool) (script string) {
 	b.c.Begin(&model.Trace{})
 	tasks := make([]*model.Task, 3)
 	works := make([]*model.Work, len(tasks))
-	reasons := make([]bool, len(tasks)) // whether the work is not paused
 	for i := range tasks {
 		tasks[i] = &model.Task{ID: model.TaskID(i + 1), Type: "abc"[i : i+1]}
 		b.TaskStart(tasks[i])
@@ -96,27 +95,15 @@ func (b both) script(r *rand.Rand, regionsFromBefore bool) (script string) {
 			switch w := works[i]; {
 			case w == nil:
 				say("work for %s", tasks[i].Type)
-				works[i], reasons[i] = &model.Work{Task: tasks[i], Goroutine: g, Start: now}, true
+				works[i] = &model.Work{Task: tasks[i], Goroutine: g, Start: now}
 				b.WorkStart(works[i])
 				b.c.WorkStart(works[i])
-			case r.IntN(6) == 0:
-				say("no more work for %s", tasks[i].Type)
-				if reasons[i] {
-					w.End = now
-				}
-				b.WorkEnd(w, now)
-				b.c.WorkEnd(w, now)
-				works[i] = nil
-			case reasons[i]:
-				say("pause of %s", tasks[i].Type)
-				w.End, reasons[i] = now, false
-				b.WorkPause(w)
-				b.c.WorkPause(w)
 			default:
-				say("again %s", tasks[i].Type)
-				reasons[i] = true
-				b.WorkResume(w, now)
-				b.c.WorkResume(w, now)
+				say("no more work for %s", tasks[i].Type)
+				w.End = now
+				b.WorkEnd(w)
+				b.c.WorkEnd(w)
+				works[i] = nil
 			}
 		case 4:
 			x := &model.Region{Goroutine: g, Type: tasks[i].Type, Start: now}
@@ -150,13 +137,11 @@ func (b both) script(r *rand.Rand, regionsFromBefore bool) (script string) {
 		b.RegionEnd(x)
 		b.c.RegionEnd(x)
 	}
-	for i, w := range works {
+	for _, w := range works {
 		if w != nil {
-			if reasons[i] {
-				w.End = now
-			}
-			b.WorkEnd(w, now)
-			b.c.WorkEnd(w, now)
+			w.End = now
+			b.WorkEnd(w)
+			b.c.WorkEnd(w)
 		}
 	}
 	say("the end, of a goroutine of %q", g.Func)

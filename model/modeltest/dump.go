@@ -207,16 +207,8 @@ func (d *Dump) WorkStart(w *model.Work) {
 	d.line(max(d.now, w.Start), "work", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task))
 }
 
-func (d *Dump) WorkPause(w *model.Work) {
-	d.line(w.End, "work-pause", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task))
-}
-
-func (d *Dump) WorkResume(w *model.Work, now model.Time) {
-	d.line(now, "work-resume", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task))
-}
-
-func (d *Dump) WorkEnd(w *model.Work, now model.Time) {
-	d.line(now, "work-end", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task), d.since(w.Start, false, false), fmt.Sprintf("until=%d", w.End-d.start))
+func (d *Dump) WorkEnd(w *model.Work) {
+	d.line(w.End, "work-end", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task), d.since(w.Start, false, false))
 }
 
 func (d *Dump) Log(l *model.Log) {
@@ -258,6 +250,9 @@ func (d *Dump) End(s *model.Summary) {
 	}
 	for _, what := range slices.Sorted(maps.Keys(s.Inconsistent)) {
 		d.line(s.End, fmt.Sprintf("inconsistent %q", what), fmt.Sprint(s.Inconsistent[what]))
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.Misuse)) {
+		d.line(s.End, fmt.Sprintf("misuse %q", what), fmt.Sprint(s.Misuse[what]))
 	}
 	if s.Missing > 0 {
 		d.line(s.End, "missing", fmt.Sprint(s.Missing))

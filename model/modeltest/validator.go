@@ -7,6 +7,7 @@ package modeltest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/trace2x/trace2x/model"
 )
@@ -33,8 +34,10 @@ type Validator struct {
 	threads    map[model.ThreadID]model.Time
 	tasks      map[*model.Task]bool
 	taskIDs    map[model.TaskID]bool
-	works      map[workKey]*work
+	parents    map[model.TaskID]model.TaskID
+	works      map[workKey]*model.Work
 	linked     int
+	misused    bool // regions do not nest
 }
 
 type workKey struct {
@@ -42,21 +45,16 @@ type workKey struct {
 	g    *model.Goroutine
 }
 
-type work struct {
-	w      *model.Work
-	at     model.Time // of the last call
-	paused bool
-}
-
 type goroutine struct {
 	g       *model.Goroutine
 	end     model.Time // of the last state
 	next    model.StateKind
 	open    bool
-	onProc  model.Time // running, or in a system call with its P, by the states
-	run     model.Time // by the runs
-	regions []*model.Region
-	closed  model.Time // end of the last region
+	onProc  model.Time      // running, or in a system call with its P, by the states
+	run     model.Time      // by the runs
+	regions []*model.Region // by their beginnings
+	works   []*model.Work   // likewise
+	turned  model.Time      // when works changed last
 }
 
 const maxErrors = 20
@@ -73,7 +71,8 @@ func NewValidator(next model.Sink) *Validator {
 		threads:    make(map[model.ThreadID]model.Time),
 		tasks:      make(map[*model.Task]bool),
 		taskIDs:    make(map[model.TaskID]bool),
-		works:      make(map[workKey]*work),
+		parents:    make(map[model.TaskID]model.TaskID),
+		works:      make(map[workKey]*model.Work),
 	}
 }
 
@@ -146,7 +145,7 @@ func (v *Validator) GoroutineStart(g *model.Goroutine) {
 	}
 	v.ids[g.ID] = true
 	v.announced++
-	v.slots[g.Slot] = &goroutine{g: g, end: g.Start, next: g.State, closed: g.Start}
+	v.slots[g.Slot] = &goroutine{g: g, end: g.Start, next: g.State}
 	v.Sink.GoroutineStart(g)
 }
 
@@ -204,6 +203,9 @@ func (v *Validator) GoroutineEnd(g *model.Goroutine) {
 	if len(k.regions) > 0 {
 		v.errorf("G%d ends with %d open regions", g.ID, len(k.regions))
 	}
+	if len(k.works) > 0 || g.Work() != nil && !g.Open {
+		v.errorf("G%d ends at work", g.ID)
+	}
 	v.Sink.GoroutineEnd(g)
 	delete(v.slots, g.Slot)
 	delete(v.ids, g.ID)
@@ -246,8 +248,18 @@ func (v *Validator) RegionStart(r *model.Region) {
 	if n := len(k.regions); r.Before && n > 0 && !k.regions[n-1].Before && v.gapSync == 0 {
 		v.errorf("region %q from before the trace is inside %q", r.Type, k.regions[len(k.regions)-1].Type)
 	}
-	if r.Task != nil && !v.tasks[r.Task] {
-		v.errorf("region %q of a task that is not open", r.Type)
+	if r.Task != nil {
+		if !v.tasks[r.Task] {
+			v.errorf("region %q of a task that is not open", r.Type)
+		}
+		if w := r.Goroutine.Work(); !r.Before && (w == nil || w.Task != r.Task) {
+			v.errorf("G%d is not at work for task %d, of which it enters a region", r.Goroutine.ID, r.TaskID)
+		}
+	}
+	for _, o := range k.regions {
+		if o.Depth == r.Depth {
+			v.errorf("regions %q and %q have the same depth", o.Type, r.Type)
+		}
 	}
 	k.regions = append(k.regions, r)
 	v.Sink.RegionStart(r)
@@ -256,10 +268,12 @@ func (v *Validator) RegionStart(r *model.Region) {
 func (v *Validator) RegionEnd(r *model.Region) {
 	v.span(r.Start, r.End, r.Before, r.Open, "region")
 	k := v.alive(r.Goroutine, "region")
-	if n := len(k.regions); n == 0 || k.regions[n-1] != r {
-		v.errorf("region %q ends, which is not the innermost of G%d", r.Type, r.Goroutine.ID)
-	} else {
-		k.regions = k.regions[:n-1]
+	switch i := slices.Index(k.regions, r); {
+	case i < 0:
+		v.errorf("region %q ends, which is not open", r.Type)
+	default:
+		v.misused = v.misused || i < len(k.regions)-1
+		k.regions = slices.Delete(k.regions, i, i+1)
 	}
 	v.Sink.RegionEnd(r)
 }
@@ -277,6 +291,7 @@ func (v *Validator) TaskStart(t *model.Task) {
 		v.errorf("task %d starts twice", t.ID)
 	}
 	v.tasks[t], v.taskIDs[t.ID] = true, true
+	v.parents[t.ID] = t.ParentID
 	if t.Span != nil {
 		v.linked++
 	}
@@ -287,6 +302,9 @@ func (v *Validator) TaskEnd(t *model.Task) {
 	v.span(t.Start, t.End, t.Before, t.Open, "task")
 	if !v.tasks[t] {
 		v.errorf("task %d ends, which is not open", t.ID)
+	}
+	if p := t.Parent; p != nil && (!v.tasks[p] || !v.within(t, p)) {
+		v.errorf("task %d ends in task %d, which is not open or no ancestor", t.ID, p.ID)
 	}
 	v.Sink.TaskEnd(t)
 	delete(v.tasks, t)
@@ -299,7 +317,8 @@ func (v *Validator) Log(l *model.Log) {
 
 func (v *Validator) WorkStart(w *model.Work) {
 	v.at(w.Start, "WorkStart")
-	v.alive(w.Goroutine, "work")
+	k := v.alive(w.Goroutine, "work")
+	v.rests(k)
 	if !v.tasks[w.Task] {
 		v.errorf("G%d is at work for task %d, which is not open", w.Goroutine.ID, w.Task.ID)
 	}
@@ -307,49 +326,57 @@ func (v *Validator) WorkStart(w *model.Work) {
 	if v.works[key] != nil {
 		v.errorf("G%d is at work for task %d twice", w.Goroutine.ID, w.Task.ID)
 	}
-	v.works[key] = &work{w: w, at: w.Start}
+	if w.Goroutine.Work() != w {
+		v.errorf("new work of G%d is not the innermost", w.Goroutine.ID)
+	}
+	v.works[key] = w
+	k.works = append(k.works, w)
 	v.Sink.WorkStart(w)
 }
 
-// working finds what is known of work that goes on.
-func (v *Validator) working(w *model.Work, paused bool) *work {
-	k := v.works[workKey{w.Task, w.Goroutine}]
-	if k == nil || k.w != w {
-		v.errorf("G%d is not at work for task %d", w.Goroutine.ID, w.Task.ID)
-		return &work{w: w}
-	}
-	if k.paused != paused {
-		v.errorf("the pause of G%d from task %d is %v, not %v", w.Goroutine.ID, w.Task.ID, k.paused, paused)
-	}
-	return k
-}
-
-func (v *Validator) WorkPause(w *model.Work) {
+func (v *Validator) WorkEnd(w *model.Work) {
 	v.span(w.Start, w.End, false, false, "work")
-	k := v.working(w, false)
-	k.at, k.paused = w.End, true
-	v.Sink.WorkPause(w)
-}
-
-func (v *Validator) WorkResume(w *model.Work, now model.Time) {
-	v.at(now, "WorkResume")
-	v.working(w, true).paused = false
-	v.Sink.WorkResume(w, now)
-}
-
-func (v *Validator) WorkEnd(w *model.Work, now model.Time) {
-	v.at(now, "WorkEnd")
-	k := v.works[workKey{w.Task, w.Goroutine}]
-	if k == nil {
-		v.working(w, false)
-	} else if k.paused && w.End != k.at {
-		v.errorf("work of G%d ends at %d, it paused at %d", w.Goroutine.ID, w.End, k.at)
-	} else if !k.paused && w.End != now {
-		v.errorf("work of G%d ends at %d", w.Goroutine.ID, w.End)
+	k := v.alive(w.Goroutine, "work")
+	v.rests(k)
+	key := workKey{w.Task, w.Goroutine}
+	if v.works[key] != w {
+		v.errorf("G%d is not at work for task %d", w.Goroutine.ID, w.Task.ID)
 	}
-	v.alive(w.Goroutine, "work")
-	v.Sink.WorkEnd(w, now)
-	delete(v.works, workKey{w.Task, w.Goroutine})
+	delete(v.works, key)
+	if i := slices.Index(k.works, w); i >= 0 {
+		k.works = slices.Delete(k.works, i, i+1)
+	}
+	var innermost *model.Work
+	if n := len(k.works); n > 0 {
+		innermost = k.works[n-1]
+	}
+	if w.Goroutine.Work() != innermost {
+		v.errorf("G%d is not at work for what it began last and has not ended", w.Goroutine.ID)
+	}
+	v.Sink.WorkEnd(w)
+}
+
+// rests checks what a goroutine worked for since its works changed last: one task
+// and ancestors of it. Works that start and end at the same moment may overlap.
+func (v *Validator) rests(k *goroutine) {
+	if k.turned < v.now {
+		for i := 1; i < len(k.works); i++ {
+			if outer, inner := k.works[i-1].Task, k.works[i].Task; !v.within(inner, outer) {
+				v.errorf("G%d was at work for tasks %d and %d at once", k.g.ID, outer.ID, inner.ID)
+			}
+		}
+	}
+	k.turned = v.now
+}
+
+// within reports whether a task is an ancestor of another one.
+func (v *Validator) within(t, ancestor *model.Task) bool {
+	for id := t.ParentID; id != model.BackgroundTask; id = v.parents[id] {
+		if id == ancestor.ID {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *Validator) Range(r *model.Range) {
@@ -419,6 +446,9 @@ func (v *Validator) End(s *model.Summary) {
 	}
 	if s.Goroutines != v.announced {
 		v.errorf("%d goroutines counted, %d announced", s.Goroutines, v.announced)
+	}
+	if v.misused && len(s.Misuse) == 0 {
+		v.errorf("regions do not nest, and no misuse is counted")
 	}
 	for what, n := range s.Inconsistent {
 		v.errorf("inconsistent: %s, %d times", what, n)
