@@ -1,5 +1,6 @@
-// Package address makes addresses fit to be shown: a URL may hold a password or a
-// token, and messages end up in logs, tickets and screenshots.
+// Package address makes addresses and names fit to be shown. A URL may hold a
+// password or a token, and messages end up in logs, tickets and screenshots; a name
+// of a file, or in a trace, may have what controls a terminal.
 package address
 
 import (
@@ -9,6 +10,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // hidden stands for what is not shown.
@@ -53,6 +56,15 @@ func printableQuery(query string) string {
 		fields[i] = printable(key) + "=" + hidden
 	}
 	return "?" + strings.Join(fields, "&")
+}
+
+// Name returns a name on one line: as it is, or in quotes if it is empty, is not
+// UTF-8, or has what a terminal would not show.
+func Name(name string) string {
+	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // printable escapes what is not a visible character.
