@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -22,7 +23,7 @@ func (p Place) short() string {
 	if p.Func == "" {
 		return "(unknown place)"
 	}
-	return fmt.Sprintf("%s %s:%d", shortFunc(p.Func), path.Base(p.File), p.Line)
+	return fmt.Sprintf("%s %s:%d", shortFunc(p.Func), address.Name(path.Base(p.File)), p.Line)
 }
 
 func (p Place) compare(o Place) int {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -176,7 +177,7 @@ func (b *Builder) leakSuspects(length model.Time) []Suspect {
 		}
 		out = append(out, Suspect{
 			Kind:       BlockedThroughout,
-			Why:        fmt.Sprintf("%s of %s blocked for all %s of the trace (%s)%s.", count(int(l.count), "goroutine"), funcName(l.fn), Duration(length), key.reason, where),
+			Why:        fmt.Sprintf("%s of %s blocked for all %s of the trace (%s)%s.", count(int(l.count), "goroutine"), funcName(l.fn), Duration(length), address.Name(key.reason), where),
 			Count:      l.count,
 			Total:      time.Duration(l.total),
 			Longest:    Moment{b.since(l.at), time.Duration(l.duration), l.goroutines[0], l.fn},
@@ -206,5 +207,5 @@ func funcName(fn string) string {
 	if fn == "" {
 		return "(unknown start function)"
 	}
-	return fn
+	return address.Name(fn)
 }

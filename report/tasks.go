@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -220,5 +221,5 @@ func (a *Annotation) label() string {
 	case a.Type == "":
 		return "(no name)"
 	}
-	return a.Type
+	return address.Name(a.Type)
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
+	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -277,7 +278,7 @@ func reasonsLine(m map[string]time.Duration, n int) string {
 			parts = append(parts, "…")
 			break
 		}
-		parts = append(parts, reason+" "+Duration(m[reason]))
+		parts = append(parts, address.Name(reason)+" "+Duration(m[reason]))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -287,7 +288,7 @@ func (p *printer) blocking(list []Blocking) {
 	var t table
 	t.add(faint, "count", "total", "p50", "p99", "max", "reason, place")
 	for _, s := range list[:p.top(len(list))] {
-		t.add(plain, num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max), s.Reason+"  "+s.Place.short())
+		t.add(plain, num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max), address.Name(s.Reason)+"  "+s.Place.short())
 		t.note(endedByLine(s.EndedBy))
 	}
 	t.write(p, "  ")
@@ -336,7 +337,7 @@ func (p *printer) scheduling(s *Scheduling) {
 	var t table
 	t.add(faint, "worst", "at", "goroutine, what it came from")
 	for _, w := range s.Worst[:p.top(len(s.Worst))] {
-		t.add(plain, dur(w.Duration), moment(w.At), fmt.Sprintf("G%d %s, %s", w.Goroutine, shortFunc(w.Func), w.After))
+		t.add(plain, dur(w.Duration), moment(w.At), fmt.Sprintf("G%d %s, %s", w.Goroutine, shortFunc(w.Func), address.Name(w.After)))
 	}
 	t.write(p, "  ")
 }
@@ -386,7 +387,7 @@ func (p *printer) gc(r *Report) {
 		var t table
 		t.add(faint, "count", "total", "p50", "p99", "max", "pause, longest")
 		for _, x := range gc.Pauses[:p.top(len(gc.Pauses))] {
-			t.add(plain, num(x.Count), dur(x.Total), dur(x.P50), dur(x.P99), dur(x.Max), fmt.Sprintf("%s, at %s", x.Reason, moment(x.Longest.At)))
+			t.add(plain, num(x.Count), dur(x.Total), dur(x.P50), dur(x.P99), dur(x.Max), fmt.Sprintf("%s, at %s", address.Name(x.Reason), moment(x.Longest.At)))
 		}
 		t.write(p, "  ")
 		p.more(len(gc.Pauses), "reason")
@@ -479,7 +480,7 @@ func (p *printer) goroutine(g *Goroutine) {
 	}
 	p.section("WHERE IT WAITED", "with system calls")
 	for _, w := range g.Waits[:p.top(len(g.Waits))] {
-		p.linef("  %s: %s, %s in all, at most %s", w.Reason, times(w.Count), Duration(w.Total), Duration(w.Max))
+		p.linef("  %s: %s, %s in all, at most %s", address.Name(w.Reason), times(w.Count), Duration(w.Total), Duration(w.Max))
 		p.stack("    ", w.Stack)
 	}
 	p.more(len(g.Waits), "place")
@@ -487,7 +488,7 @@ func (p *printer) goroutine(g *Goroutine) {
 
 func (p *printer) stack(indent string, stack []Place) {
 	for _, f := range stack {
-		p.line(faint, fmt.Sprintf("%s%s\t%s:%d", indent, f.Func, f.File, f.Line))
+		p.line(faint, fmt.Sprintf("%s%s\t%s:%d", indent, address.Name(f.Func), address.Name(f.File), f.Line))
 	}
 }
 
@@ -495,7 +496,7 @@ func stateName(state, reason string) string {
 	if reason == "" {
 		return state
 	}
-	return state + " (" + reason + ")"
+	return state + " (" + address.Name(reason) + ")"
 }
 
 func stateLine(s *State) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 
 func newCapture(e *env) *cobra.Command {
 	var src source
-	var out string
+	var dest destination
 	cmd := &cobra.Command{
 		Use:   "capture URL",
 		Short: "Record the trace of a running program into a file",
@@ -26,41 +27,54 @@ and go tool trace.
 
 URL is http or https. The address of a program that imports net/http/pprof is
 enough (http://localhost:6060): it is traced for --seconds. If -o does not name
-the output, it has the name of the host, or of the file behind the URL, and the
-ending .trace, and is in the working directory.
+the output, it has the name of the host and the time, or the name of the file
+behind the URL, and the ending .trace, and is in the working directory. A file
+that exists is not overwritten, unless --force is given.
 
-Ctrl-C ends a recording early, and what has arrived is kept: a truncated trace,
-with exit code 1. A second one gives it up.`,
-		Example: `  # five seconds, into localhost-6060.trace
+Ctrl-C ends a recording early, when the part of about a second that is being
+recorded is complete. A second one ends it at once, and what has arrived is kept:
+a truncated trace. A third one gives it up.
+
+` + secretsHelp,
+		Example: `  # five seconds, into localhost-6060-20261126-130507.trace
   trace2x capture http://localhost:6060
 
   # ten seconds of a program whose profiles are elsewhere
   trace2x capture --seconds 10 -o trace.out https://checkout.example/admin/debug/pprof`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneURL,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !input.IsURL(args[0]) {
-				return fmt.Errorf("%s is not an http or https URL", args[0])
+				return fmt.Errorf("%s is not an http or https URL, as in %s http://localhost:6060", shown(args[0]), cmd.CommandPath())
 			}
-			from, err := src.name(args[0])
+			from, err := src.locate(args[0])
 			if err != nil {
 				return err
 			}
 			e.ran = true
-			name := out
-			if name == "" {
-				name = outputName(from, ".trace")
-			}
-			return capture(cmd.Context(), e, from, name)
+			name := cmp.Or(dest.out, outputName(from, ".trace"))
+			return capture(cmd.Context(), e, from, dest.target(e, name, output.Recording, from))
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&out, "output", "o", "", "write to `FILE`, - for standard output; compressed if it ends in .gz")
+	dest.addFlags(f, "write to `FILE`, - for standard output; compressed if it ends in .gz")
 	src.addSeconds(f)
+	src.addHeader(f, "header")
 	return cmd
 }
 
-func capture(ctx context.Context, e *env, from, to string) error {
+// oneURL is for the argument URL.
+func oneURL(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%d arguments: it is one URL, as in %s http://localhost:6060", len(args), cmd.CommandPath())
+	}
+	return nil
+}
+
+func capture(ctx context.Context, e *env, from location, to output.Target) error {
+	if err := to.Check(); err != nil {
+		return err
+	}
 	start := time.Now()
 	in, done, err := e.open(ctx, from)
 	if err != nil {
@@ -80,7 +94,7 @@ func capture(ctx context.Context, e *env, from, to string) error {
 	if err := model.CheckHeader(head); err != nil {
 		return inInput(in, err)
 	}
-	out, err := output.Create(to, e.stdout)
+	out, err := output.Create(to)
 	if err != nil {
 		return err
 	}
@@ -92,12 +106,12 @@ func capture(ctx context.Context, e *env, from, to string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := out.Commit(); err != nil {
+	if err := e.commit(out); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stderr, "%s: %s in %v\n", outName(to), byteCount(out.Size()), time.Since(start).Round(time.Millisecond))
+	fmt.Fprintf(e.stderr, "%s: %s in %v\n", outName(out.Name()), byteCount(out.Size()), time.Since(start).Round(time.Millisecond))
 	if r.err != nil {
-		return fmt.Errorf("%s: truncated to what arrived: %w", outName(to), r.err)
+		return fmt.Errorf("%s: truncated to what arrived: %w", outName(out.Name()), r.err)
 	}
 	return nil
 }

@@ -7,8 +7,15 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
+	"time"
+
+	"github.com/trace2x/trace2x/internal/output"
 )
+
+// grace is how long a command has to end when a signal says so.
+const grace = 500 * time.Millisecond
 
 func main() {
 	if os.Getenv("GOGC") == "" {
@@ -19,12 +26,27 @@ func main() {
 	e := &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	ctx, abort := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // as with nohup
+			signal.Notify(signals, s)
+		}
+	}
+	// What does not look at the context, as a write to a pipe that is stuck, does not
+	// get more time either.
+	giveUp := sync.OnceFunc(func() {
+		output.DiscardAll()
+		os.Exit(e.interrupted())
+	})
 	go func() {
-		for range signals {
-			e.interrupt(func() {
+		aborted := false
+		for s := range signals {
+			e.interrupt(s, func() {
+				if aborted {
+					giveUp()
+				}
+				aborted = true
 				abort()
-				signal.Stop(signals) // one more kills, if a write to a pipe is stuck
+				time.AfterFunc(grace, giveUp)
 			})
 		}
 	}()

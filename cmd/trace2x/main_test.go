@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func execWith(ctx context.Context, stdin io.Reader, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	if args == nil {
+	if len(args) == 0 {
 		args = []string{} // of nil, cobra takes those of the test
 	}
 	code := run(ctx, args, stdin, &stdout, &stderr)
@@ -124,6 +124,9 @@ func unzipped(t *testing.T, data string) string {
 	return string(b)
 }
 
+// oldPerfetto is a Perfetto trace, and oldProfile a profile, that may be overwritten.
+const oldPerfetto, oldProfile = "\n\x02\x40\x01", "\n\x04\x08\x01\x10\x02"
+
 // wantPerfetto checks that data is whole packets of a Perfetto trace (field 1,
 // length-delimited), and a number of them.
 func wantPerfetto(t *testing.T, data string) {
@@ -179,7 +182,7 @@ func TestOutput(t *testing.T) {
 	}
 	wantFiles(t, "pipeline.pftrace", "again", "x.gz")
 
-	write(t, "again", "old")
+	write(t, "again", read(t, "x.gz"))
 	exec(t, "perfetto", "--output=again", in).want(t, exitOK)
 	if read(t, "again") != want {
 		t.Error("the output that was there was not replaced")
@@ -222,21 +225,46 @@ func TestInput(t *testing.T) {
 func TestUsage(t *testing.T) {
 	in := trace(t, "states")
 	t.Chdir(t.TempDir())
-	for _, args := range [][]string{
-		{},
-		{"nonsense"},
-		{"--nonsense"},
-		{"perfetto"},
-		{"perfetto", in, in},
-		{"perfetto", "--nonsense", in},
-		{"perfetto", "--min-block", "-1ns", in},
-		{"perfetto", "--min-block", "nonsense", in},
-		{"perfetto", in, "-o"},
+	for _, test := range []struct{ args, stderr string }{
+		{"", "which command? For a first look: trace2x summary TRACE"},
+		{in, "which command? For a first look: trace2x summary " + in},
+		{"http://h?x=y", "which command? For a first look: trace2x summary http://h?x=…"},
+		{"nonsense", "unknown command nonsense\n"},
+		{"sumary", "unknown command sumary; did you mean summary?"},
+		{"pefretto " + in, "unknown command pefretto; did you mean perfetto?"},
+		{"prof", "unknown command prof; did you mean pprof?"},
+		{"--nonsense", "unknown flag: --nonsense\n"},
+		{"perfetto", "which trace? As in trace2x perfetto trace.out"},
+		{"perfetto " + in + " " + in, "one trace at a time"},
+		{"perfetto --nonsense " + in, "unknown flag: --nonsense\n"},
+		{"perfetto --min-blok 1ms " + in, "unknown flag: --min-blok; did you mean --min-block?"},
+		{"perfetto --goroutines 1 " + in, "unknown flag: --goroutines; did you mean --goroutine?"},
+		{"perfetto --lane " + in, "unknown flag: --lane; did you mean --lane-per-goroutine?"},
+		{"summary -json " + in, "unknown flag: -j; did you mean --json?"},
+		{"summary --second 1 " + in, "unknown flag: --second; did you mean --seconds?"},
+		{"perfetto --min-block -1ns " + in, "--min-block -1ns: it must be 0 or more, as in --min-block 100µs"},
+		{"perfetto --min-block nonsense " + in, "--min-block nonsense: it must be a duration, as in --min-block 10µs"},
+		{"perfetto --from yesterday " + in, "--from yesterday: it must be a duration since the trace began or a time of day, as in --from 1.2s or --from 2026-01-02T15:04:05.123Z"},
+		{"perfetto --split 1 " + in, "--split 1: it must be a duration, as in --split 500ms"},
+		{"perfetto --split 1us " + in, "--split 1µs: it must be 1ms at least, as in --split 5s"},
+		{"perfetto --func ( " + in, "--func: error parsing regexp: missing closing ): `(`: it must be a regular expression, as in --func '^main"},
+		{"perfetto --goroutine x " + in, "--goroutine x: it must be a whole number, or several with commas, as in --goroutine 18,42"},
+		{"perfetto --threads=2 " + in, "--threads 2: it must be true or false, or nothing, as in --threads true"},
+		{"summary --top x " + in, "--top x: it must be a whole number, as in --top 5"},
+		{"summary --top -1 " + in, "--top -1: it must be 0, for all, or more, as in --top 5"},
+		{"summary --seconds x " + in, "--seconds x: it must be a number, as in --seconds 2.5"},
+		{"open --port 70000 " + in, "--port 70000: it must be a port, 0 to 65535, as in --port 9001"},
+		{"pprof " + in, "which --type? It is net, sync, syscall, sched, cpu or wall, as in --type sync"},
+		{"pprof --type x " + in, "--type x: it must be net, sync, syscall, sched, cpu or wall, as in --type sync"},
+		{"perfetto " + in + " -o", "--output needs a value: write to FILE, - for standard output; compressed if it ends in .gz, as in --output FILE"},
+		{"perfetto --=x " + in, "is not a flag"},
+		{"capture " + in, "is not an http or https URL, as in trace2x capture http://localhost:6060"},
+		{"capture", "0 arguments: it is one URL, as in trace2x capture http://localhost:6060"},
 	} {
-		r := exec(t, args...)
-		r.want(t, exitUsage, "trace2x: ", " --help' for usage.")
+		r := exec(t, strings.Fields(test.args)...)
+		r.want(t, exitUsage, "trace2x: ", test.stderr, " --help' for usage.")
 		if r.stdout != "" {
-			t.Errorf("%q: stdout %q", args, r.stdout)
+			t.Errorf("%q: stdout %q", test.args, r.stdout)
 		}
 	}
 	wantFiles(t)
@@ -247,7 +275,7 @@ func TestDamaged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := trace(t, name)
 			t.Chdir(t.TempDir())
-			write(t, name+".pftrace", "old")
+			write(t, name+".pftrace", "")
 			r := exec(t, "perfetto", in)
 			r.want(t, exitFailed, " events", " bytes per event")
 			m := regexp.MustCompile(`(?m)^trace2x: ` + regexp.QuoteMeta(in) + `: ` + name + ` at .*byte (\d+),`).FindStringSubmatch(r.stderr)
@@ -283,7 +311,7 @@ func TestFailures(t *testing.T) {
 	write(t, "empty", "")
 	write(t, "text", "This is not a trace.\n")
 	write(t, "short.gz", "\x1f\x8b")
-	write(t, "existing", "old")
+	write(t, "existing", oldPerfetto)
 	if err := os.Mkdir("dir", 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +350,7 @@ func TestFailures(t *testing.T) {
 					t.Errorf("%q: %d bytes on stdout", args, len(r.stdout))
 				}
 				wantFiles(t, files...)
-				if read(t, "existing") != "old" {
+				if read(t, "existing") != oldPerfetto {
 					t.Fatalf("%q touched the output that was there", args)
 				}
 			}
@@ -352,8 +380,8 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 { // which of two things is first may differ
-		execWith(ctx, strings.NewReader(""), "perfetto", in).want(t, exitFailed, "trace2x: interrupted")
-		execWith(ctx, strings.NewReader(""), "perfetto", "-").want(t, exitFailed)
+		execWith(ctx, strings.NewReader(""), "perfetto", in).want(t, exitInterrupted, "trace2x: interrupted")
+		execWith(ctx, strings.NewReader(""), "perfetto", "-").want(t, exitInterrupted)
 	}
 	wantFiles(t)
 
@@ -362,14 +390,14 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel = context.WithCancel(t.Context())
 	pr, pw := io.Pipe()
 	defer pw.Close()
-	write(t, "existing", "old")
+	write(t, "existing", "")
 	stdin := io.MultiReader(strings.NewReader(read(t, in)[:100<<10]), readFunc(func(p []byte) (int, error) {
 		cancel()
 		return pr.Read(p)
 	}))
-	execWith(ctx, stdin, "perfetto", "-o", "existing", "-").want(t, exitFailed, "trace2x: interrupted")
+	execWith(ctx, stdin, "perfetto", "-o", "existing", "-").want(t, exitInterrupted, "trace2x: interrupted")
 	wantFiles(t, "existing")
-	if read(t, "existing") != "old" {
+	if read(t, "existing") != "" {
 		t.Error("the output that was there was touched")
 	}
 }

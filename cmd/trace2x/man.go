@@ -3,12 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/trace2x/trace2x/internal/output"
 )
 
 // newMan makes the command with which "make dist" writes the manual pages. It is
@@ -24,22 +25,30 @@ func newMan(e *env) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.ran = true
-			return writeManuals(cmd.Root(), args[0])
+			return writeManuals(e, cmd.Root(), args[0])
 		},
 	}
 }
 
-func writeManuals(cmd *cobra.Command, folder string) error {
+func writeManuals(e *env, cmd *cobra.Command, folder string) error {
 	if !documented(cmd) {
 		return nil
 	}
-	var page strings.Builder
-	manual(&page, cmd)
-	if err := os.WriteFile(filepath.Join(folder, manualName(cmd)+".1"), []byte(page.String()), 0o666); err != nil {
+	page, err := output.Create(output.Target{Name: filepath.Join(folder, manualName(cmd)+".1"), Kind: output.Page})
+	if err != nil {
+		return err
+	}
+	defer page.Discard()
+	text := new(strings.Builder)
+	manual(text, cmd)
+	if _, err := io.WriteString(page, text.String()); err != nil {
+		return err
+	}
+	if err := e.commit(page); err != nil {
 		return err
 	}
 	for _, sub := range cmd.Commands() {
-		if err := writeManuals(sub, folder); err != nil {
+		if err := writeManuals(e, sub, folder); err != nil {
 			return err
 		}
 	}
@@ -95,7 +104,7 @@ func manual(w io.Writer, cmd *cobra.Command) {
 		fmt.Fprintf(w, "%s.TP\n%s\n", heading, manualFlag(f))
 		heading = ""
 	})
-	fmt.Fprint(w, ".SH EXIT STATUS\n0 if all worked, 1 if something failed or only a part of the input could be read, 2 for wrong usage.\n")
+	fmt.Fprintf(w, ".SH EXIT STATUS\n%s\n", roff(exitHelp))
 	if cmd.Example != "" {
 		fmt.Fprintf(w, ".SH EXAMPLES\n.nf\n%s\n.fi\n", roff(cmd.Example))
 	}

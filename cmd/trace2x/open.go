@@ -10,13 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/internal/serve"
 	"github.com/trace2x/trace2x/model"
 )
 
 // openFlags are the flags of trace2x open besides those of the conversion.
 type openFlags struct {
-	out       string
 	ui        string
 	port      uint16
 	noBrowser bool
@@ -36,6 +36,8 @@ has the trace.
 
 ` + sourceHelp + `
 
+` + secretsHelp + `
+
 Chrome asks whether ui.perfetto.dev may connect to this device: allow it. The UI
 may fetch from port 9001 only. If that is taken, or with another --port, the
 link is to a page that hands the trace over inside the browser, which asks
@@ -50,7 +52,7 @@ nothing: try --port 0 also if your browser refuses the connection.`,
 
   # in a UI of your own, and keep the converted trace
   trace2x open --ui http://localhost:10000 -o trace.pftrace trace.out`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneTrace,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := c.parse(args[0])
@@ -59,9 +61,9 @@ nothing: try --port 0 also if your browser refuses the connection.`,
 			}
 			ui, err := serve.ParseUI(fl.ui)
 			if err != nil {
-				return fmt.Errorf("--ui: %w", err)
+				return fmt.Errorf("--ui: %w, as in --ui %s", err, serve.PerfettoUI)
 			}
-			if fl.out == "-" {
+			if c.out == "-" {
 				return errors.New("-o - is for trace2x perfetto")
 			}
 			e.ran = true
@@ -72,21 +74,21 @@ nothing: try --port 0 also if your browser refuses the connection.`,
 	f.BoolVar(&fl.noBrowser, "no-browser", false, "only print the link")
 	f.Uint16Var(&fl.port, "port", serve.FetchPort, "serve on this `PORT` of 127.0.0.1, 0 for any that is free")
 	f.StringVar(&fl.ui, "ui", serve.PerfettoUI, "open the Perfetto UI at `URL`")
-	f.StringVarP(&fl.out, "output", "o", "", "keep the converted trace in `FILE`; compressed if it ends in .gz")
+	c.destination.addFlags(f, "keep the converted trace in `FILE`; compressed if it ends in .gz")
 	c.addFlags(f)
 	return cmd
 }
 
-func open(ctx context.Context, e *env, from string, ui *url.URL, portGiven bool, fl *openFlags, c *conversion) error {
-	file, shown := fl.out, fl.out
+func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven bool, fl *openFlags, c *conversion) error {
+	file, shown := c.out, c.out
 	if file == "" {
-		temp, err := os.MkdirTemp("", "trace2x-")
+		temp, err := output.TempFolder()
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(temp)
+		defer temp.Remove()
 		shown = outputName(from, ".pftrace")
-		file = filepath.Join(temp, shown)
+		file = filepath.Join(temp.Path, shown)
 	}
 
 	// Before the work, because of which port it is may make it be in vain.
@@ -98,9 +100,10 @@ func open(ctx context.Context, e *env, from string, ui *url.URL, portGiven bool,
 
 	err = c.run(ctx, e, from, file, shown)
 	var damage *model.Damage
+	var missed *missedError
 	switch {
-	case errors.As(err, &damage):
-		fmt.Fprintf(e.stderr, "warning: %v\n", err)
+	case errors.As(err, &damage) && !errors.As(err, &missed):
+		fmt.Fprintf(e.stderr, "warning: %s\n", oneLine(err))
 		err = errTold
 	case err != nil:
 		return err

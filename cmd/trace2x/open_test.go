@@ -182,8 +182,8 @@ func TestOpen(t *testing.T) {
 		for !strings.Contains(s.stderr.(*safeBuffer).String(), "warning: no browser was opened (false: exit status 1)") {
 			time.Sleep(time.Millisecond)
 		}
-		s.interrupt(s.abort)
-		s.wait().want(t, exitFailed, "trace2x: interrupted before a browser had read the trace")
+		s.interrupt(os.Interrupt, s.abort)
+		s.wait().want(t, exitInterrupted, "trace2x: interrupted before a browser had read the trace")
 		wantFiles(t, "want", "kept.pftrace")
 	})
 	if left, err := os.ReadDir(os.TempDir()); err != nil {

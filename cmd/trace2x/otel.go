@@ -25,7 +25,7 @@ import (
 
 // otelFlags are the flags of trace2x otel that need more than their value.
 type otelFlags struct {
-	out       string
+	destination
 	detail    string
 	task      string
 	traceID   string
@@ -83,10 +83,10 @@ it is taken from the time at which the file was written.`,
 
   # how many spans would there be?
   trace2x otel --dry-run trace.out`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneTrace,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			from, err := src.name(args[0])
+			from, err := src.locate(args[0])
 			if err != nil {
 				return err
 			}
@@ -104,7 +104,7 @@ it is taken from the time at which the file was written.`,
 	f.SortFlags = false
 	f.StringVar(&client.Endpoint, "endpoint", "", "send to `URL`")
 	f.StringVar(&client.Protocol, "protocol", "", "`grpc` or http/protobuf (default http/protobuf)")
-	f.StringArrayVar(&fl.headers, "header", nil, "send a header, `KEY=VALUE`; may be repeated")
+	f.StringArrayVar(&fl.headers, "header", nil, headerHelp)
 	f.BoolVar(&client.Insecure, "insecure", false, "use no TLS for an endpoint HOST:PORT")
 	f.StringVar(&fl.service, "service", "", "the `NAME` of the service that was traced (service.name)")
 	f.StringArrayVar(&fl.resource, "resource", nil, "an attribute of the program that was traced, `KEY=VALUE`; may be repeated")
@@ -115,9 +115,10 @@ it is taken from the time at which the file was written.`,
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")
 	f.StringVar(&fl.task, "task", "", "only root tasks whose type matches `REGEXP`")
 	f.StringVar(&fl.traceID, "trace-id", "", "only what is below the spans of the distributed trace `ID`, 32 hex digits")
-	f.StringVarP(&fl.out, "output", "o", "", "write OTLP JSON Lines to `FILE`, - for standard output, and send nothing")
+	fl.destination.addFlags(f, "write OTLP JSON Lines to `FILE`, - for standard output, and send nothing")
 	f.BoolVar(&fl.dryRun, "dry-run", false, "send nothing; tell how many spans there would be")
 	src.addFlags(f)
+	src.addHeader(f, "trace-header")
 	return cmd
 }
 
@@ -147,13 +148,8 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otel
 	if fl.dryRun && fl.out != "" {
 		return errors.New("--dry-run writes nothing: leave out --output")
 	}
-	headers, err := pairs("--header", fl.headers)
-	if err != nil {
+	if client.Headers, err = parseHeaders("--header", fl.headers); err != nil {
 		return err
-	}
-	client.Headers = make(map[string]string)
-	for _, kv := range headers {
-		client.Headers[kv[0]] = kv[1]
 	}
 	opts.Resource, err = fl.attributes(ctx)
 	return err
@@ -202,7 +198,13 @@ func (fl *otelFlags) attributes(ctx context.Context) ([]*commonpb.KeyValue, erro
 	return out, nil
 }
 
-func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.Options, clientOpts otel.ClientOptions) error {
+func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, opts otel.Options, clientOpts otel.ClientOptions) error {
+	target := fl.destination.target(e, fl.out, output.Spans, from)
+	if fl.out != "" {
+		if err := target.Check(); err != nil {
+			return err
+		}
+	}
 	if opts.WallStart.IsZero() {
 		var err error
 		if opts.WallStart, err = e.guessWallStart(ctx, from); err != nil {
@@ -218,20 +220,20 @@ func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.O
 
 	var client otel.Client
 	var out *output.Output
-	target := ""
+	name := ""
 	switch {
 	case fl.dryRun:
 	case fl.out != "":
-		if out, err = output.Create(fl.out, e.stdout); err != nil {
+		if out, err = output.Create(target); err != nil {
 			return err
 		}
 		defer out.Discard()
-		client, target = otel.NewFileClient(out), outName(fl.out)
+		client, name = otel.NewFileClient(out), outName(fl.out)
 	default:
 		clientOpts.Notify = func(err error, wait time.Duration) {
 			fmt.Fprintf(e.stderr, "trace2x: %v; trying again in %v\n", err, wait.Round(time.Millisecond))
 		}
-		if client, target, err = otel.NewClient(ctx, clientOpts); err != nil {
+		if client, name, err = otel.NewClient(ctx, clientOpts); err != nil {
 			return err
 		}
 	}
@@ -241,20 +243,42 @@ func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.O
 	if rep == nil {
 		return inInput(in, err)
 	}
+	if missed := fl.missed(in, opts, rep); missed != nil {
+		return errors.Join(missed, inDamage(in, err))
+	}
 	if out != nil {
 		if rep.Result.Rejected > 0 || ctx.Err() != nil {
 			return err // the file is not complete
 		}
-		if err := out.Commit(); err != nil {
+		if err := e.commit(out); err != nil {
 			return err
 		}
+		name = outName(out.Name())
 	}
 	e.report(in, rep.Trace)
 	if opts.TraceID != [16]byte{} {
 		e.reportTraceID(opts.TraceID, rep.Linked)
 	}
-	e.reportSpans(target, rep)
+	e.reportSpans(name, rep)
 	return inDamage(in, err)
+}
+
+// missed returns an error if nothing matches the filters that the user gave.
+func (fl *otelFlags) missed(in *input.Input, opts otel.Options, rep *otel.Report) error {
+	var given []string
+	if fl.task != "" {
+		given = append(given, "--task "+shown(fl.task))
+	}
+	if fl.traceID != "" {
+		given = append(given, "--trace-id "+fl.traceID)
+	}
+	if opts.MinTask > 0 {
+		given = append(given, "--min-task "+opts.MinTask.String())
+	}
+	if len(given) == 0 || rep.Traces > 0 || rep.Linked > 0 {
+		return nil
+	}
+	return &missedError{fmt.Sprintf("%s: no task matches %s", in.Name, strings.Join(given, " and "))}
 }
 
 // reportSpans tells what became of the spans.
@@ -296,15 +320,15 @@ func (e *env) reportSpans(target string, r *otel.Report) {
 
 // guessWallStart finds out when a trace without clock snapshots began: when its
 // file was written, less its duration. It is zero for a trace that tells itself.
-func (e *env) guessWallStart(ctx context.Context, from string) (time.Time, error) {
-	if from == "-" || input.IsURL(from) {
+func (e *env) guessWallStart(ctx context.Context, from location) (time.Time, error) {
+	if from.name == "-" || input.IsURL(from.name) {
 		return time.Now(), nil // of no use if the trace tells
 	}
-	info, err := os.Stat(from)
+	info, err := os.Stat(from.name)
 	if err != nil || !info.Mode().IsRegular() {
 		return time.Time{}, nil // input.Open will tell
 	}
-	in, err := input.Open(ctx, from, nil)
+	in, err := input.Open(ctx, from.name, input.Options{})
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -318,6 +342,6 @@ func (e *env) guessWallStart(ctx context.Context, from string) (time.Time, error
 	}
 	wall := info.ModTime().Add(-time.Duration(end - start))
 	fmt.Fprintf(e.stderr, "warning: %s does not tell the time of day; taken to begin at %s, from when the file was written (--wall-start gives it)\n",
-		filepath.Base(from), wall.Format(time.RFC3339Nano))
+		shown(filepath.Base(from.name)), wall.Format(time.RFC3339Nano))
 	return wall, nil
 }

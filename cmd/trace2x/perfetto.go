@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,6 @@ import (
 
 func newPerfetto(e *env) *cobra.Command {
 	c := newConversion()
-	var out string
 	var split time.Duration
 	cmd := &cobra.Command{
 		Use:   "perfetto TRACE",
@@ -29,9 +29,12 @@ https://ui.perfetto.dev, or query it with Perfetto's trace processor.
 
 ` + sourceHelp + `
 
+` + secretsHelp + `
+
 The output is TRACE with the ending .pftrace, in the working directory, if -o
-does not name it; of a program's URL, the name is that of the host. --split adds
-numbers to it: trace-0001.pftrace. A truncated or damaged trace is converted up to
+does not name it; of a program's URL, the name is that of the host, and the time.
+An older Perfetto trace of that name is replaced, unless what is written is a
+recording, and another file only with --force. --split adds numbers to it: trace-0001.pftrace. A truncated or damaged trace is converted up to
 the damage, with a warning and exit code 1.
 
 --goroutine, --func, --task and --trace-id leave out the lanes of all other
@@ -59,7 +62,7 @@ ran, the garbage collector and the counters stay whole.`,
 
   # every wait with its stack, however short, and the OS threads
   trace2x perfetto --min-block 0 --threads trace.out`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneTrace,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := c.parse(args[0])
@@ -68,24 +71,21 @@ ran, the garbage collector and the counters stay whole.`,
 			}
 			switch {
 			case cmd.Flags().Changed("split") && split < time.Millisecond:
-				return errors.New("--split must be 1ms at least")
-			case split > 0 && out == "-":
+				return badValue("--split", split.String(), "1ms at least", "5s")
+			case split > 0 && c.out == "-":
 				return errors.New("--split makes files: leave out -o -")
 			}
 			e.ran = true
-			name := out
-			if name == "" {
-				name = outputName(from, ".pftrace")
-			}
+			name := cmp.Or(c.out, outputName(from, ".pftrace"))
 			if split > 0 {
 				return c.runSplit(cmd.Context(), e, from, name, split)
 			}
-			return c.run(cmd.Context(), e, from, name, outName(name))
+			return c.run(cmd.Context(), e, from, name, name)
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVarP(&out, "output", "o", "", "write to `FILE`, - for standard output; compressed if it ends in .gz")
+	c.destination.addFlags(f, "write to `FILE`, - for standard output; compressed if it ends in .gz")
 	f.DurationVar(&split, "split", 0, "write numbered files of this `DURATION` each")
 	c.addFlags(f)
 	return cmd
@@ -94,6 +94,7 @@ ran, the garbage collector and the counters stay whole.`,
 // conversion is the flags that say what becomes a Perfetto trace, and how.
 type conversion struct {
 	source
+	destination
 	selection
 	traceID string
 	opts    perfetto.Options
@@ -108,63 +109,53 @@ func (c *conversion) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
 	f.BoolVar(&c.opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
 	c.source.addFlags(f)
+	c.addHeader(f, "header")
 	c.selection.addFlags(f)
 	f.StringVar(&c.traceID, "trace-id", "", "only the work for the spans of the distributed trace `ID`, 32 hex digits")
 }
 
 // parse checks the flags and the argument TRACE, and returns the name under
 // which that is opened.
-func (c *conversion) parse(arg string) (from string, err error) {
-	if from, err = c.name(arg); err != nil {
-		return "", err
+func (c *conversion) parse(arg string) (from location, err error) {
+	if from, err = c.locate(arg); err != nil {
+		return from, err
 	}
 	if c.opts.MinBlock < 0 {
-		return "", errors.New("--min-block must not be negative")
+		return from, badValue("--min-block", c.opts.MinBlock.String(), "0 or more", "100µs")
 	}
 	if err := c.selection.parse(); err != nil {
-		return "", err
+		return from, err
 	}
 	c.opts.Goroutines, c.opts.Func, c.opts.TaskID, c.opts.Task = c.Goroutines, c.Func, c.TaskID, c.Task
 	if c.opts.TraceID, err = parseTraceID(c.traceID); err != nil {
-		return "", err
+		return from, err
 	}
 	c.opts.Window, err = c.window()
 	return from, err
 }
 
-// reportFocus tells what there was of what the user asked for.
-func (c *conversion) reportFocus(e *env, focus perfetto.Focus) {
-	if c.traceID != "" {
-		e.reportTraceID(c.opts.TraceID, focus.Spans)
+// missed returns an error if nothing matches a filter that the user gave.
+func (c *conversion) missed(in *input.Input, focus perfetto.Focus) error {
+	if c.traceID != "" && focus.Spans == 0 {
+		return &missedError{fmt.Sprintf("%s: no task is a span of the distributed trace %x", in.Name, c.opts.TraceID)}
 	}
-	c.warn(e, focus.Goroutines, focus.Tasks)
-}
-
-// outputName names the output of an input for which the user gave none.
-func outputName(in, ext string) string {
-	if in == "-" {
-		return "trace" + ext
-	}
-	base := strings.TrimSuffix(input.BaseName(in), ".gz")
-	for _, old := range []string{".trace", ".out"} {
-		if cut := strings.TrimSuffix(base, old); cut != "" && cut != base {
-			base = cut
-			break
-		}
-	}
-	return base + ext
+	return c.selection.missed(in, focus.Goroutines, focus.Tasks)
 }
 
 // run converts an input into a file, which is called shown in the report. The
-// file is there if the error is nil or a *model.Damage.
-func (c *conversion) run(ctx context.Context, e *env, from, to, shown string) error {
+// file is there if the error is nil, or a *model.Damage alone.
+func (c *conversion) run(ctx context.Context, e *env, from location, to, shown string) error {
+	target := c.target(e, to, output.Perfetto, from)
+	if err := target.Check(); err != nil {
+		return err
+	}
 	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	defer done()
-	out, err := output.Create(to, e.stdout)
+	out, err := output.Create(target)
 	if err != nil {
 		return err
 	}
@@ -177,12 +168,20 @@ func (c *conversion) run(ctx context.Context, e *env, from, to, shown string) er
 	if sum == nil {
 		return inInput(in, err)
 	}
-	if commitErr := out.Commit(); commitErr != nil {
+	if missed := c.missed(in, w.Focus()); missed != nil {
+		return errors.Join(missed, inDamage(in, err))
+	}
+	if commitErr := e.commit(out); commitErr != nil {
 		return commitErr
 	}
+	if to == shown { // it is not a temporary file
+		shown = out.Name()
+	}
 	e.report(in, sum)
-	c.reportFocus(e, w.Focus())
-	e.reportFile(shown, out.Size(), sum)
+	if c.traceID != "" {
+		e.reportTraceID(c.opts.TraceID, w.Focus().Spans)
+	}
+	e.reportFile(outName(shown), out.Size(), sum)
 	return inDamage(in, err)
 }
 
@@ -191,8 +190,18 @@ func (e *env) reportFile(name string, size int64, sum *model.Summary) {
 }
 
 // runSplit converts an input into numbered files, of a window each. Those that
-// are complete stay if a later one fails.
-func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, every time.Duration) error {
+// are complete stay if a later one fails, or is interrupted.
+func (c *conversion) runSplit(ctx context.Context, e *env, from location, to string, every time.Duration) error {
+	target := c.target(e, to, output.Perfetto, from)
+	for n := range maxFiles {
+		target.Name = numbered(to, n+1)
+		if n > 0 && !exists(target.Name) {
+			continue
+		}
+		if err := target.Check(); err != nil {
+			return err
+		}
+	}
 	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
@@ -201,30 +210,43 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 	defer done()
 	var out *output.Output
 	var w *perfetto.Writer
-	var name string
 	n := 0
 	var focus perfetto.Focus
-	var lines []func() // of the report, for when the progress is gone
+	var waiting []*output.Output // until there is something in one of them
+	var lines []func()           // of the report, for when the progress is gone
 	commit := func(sum *model.Summary) error {
-		if err := out.Commit(); err != nil {
-			return err
-		}
-		name, size := name, out.Size()
-		lines = append(lines, func() {
-			english.Fprintf(e.stderr, "%s: %s, %s in %v\n", name, byteCount(size), plural(int(sum.Events), "event"), time.Duration(sum.End-sum.Start))
-			e.warn(sum.Unknown, sum.Inconsistent)
-			e.tellMisuse(sum.Misuse)
-		})
 		f := w.Focus()
 		if n > 1 {
 			f.Spans -= f.SpansBefore // that the last file has, too
 		}
 		focus.Goroutines, focus.Tasks, focus.Spans = focus.Goroutines+f.Goroutines, focus.Tasks+f.Tasks, focus.Spans+f.Spans
+		if err := out.Close(); err != nil {
+			return err
+		}
+		waiting = append(waiting, out)
+		o := out
+		lines = append(lines, func() {
+			english.Fprintf(e.stderr, "%s: %s, %s in %v\n", outName(o.Name()), byteCount(o.Size()), plural(int(sum.Events), "event"), time.Duration(sum.End-sum.Start))
+			e.warn(sum.Unknown, sum.Inconsistent)
+			e.tellMisuse(sum.Misuse)
+		})
+		if c.missed(in, focus) != nil {
+			return nil
+		}
+		for len(waiting) > 0 {
+			if err := e.commit(waiting[0]); err != nil {
+				return err
+			}
+			waiting = waiting[1:]
+		}
 		return nil
 	}
 	defer func() {
 		if out != nil {
 			out.Discard()
+		}
+		for _, o := range waiting {
+			o.Discard()
 		}
 		if w != nil {
 			w.Close()
@@ -244,8 +266,8 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 		if err != nil {
 			return nil, err
 		}
-		name = numbered(to, n)
-		if out, err = output.Create(name, e.stdout); err != nil {
+		target.Name = numbered(to, n)
+		if out, err = output.Create(target); err != nil {
 			return nil, err
 		}
 		w = perfetto.NewWriter(out, c.opts)
@@ -256,14 +278,19 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 		if commitErr := commit(sum); commitErr != nil {
 			return commitErr
 		}
+		if missed := c.missed(in, focus); missed != nil {
+			return errors.Join(missed, inDamage(in, err))
+		}
 	}
-	for _, line := range lines {
+	for _, line := range lines[:len(lines)-len(waiting)] {
 		line()
 	}
 	if sum == nil {
 		return inInput(in, err)
 	}
-	c.reportFocus(e, focus)
+	if c.traceID != "" {
+		e.reportTraceID(c.opts.TraceID, focus.Spans)
+	}
 	return inDamage(in, err)
 }
 
@@ -282,11 +309,4 @@ func numbered(name string, n int) string {
 		ext = "." + ext
 	}
 	return fmt.Sprintf("%s%s-%04d%s", dir, stem, n, ext)
-}
-
-func outName(name string) string {
-	if name == "-" {
-		return "standard output"
-	}
-	return name
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trace2x/trace2x/convert/pprof"
+	"github.com/trace2x/trace2x/internal/input"
 	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/model"
 )
@@ -16,8 +17,8 @@ import (
 // pprofFlags are the flags of trace2x pprof.
 type pprofFlags struct {
 	source
+	destination
 	selection
-	out    string
 	typ    string
 	region string
 }
@@ -50,8 +51,12 @@ if they began it or were started for it. Its subtasks count as well.
 
 ` + sourceHelp + `
 
+` + secretsHelp + `
+
 The output is TRACE with the ending .TYPE.pb.gz, in the working directory, if -o
-does not name it; it is compressed whatever its name is. A truncated or damaged
+does not name it; it is compressed whatever its name is. An older profile of that
+name is replaced, unless what is written is a recording, and another file only
+with --force. A truncated or damaged
 trace is read up to the damage, with a warning and exit code 1.`,
 		Example: `  # writes trace.sched.pb.gz: who waits for a P, and who made them ready?
   trace2x pprof --type sched trace.out
@@ -66,14 +71,14 @@ trace is read up to the damage, with a warning and exit code 1.`,
 
   # two goroutines, five seconds of a running server
   trace2x pprof --type wall --goroutine 18,42 -o g.pb.gz http://localhost:6060`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneTrace,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts, err := fl.options()
 			if err != nil {
 				return err
 			}
-			from, err := fl.name(args[0])
+			from, err := fl.locate(args[0])
 			if err != nil {
 				return err
 			}
@@ -89,8 +94,9 @@ trace is read up to the damage, with a warning and exit code 1.`,
 	f.StringVar(&fl.typ, "type", "", "`TYPE`: net, sync, syscall, sched, cpu or wall")
 	fl.selection.addFlags(f)
 	f.StringVar(&fl.region, "region", "", "only the time in regions whose type matches `REGEXP`")
-	f.StringVarP(&fl.out, "output", "o", "", "write to `FILE`, - for standard output")
+	fl.destination.addFlags(f, "write to `FILE`, - for standard output")
 	fl.source.addFlags(f)
+	fl.addHeader(f, "header")
 	cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions([]string{"net", "sync", "syscall", "sched", "cpu", "wall"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -99,11 +105,11 @@ trace is read up to the damage, with a warning and exit code 1.`,
 func (fl *pprofFlags) options() (opts pprof.Options, err error) {
 	const types = "net, sync, syscall, sched, cpu or wall"
 	if fl.typ == "" {
-		return opts, errors.New("which --type? It is " + types)
+		return opts, errors.New("which --type? It is " + types + ", as in --type sync")
 	}
 	var ok bool
 	if opts.Type, ok = pprof.ParseType(fl.typ); !ok {
-		return opts, fmt.Errorf("--type %q: it is %s", fl.typ, types)
+		return opts, badValue("--type", fl.typ, types, "sync")
 	}
 	if err := fl.parse(); err != nil {
 		return opts, err
@@ -116,14 +122,18 @@ func (fl *pprofFlags) options() (opts pprof.Options, err error) {
 	return opts, err
 }
 
-func toPprof(ctx context.Context, e *env, from string, fl *pprofFlags, opts pprof.Options) error {
+func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pprof.Options) error {
+	target := fl.target(e, fl.out, output.Profile, from)
+	if err := target.Check(); err != nil {
+		return err
+	}
 	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	defer done()
-	out, err := output.CreateAsIs(fl.out, e.stdout)
+	out, err := output.Create(target)
 	if err != nil {
 		return err
 	}
@@ -135,19 +145,34 @@ func toPprof(ctx context.Context, e *env, from string, fl *pprofFlags, opts ppro
 	if sum == nil {
 		return inInput(in, err)
 	}
+	stats := c.Stats()
+	if missed := fl.missed(in, stats); missed != nil {
+		return errors.Join(missed, inDamage(in, err))
+	}
 	if err := c.Profile().Write(out); err != nil {
 		return fmt.Errorf("writing the profile: %w", err)
 	}
-	if err := out.Commit(); err != nil {
+	if err := e.commit(out); err != nil {
 		return err
 	}
 	e.report(in, sum)
-	e.reportProfile(fl, opts, c.Stats(), out.Size())
+	e.reportProfile(out, opts, stats)
 	return inDamage(in, err)
 }
 
+// missed returns an error if nothing matches a filter that the user gave.
+func (fl *pprofFlags) missed(in *input.Input, s pprof.Stats) error {
+	if err := fl.selection.missed(in, s.Goroutines, s.Tasks); err != nil {
+		return err
+	}
+	if fl.region != "" && s.Regions == 0 {
+		return &missedError{fmt.Sprintf("%s: no region matches --region %s", in.Name, shown(fl.region))}
+	}
+	return nil
+}
+
 // reportProfile tells what is in a profile, and why nothing is.
-func (e *env) reportProfile(fl *pprofFlags, opts pprof.Options, s pprof.Stats, size int64) {
+func (e *env) reportProfile(out *output.Output, opts pprof.Options, s pprof.Stats) {
 	noun := "wait"
 	switch opts.Type {
 	case pprof.Syscall:
@@ -157,21 +182,13 @@ func (e *env) reportProfile(fl *pprofFlags, opts pprof.Options, s pprof.Stats, s
 	case pprof.Wall:
 		noun = "state"
 	}
-	fmt.Fprintf(e.stderr, "%s: %s, %v in %s at %s\n", outName(fl.out), byteCount(size),
+	fmt.Fprintf(e.stderr, "%s: %s, %v in %s at %s\n", outName(out.Name()), byteCount(out.Size()),
 		time.Duration(s.Time).Round(time.Microsecond), plural(int(s.Count), noun), plural(s.Stacks, "stack"))
-	missed := fl.selection.warn(e, s.Goroutines, s.Tasks)
-	warn := func(format string, args ...any) {
-		missed = true
-		fmt.Fprintf(e.stderr, "warning: "+format+"\n", args...)
-	}
-	if s.Regions == 0 && opts.Region != nil {
-		warn("no region matches --region %s", fl.region)
-	}
 	switch {
-	case missed || s.Count > 0:
+	case s.Count > 0:
 	case opts.Type == pprof.CPU:
-		warn("no CPU samples: they are in a trace if the program runs the CPU profiler while it is traced")
+		fmt.Fprintln(e.stderr, "warning: no CPU samples: they are in a trace if the program runs the CPU profiler while it is traced")
 	default:
-		warn("the profile is empty")
+		fmt.Fprintln(e.stderr, "warning: the profile is empty")
 	}
 }

@@ -128,12 +128,23 @@ func TestPprofFilters(t *testing.T) {
 			t.Errorf("%q: %d samples of %d; stderr %q", args, len(p.Sample), len(all.Sample), r.stderr)
 		}
 	}
+	for _, tt := range []struct{ args, reason string }{
+		{"--type=wall --goroutine=123456789", "no goroutine matches --goroutine 123456789: nothing"},
+		{"--type=wall --func=nobody", "no goroutine matches --func nobody: nothing"},
+		{"--type=wall --func=nobody --goroutine 1", "no goroutine matches --goroutine 1 and --func nobody: nothing"},
+		{"--type=wall --task=nothing", "no task matches --task nothing: nothing"},
+		{"--type=wall --task=123456789", "no task matches --task 123456789: nothing"},
+		{"--type=wall --region=nowhere", "no region matches --region nowhere: nothing"},
+	} {
+		for _, out := range []string{"-", "x.pb.gz"} {
+			r := exec(t, append([]string{"pprof", "-o", out, in}, strings.Fields(tt.args)...)...)
+			r.want(t, exitFailed, "trace2x: "+in+": "+tt.reason)
+			if r.stdout != "" {
+				t.Errorf("%s: %d bytes on stdout", tt.args, len(r.stdout))
+			}
+		}
+	}
 	for _, tt := range []struct{ args, warning string }{
-		{"--type=wall --goroutine=123456789", "no goroutine matches --goroutine and --func"},
-		{"--type=wall --func=nobody", "no goroutine matches --goroutine and --func"},
-		{"--type=wall --task=nothing", "no task matches --task nothing"},
-		{"--type=wall --task=123456789", "no task matches --task 123456789"},
-		{"--type=wall --region=nowhere", "no region matches --region nowhere"},
 		{"--type=cpu", "no CPU samples: "},
 		{"--type=syscall --goroutine=2", "the profile is empty"},
 	} {
@@ -183,10 +194,10 @@ func TestPprofFails(t *testing.T) {
 	t.Run("no trace", func(t *testing.T) {
 		t.Chdir(t.TempDir())
 		write(t, "text", "This is not a trace.\n")
-		write(t, "existing", "old")
+		write(t, "existing", oldProfile)
 		exec(t, "pprof", "--type=net", "-o=existing", "text").want(t, exitFailed, "trace2x: text: not a Go execution trace")
 		wantFiles(t, "text", "existing")
-		if read(t, "existing") != "old" {
+		if read(t, "existing") != oldProfile {
 			t.Error("the output that was there was touched")
 		}
 	})
@@ -205,7 +216,7 @@ func TestPprofFails(t *testing.T) {
 		t.Chdir(t.TempDir())
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		execWith(ctx, strings.NewReader(""), "pprof", "--type=net", in).want(t, exitFailed, "trace2x: interrupted")
+		execWith(ctx, strings.NewReader(""), "pprof", "--type=net", in).want(t, exitInterrupted, "trace2x: interrupted")
 		wantFiles(t)
 	})
 	t.Run("device", func(t *testing.T) {

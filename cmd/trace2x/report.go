@@ -50,20 +50,16 @@ func (e *env) tellMisuse(misuse map[string]int) {
 // warn tells what of a trace was left out.
 func (e *env) warn(unknown, inconsistent map[string]int) {
 	for _, what := range slices.Sorted(maps.Keys(unknown)) {
-		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", unknown[what], what)
+		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", unknown[what], escaped(what))
 	}
 	for _, what := range slices.Sorted(maps.Keys(inconsistent)) {
-		english.Fprintf(e.stderr, "warning: the trace contradicts itself, %d times: %s\n", inconsistent[what], what)
+		english.Fprintf(e.stderr, "warning: the trace contradicts itself, %d times: %s\n", inconsistent[what], escaped(what))
 	}
 }
 
 // reportTraceID tells how many spans of the distributed trace asked for there
 // were.
 func (e *env) reportTraceID(id [16]byte, spans int) {
-	if spans == 0 {
-		fmt.Fprintf(e.stderr, "warning: no task is a span of the distributed trace %x\n", id)
-		return
-	}
 	fmt.Fprintf(e.stderr, "%s of the distributed trace %x\n", plural(spans, "span"), id)
 }
 

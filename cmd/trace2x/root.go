@@ -1,21 +1,33 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
+
+	"github.com/trace2x/trace2x/internal/output"
 )
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1 // something failed, or only a part of the input could be read
-	exitUsage  = 2
+	exitOK          = 0
+	exitFailed      = 1 // something failed, or only a part of the input could be read
+	exitUsage       = 2
+	exitHangup      = 129 // ended by SIGHUP, as shells tell it
+	exitInterrupted = 130 // by Ctrl-C
+	exitTerminated  = 143 // by SIGTERM
 )
+
+// exitHelp tells them.
+const exitHelp = `0 if all worked, 1 if something failed or only a part of the input could be read, 2 for wrong usage;
+129, 130 and 143 if SIGHUP, Ctrl-C or SIGTERM ended the command, or a recording.`
 
 // env is what a command may touch of the outside world, apart from files.
 type env struct {
@@ -26,6 +38,14 @@ type env struct {
 	ran bool
 	// recording is the input that interrupt may end, or nil.
 	recording atomic.Pointer[recording]
+	// signal is the exit code for the first signal, 0 if there was none.
+	signal atomic.Int32
+	// cutShort is set when a signal has ended a recording.
+	cutShort atomic.Bool
+
+	mu      sync.Mutex
+	written []string // files that are complete
+	told    bool     // that the command was interrupted
 }
 
 // errTold is an error of which the user was told.
@@ -40,19 +60,59 @@ func (e *env) run(ctx context.Context, args []string) int {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	code := exitFailed
+	var usage *output.UsageError
 	switch {
 	case err == nil:
-		return exitOK
+		code = exitOK
 	case !e.ran:
-		fmt.Fprintf(e.stderr, "trace2x: %v\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
+		fmt.Fprintf(e.stderr, "trace2x: %s\nRun '%s --help' for usage.\n", oneLine(err), cmd.CommandPath())
+		return exitUsage
+	case errors.As(err, &usage):
+		fmt.Fprintf(e.stderr, "trace2x: %s\n", oneLine(err))
 		return exitUsage
 	case errors.Is(err, errTold):
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		fmt.Fprintln(e.stderr, "trace2x: interrupted; nothing was written")
+		return e.interrupted()
 	default:
-		fmt.Fprintf(e.stderr, "trace2x: %v\n", err)
+		fmt.Fprintf(e.stderr, "trace2x: %s\n", oneLine(err))
 	}
-	return exitFailed
+	if s := e.signal.Load(); s != 0 && (err != nil || e.cutShort.Load()) {
+		code = int(s)
+	}
+	return code
+}
+
+// interrupted tells that the command was, and what it has made all the same. It
+// returns the exit code.
+func (e *env) interrupted() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.told {
+		e.told = true
+		what := "nothing was written"
+		switch n := len(e.written); {
+		case n > 3:
+			what = english.Sprintf("complete and kept: %d files, %s to %s", n, e.written[0], e.written[n-1])
+		case n > 0:
+			what = "complete and kept: " + strings.Join(e.written, ", ")
+		}
+		fmt.Fprintf(e.stderr, "trace2x: interrupted; %s\n", what)
+	}
+	return cmp.Or(int(e.signal.Load()), exitInterrupted)
+}
+
+// commit puts an output in its place.
+func (e *env) commit(out *output.Output) error {
+	if err := out.Commit(); err != nil {
+		return err
+	}
+	if out.Name() != "-" {
+		e.mu.Lock()
+		e.written = append(e.written, shown(out.Name()))
+		e.mu.Unlock()
+	}
+	return nil
 }
 
 func newRoot(e *env) *cobra.Command {
@@ -61,7 +121,13 @@ func newRoot(e *env) *cobra.Command {
 		Short: "Go execution traces in the terminal, Perfetto, OpenTelemetry and pprof",
 		Long: `trace2x reads Go execution traces (runtime/trace, go test -trace,
 /debug/pprof/trace, flight recorder dumps; of Go 1.11 and later), sums them up,
-and writes them in formats of the tools where people look.`,
+and writes them in formats of the tools where people look.
+
+An output takes the place of an older one of the same format, and of no other
+file, unless --force is given; a recording takes the place of none. It has the
+permissions of the trace that it is made from.
+
+The exit code is ` + exitHelp,
 		Example: `  # a trace of a test: what it spends its time on
   go test -trace trace.out ./mypackage
   trace2x summary trace.out
@@ -75,13 +141,14 @@ and writes them in formats of the tools where people look.`,
   # shell completion
   source <(trace2x completion bash)`,
 		Version:       version(),
-		Args:          cobra.NoArgs,
+		Args:          unknownCommand,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.New("which command?")
+			return errors.New("which command? For a first look: trace2x summary TRACE")
 		},
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate(versionLine() + "\n")
 	root.AddCommand(newSummary(e), newOpen(e), newCapture(e), newPerfetto(e), newOtel(e), newPprof(e), newVersion(e), newMan(e))
 	return root

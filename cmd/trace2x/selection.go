@@ -2,13 +2,14 @@ package main
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/trace2x/trace2x/internal/input"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -36,13 +37,13 @@ func (s *selection) addFlags(f *pflag.FlagSet) {
 func (s *selection) parse() (err error) {
 	for _, id := range s.goroutines {
 		if id <= 0 {
-			return fmt.Errorf("--goroutine %d: IDs begin at 1", id)
+			return badValue("--goroutine", strconv.Itoa(id), "an ID, which begin at 1", "18")
 		}
 		s.Goroutines = append(s.Goroutines, model.GoID(id))
 	}
 	if id, idErr := strconv.ParseUint(s.task, 10, 64); idErr == nil {
 		if s.TaskID = model.TaskID(id); s.TaskID == model.BackgroundTask {
-			return errors.New("--task 0 is no task, but what regions and logs without one have")
+			return badValue("--task", s.task, "an ID from 1 on or a regular expression", "'^handleRequest$'")
 		}
 	} else if s.Task, err = parseRegexp("--task", s.task); err != nil {
 		return err
@@ -51,19 +52,29 @@ func (s *selection) parse() (err error) {
 	return err
 }
 
-// warn tells, and reports, whether nothing matches what was asked for, of which
-// there were so many goroutines and tasks.
-func (s *selection) warn(e *env, goroutines, tasks int) (missed bool) {
-	if goroutines == 0 && (s.Goroutines != nil || s.Func != nil) {
-		missed = true
-		fmt.Fprintln(e.stderr, "warning: no goroutine matches --goroutine and --func")
+// missed returns an error if nothing matches what was asked for, of which there
+// were so many goroutines and tasks.
+func (s *selection) missed(in *input.Input, goroutines, tasks int) error {
+	var given []string
+	if s.Goroutines != nil {
+		given = append(given, "--goroutine "+strings.Trim(fmt.Sprint(s.Goroutines), "[]"))
+	}
+	if s.Func != nil {
+		given = append(given, "--func "+shown(s.fn))
+	}
+	if goroutines == 0 && len(given) > 0 {
+		return &missedError{fmt.Sprintf("%s: no goroutine matches %s", in.Name, strings.Join(given, " and "))}
 	}
 	if tasks == 0 && s.task != "" {
-		missed = true
-		fmt.Fprintf(e.stderr, "warning: no task matches --task %s\n", s.task)
+		return &missedError{fmt.Sprintf("%s: no task matches --task %s", in.Name, shown(s.task))}
 	}
-	return missed
+	return nil
 }
+
+// missedError says that nothing matches a filter.
+type missedError struct{ reason string }
+
+func (e *missedError) Error() string { return e.reason + ": nothing was written" }
 
 // parseRegexp reads the value of a flag; "" is none.
 func parseRegexp(flag, s string) (*regexp.Regexp, error) {
@@ -72,7 +83,7 @@ func parseRegexp(flag, s string) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(s)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, fmt.Errorf("%s: %w: it must be a regular expression, as in %s '^main\\.worker$'", flag, err, flag)
 	}
 	return re, nil
 }
@@ -84,7 +95,7 @@ func parseTraceID(s string) (id [16]byte, err error) {
 		return id, nil
 	}
 	if n, err := hex.Decode(id[:], []byte(s[:min(len(s), 32)])); err != nil || n != len(id) || len(s) != 32 || id == [16]byte{} {
-		return id, fmt.Errorf("--trace-id %q: it is 32 hex digits, not all 0", s)
+		return id, badValue("--trace-id", s, "32 hex digits, not all 0", "4bf92f3577b34da6a3ce929d0e0e4736")
 	}
 	return id, nil
 }

@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"math"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,15 +28,44 @@ import (
 // sourceHelp tells what a command with a source takes for TRACE.
 const sourceHelp = `TRACE is a file, or - for standard input, plain or compressed with gzip; or an
 http or https URL. The address of a program that imports net/http/pprof is
-enough (http://localhost:6060): it is then traced for --seconds. Ctrl-C ends a
-recording early, and what has arrived is used, as a truncated trace; a second
-one gives it up.`
+enough (http://localhost:6060): it is then traced for --seconds.
+
+Ctrl-C ends such a recording early, when the part of about a second that is being
+recorded is complete; a second one ends it at once, and what has arrived is used,
+as a truncated trace; a third one gives it up.`
+
+// secretsHelp tells how to give secrets.
+const secretsHelp = `Headers for a URL, as for a login, come from --header and from the lines of the
+variable TRACE2X_HEADER. They go to the host and port of the URL, and not where it
+redirects to. --header @FILE reads them from a file, so that no list of processes
+shows them. Messages show neither them, nor passwords and values in URLs.`
 
 // source is where a command's trace comes from: its argument TRACE, and the
 // flags about that.
 type source struct {
 	seconds  float64
 	from, to string
+
+	headers    []string
+	headerFlag string
+}
+
+// location is where package input finds a trace.
+type location struct {
+	name   string
+	header http.Header // for a URL
+}
+
+// file is what the system knows of the file, nil if it is none.
+func (l location) file(stdin io.Reader) fs.FileInfo {
+	var info fs.FileInfo
+	switch f, ok := stdin.(*os.File); {
+	case l.name == "-" && ok:
+		info, _ = f.Stat()
+	case l.name != "-" && !input.IsURL(l.name):
+		info, _ = os.Stat(l.name)
+	}
+	return info
 }
 
 // addFlags adds the flags of a source.
@@ -42,22 +75,62 @@ func (s *source) addFlags(f *pflag.FlagSet) {
 	s.addSeconds(f)
 }
 
-// addSeconds adds only the flag about URLs.
+// addHeader adds the flag for headers of a URL. It is --header, except in trace2x
+// otel, whose backend gets those of --header.
+func (s *source) addHeader(f *pflag.FlagSet, name string) {
+	s.headerFlag = "--" + name
+	f.StringArrayVar(&s.headers, name, nil, "to the server of a trace, "+headerHelp)
+}
+
+// addSeconds adds only the flag about the time of a recording.
 func (s *source) addSeconds(f *pflag.FlagSet) {
 	f.Float64Var(&s.seconds, "seconds", 0, fmt.Sprintf("trace the program behind a URL for `N` seconds (default %d)", input.DefaultSeconds))
 }
 
-// name is the name under which package input opens what the user called arg.
-func (s *source) name(arg string) (string, error) {
+// locate is where to find what the user called arg.
+func (s *source) locate(arg string) (l location, err error) {
 	switch {
 	case s.seconds < 0 || math.IsNaN(s.seconds) || math.IsInf(s.seconds, 0):
-		return "", errors.New("--seconds must be a positive number")
-	case input.IsURL(arg):
-		return input.Endpoint(arg, s.seconds)
-	case s.seconds > 0:
-		return "", fmt.Errorf("--seconds is for a URL; %s is none", arg)
+		return l, badValue("--seconds", strconv.FormatFloat(s.seconds, 'g', -1, 64), "a positive number", "10")
+	case !input.IsURL(arg) && s.seconds > 0:
+		return l, fmt.Errorf("--seconds is for a URL, as in http://localhost:6060; %s is none", shown(arg))
+	case !input.IsURL(arg) && len(s.headers) > 0:
+		return l, fmt.Errorf("%s is for a URL, as in http://localhost:6060; %s is none", s.headerFlag, shown(arg))
+	case !input.IsURL(arg):
+		return location{name: arg}, nil
 	}
-	return arg, nil
+	if l.name, err = input.Endpoint(arg, s.seconds); err != nil {
+		return l, err
+	}
+	l.header, err = s.header()
+	return l, err
+}
+
+// headerVariable has headers for URLs of traces, one on each line.
+const headerVariable = "TRACE2X_HEADER"
+
+// header is what is sent to the server of a URL.
+func (s *source) header() (http.Header, error) {
+	headers, err := parseHeaders(s.headerFlag, s.headers)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]string)
+	for line := range strings.Lines(os.Getenv(headerVariable)) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		if err := addHeader(all, line, headerVariable); err != nil {
+			return nil, err
+		}
+	}
+	h := make(http.Header)
+	for _, m := range []map[string]string{all, headers} {
+		for key, value := range m {
+			h.Set(key, value)
+		}
+	}
+	return h, nil
 }
 
 // window is the part of the trace that is asked for.
@@ -81,12 +154,12 @@ func parseMoment(flag, s string) (m model.Moment, err error) {
 	}
 	if m.Since, err = time.ParseDuration(s); err == nil {
 		if m.Since < 0 {
-			return m, fmt.Errorf("%s %s: it is negative", flag, s)
+			return m, badValue(flag, s, "a positive duration", "1.2s")
 		}
 		return m, nil
 	}
 	if m.Wall, err = time.Parse(time.RFC3339Nano, s); err != nil {
-		return m, fmt.Errorf("%s %q: it is a duration since the trace began, as 1.2s, or a time of day, as 2026-01-02T15:04:05.123Z", flag, s)
+		return m, badValue(flag, s, "a duration since the trace began or a time of day", "1.2s or "+flag+" 2026-01-02T15:04:05.123Z")
 	}
 	return m, nil
 }
@@ -96,28 +169,25 @@ func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
-// recording is an input that is being read, and its progress.
-type recording struct {
-	in  *input.Input
-	bar *progress
-}
-
 // open opens an input and shows how it is read until done is called, as it must
 // be before anything else is printed. In between, interrupt ends a recording
 // instead of the command.
-func (e *env) open(ctx context.Context, name string) (in *input.Input, done func(), err error) {
-	bar := newProgress(e.stderr, label(name))
-	in, err = input.Open(ctx, name, e.stdin)
-	if err != nil {
-		bar.stop()
-		return nil, nil, hint(name, err)
-	}
-	bar.opened <- in
-	e.recording.Store(&recording{in, bar})
-	return in, sync.OnceFunc(func() {
+func (e *env) open(ctx context.Context, from location) (in *input.Input, done func(), err error) {
+	bar := newProgress(e.stderr, label(from.name))
+	rec := &recording{bar: bar, live: input.IsRecording(from.name)}
+	e.recording.Store(rec)
+	done = sync.OnceFunc(func() {
 		e.recording.Store(nil)
 		bar.stop()
-	}), nil
+	})
+	in, err = input.Open(ctx, from.name, input.Options{Stdin: e.stdin, Header: from.header})
+	if err != nil {
+		done()
+		return nil, nil, hint(from.name, err)
+	}
+	bar.opened <- in
+	rec.opened(in)
+	return in, done, nil
 }
 
 // label is what the progress of an input is called: short, to leave space for
@@ -127,7 +197,7 @@ func label(name string) string {
 	case name == "-":
 		return "standard input"
 	case !input.IsURL(name) || err != nil:
-		return filepath.Base(name)
+		return shown(filepath.Base(name))
 	case u.Query().Has("seconds"):
 		return fmt.Sprintf("tracing %s for %s s", u.Host, u.Query().Get("seconds"))
 	default:
@@ -135,19 +205,16 @@ func label(name string) string {
 	}
 }
 
-// interrupt does what the user wants with Ctrl-C: it ends the recording that is
-// under way, or else the command, with abort.
-func (e *env) interrupt(abort func()) {
-	if r := e.recording.Swap(nil); r != nil && r.in.Stop() {
-		r.bar.note("stopped recording; interrupt once more to give up what has arrived")
-		return
-	}
-	abort()
-}
-
 // hint adds to an error about a file what the user may have meant.
 func hint(name string, err error) error {
-	if _, port, e := net.SplitHostPort(name); e == nil && errors.Is(err, os.ErrNotExist) && strings.Trim(port, "0123456789") == "" {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		err = fmt.Errorf("%s %s: %w", file.Op, shown(file.Path), file.Err)
+	}
+	isURL := strings.Contains(name, "://")
+	_, port, portErr := net.SplitHostPort(name)
+	isAddress := isURL || portErr == nil && strings.Trim(port, "0123456789") == ""
+	if isAddress && errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%w; the address of a program begins with http://", err)
 	}
 	return err
@@ -163,7 +230,7 @@ func inInput(in *input.Input, err error) error {
 	case !errors.As(err, &format):
 		return err
 	case in.Answer() != "":
-		return fmt.Errorf("%s: %w; the server answered %s", in.Name, err, in.Answer())
+		return &inputError{fmt.Sprintf("%s: %s; the server answered %s", in.Name, in.Hide(err.Error()), in.Answer()), err}
 	}
 	return fmt.Errorf("%s: %w", in.Name, err)
 }
@@ -172,7 +239,16 @@ func inInput(in *input.Input, err error) error {
 func inDamage(in *input.Input, err error) error {
 	var damage *model.Damage
 	if errors.As(err, &damage) {
-		return fmt.Errorf("%s: %w", in.Name, err)
+		return &inputError{fmt.Sprintf("%s: %s", in.Name, in.Hide(err.Error())), err}
 	}
 	return err
 }
+
+// inputError is an error that is shown in other words.
+type inputError struct {
+	text string
+	err  error
+}
+
+func (e *inputError) Error() string { return e.text }
+func (e *inputError) Unwrap() error { return e.err }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,8 +13,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -80,7 +83,7 @@ func TestURL(t *testing.T) {
 func TestProgram(t *testing.T) {
 	base, _ := program(t, trace(t, "empty"))
 	t.Chdir(t.TempDir())
-	url := base + "/debug/pprof/trace?seconds=0.3"
+	url := base + "/debug/pprof/trace?seconds=…"
 	for _, args := range [][]string{
 		{"perfetto", "--seconds=0.3", base},
 		{"perfetto", "-o", "given", base + "/debug/pprof/trace?seconds=0.3"},
@@ -95,10 +98,19 @@ func TestProgram(t *testing.T) {
 			t.Errorf("traced for %s", m[1])
 		}
 	}
-	exec(t, "capture", "--seconds", "0.1", base+"/debug/pprof/").want(t, exitOK, hostName(base)+".trace: ")
-	exec(t, "perfetto", "-o", "captured", hostName(base)+".trace").want(t, exitOK)
-	wantFiles(t, "given", "captured", hostName(base)+".pftrace", hostName(base)+".trace")
-	wantPerfetto(t, read(t, hostName(base)+".pftrace"))
+	for range 3 { // in one second, maybe
+		exec(t, "capture", "--seconds", "0.1", base+"/debug/pprof/").want(t, exitOK, hostName(base)+"-2", ".trace: ")
+	}
+	names, err := filepath.Glob(hostName(base) + "-2*.trace")
+	if err != nil || len(names) != 3 || !regexp.MustCompile(`-20\d{6}-\d{6}(-\d)?\.trace$`).MatchString(names[0]) {
+		t.Fatalf("recordings %q, %v", names, err)
+	}
+	exec(t, "perfetto", "-o", "captured", names[0]).want(t, exitOK)
+	converted, err := filepath.Glob(hostName(base) + "-2*.pftrace")
+	if err != nil || len(converted) != 1 {
+		t.Fatalf("%q, %v", converted, err)
+	}
+	wantPerfetto(t, read(t, converted[0]))
 }
 
 func TestURLFailures(t *testing.T) {
@@ -113,8 +125,8 @@ func TestURLFailures(t *testing.T) {
 		}{
 			{base + "/nothing", exitFailed, []string{base + `/nothing: the server answers 404 Not Found: "404 page not found"`}},
 			{base + "/page", exitFailed, []string{base + "/page: not a Go execution trace: it is an HTML page", `200 OK, text/html; charset=utf-8: "<!doctype html><title>Log in</title>"`}},
-			{"http://127.0.0.1:1", exitFailed, []string{"http://127.0.0.1:1/debug/pprof/trace?seconds=5: ", "connection refused"}},
-			{"--seconds=-1 " + base, exitUsage, []string{"--seconds must be a positive number"}},
+			{"http://127.0.0.1:1", exitFailed, []string{"http://127.0.0.1:1/debug/pprof/trace?seconds=…: ", "connection refused"}},
+			{"--seconds=-1 " + base, exitUsage, []string{"--seconds -1: it must be a positive number, as in --seconds 10"}},
 			{"--seconds=x " + base, exitUsage, []string{"--seconds"}},
 			{"http://", exitUsage, []string{"there is no host"}},
 			{"--seconds=1 " + in, exitUsage, []string{" URL"}},
@@ -170,11 +182,20 @@ func (s started) wait() result {
 	return result{code: <-s.ended, stderr: s.stderr.(*safeBuffer).String()}
 }
 
+func (r *recording) arrived() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.in == nil {
+		return -1
+	}
+	return r.in.BytesRead()
+}
+
 // arrived waits until n bytes have been recorded.
 func (s started) arrived(t *testing.T, n int) {
 	t.Helper()
 	for {
-		if r := s.recording.Load(); r != nil && r.in.BytesRead() >= int64(n) {
+		if r := s.recording.Load(); r != nil && r.arrived() >= int64(n) {
 			return
 		}
 		select {
@@ -185,7 +206,57 @@ func (s started) arrived(t *testing.T, n int) {
 	}
 }
 
+// Ctrl-C ends a recording when its generation is complete: there is all of it.
 func TestInterrupted(t *testing.T) {
+	in := trace(t, "httpserver")
+	data := read(t, in)
+	t.Chdir(t.TempDir())
+	more, part := make(chan struct{}), len(data)/4
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, data[:part])
+		http.NewResponseController(w).Flush()
+		<-more
+		for i := part; i < len(data) && r.Context().Err() == nil; i += 1000 {
+			io.WriteString(w, data[i:min(i+1000, len(data))])
+			http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	url := s.URL + "/recording"
+
+	c := start(t, io.Discard, "capture", "-o", "captured", url)
+	c.arrived(t, part)
+	c.interrupt(os.Interrupt, c.abort)
+	close(more)
+	c.wait().want(t, exitInterrupted, "stopping: ", "captured: ")
+	got := read(t, "captured")
+	if len(got) <= part || len(got) == len(data) || !strings.HasPrefix(data, got) {
+		t.Fatalf("%d of %d bytes, %d before the interrupt", len(got), len(data), part)
+	}
+	whole := exec(t, "perfetto", "-o", "want", "captured")
+	whole.want(t, exitOK) // not truncated
+
+	for _, args := range [][]string{{"perfetto", "-o", "got", url}, {"otel", "-o", "spans", url}, {"pprof", "--type", "wall", "-o", "profile", url}, {"summary", url}} {
+		more = make(chan struct{})
+		c := start(t, io.Discard, args...)
+		c.arrived(t, part)
+		c.interrupt(os.Interrupt, c.abort)
+		close(more)
+		r := c.wait()
+		r.want(t, exitInterrupted, "stopping: ")
+		if strings.Contains(r.stderr, "truncated") {
+			t.Errorf("%s: %s", args, r.stderr)
+		}
+	}
+	wantFiles(t, "captured", "want", "got", "spans", "profile")
+	if read(t, "got") != read(t, "want") {
+		t.Error("what was recorded is not what the file has")
+	}
+}
+
+// The second interrupt waits for nothing, and keeps what has arrived.
+func TestInterruptedTwice(t *testing.T) {
 	base, part := program(t, trace(t, "httpserver"))
 	t.Chdir(t.TempDir())
 	url := base + "/recording"
@@ -193,48 +264,52 @@ func TestInterrupted(t *testing.T) {
 	cut := exec(t, "perfetto", "-o", "want", "part")
 	cut.want(t, exitFailed, "part: truncated at byte")
 	events := regexp.MustCompile(` \d\d[\d,]* events in .*`)
+	interrupted := func(signals []os.Signal, args ...string) result {
+		s := start(t, io.Discard, args...)
+		s.arrived(t, len(part))
+		for _, signal := range signals {
+			s.interrupt(signal, s.abort)
+		}
+		return s.wait()
+	}
+	twice := []os.Signal{os.Interrupt, os.Interrupt}
 
-	s := start(t, io.Discard, "perfetto", "-o", "got", url)
-	s.arrived(t, len(part))
-	s.interrupt(s.abort)
-	stopped := s.wait()
-	stopped.want(t, exitFailed, "stopped recording", url+": truncated at byte ", ": the recording was stopped", "got: ")
+	stopped := interrupted(twice, "perfetto", "-o", "got", url)
+	stopped.want(t, exitInterrupted, "stopped recording", url+": truncated at byte ", ": the recording was stopped", "got: ")
 	if got, want := events.FindString(stopped.stderr), events.FindString(cut.stderr); got == "" || got != want {
 		t.Errorf("of what has arrived, converted%s, want%s", got, want)
 	}
 	wantPerfetto(t, read(t, "got"))
 
-	s = start(t, io.Discard, "capture", "-o", "captured", url)
-	s.arrived(t, len(part))
-	s.interrupt(s.abort)
-	s.wait().want(t, exitFailed, "captured: truncated to what arrived: the recording was stopped")
+	interrupted(twice, "capture", "-o", "captured", url).want(t, exitInterrupted, "captured: truncated to what arrived: the recording was stopped")
 	if read(t, "captured") != part {
 		t.Error("not what has arrived was kept")
 	}
+	interrupted(twice, "otel", "-o", "spans", url).want(t, exitInterrupted, "the recording was stopped", "spans: ")
 
-	s = start(t, io.Discard, "otel", "-o", "spans", url)
-	s.arrived(t, len(part))
-	s.interrupt(s.abort)
-	s.wait().want(t, exitFailed, "the recording was stopped", "spans: ")
-	wantFiles(t, "part", "want", "got", "captured", "spans")
+	// Other signals do not wait either.
+	interrupted([]os.Signal{syscall.SIGTERM}, "capture", "-o", "terminated", url).want(t, exitTerminated, "terminated: truncated to what arrived")
+	interrupted([]os.Signal{syscall.SIGHUP}, "capture", "-o", "hung-up", url).want(t, exitHangup, "hung-up: truncated to what arrived")
+	wantFiles(t, "part", "want", "got", "captured", "spans", "terminated", "hung-up")
 }
 
-// The second interrupt gives up, as does the first one when nothing is recorded.
-func TestInterruptedTwice(t *testing.T) {
+// The third interrupt gives up, as does the first one when nothing is recorded.
+func TestInterruptedAgain(t *testing.T) {
 	base, part := program(t, trace(t, "httpserver"))
 	t.Chdir(t.TempDir())
 	pr, pw := io.Pipe() // it waits for us to read
 	s := start(t, pw, "capture", "-o", "-", base+"/recording")
 	s.arrived(t, len(part))
-	s.interrupt(s.abort)
+	s.interrupt(os.Interrupt, s.abort)
+	s.interrupt(os.Interrupt, s.abort)
 	select {
 	case <-s.ended:
 		t.Fatal("it did not wait for stdout")
 	default:
 	}
-	s.interrupt(s.abort)
+	s.interrupt(os.Interrupt, s.abort)
 	go io.Copy(io.Discard, pr)
-	s.wait().want(t, exitFailed, "stopped recording", "trace2x: interrupted")
+	s.wait().want(t, exitInterrupted, "stopped recording", "trace2x: interrupted")
 
 	stdin, w := io.Pipe()
 	defer w.Close()
@@ -242,12 +317,13 @@ func TestInterruptedTwice(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() { ended <- e.run(ctx, []string{"perfetto", "-"}) }()
-	e.interrupt(cancel)
-	result{code: <-ended, stderr: e.stderr.(*safeBuffer).String()}.want(t, exitFailed, "trace2x: interrupted")
+	e.interrupt(syscall.SIGTERM, cancel)
+	result{code: <-ended, stderr: e.stderr.(*safeBuffer).String()}.want(t, exitTerminated, "trace2x: interrupted")
 	wantFiles(t)
 }
 
-// The program does with signals what interrupt does.
+// The program does with signals what interrupt does; what it cannot clean up when it
+// is killed, the next run does.
 func TestSignals(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
@@ -255,32 +331,42 @@ func TestSignals(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals to send")
 	}
-	base, part := program(t, trace(t, "httpserver"))
+	in := trace(t, "httpserver")
+	base, part := program(t, in)
 	bin := filepath.Join(t.TempDir(), "trace2x")
 	if out, err := osexec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	t.Chdir(t.TempDir())
-	for _, test := range []struct {
-		args  []string
-		input string // for stdin, which stays open
-		ready func() bool
-		want  string
-		files []string
-	}{
-		{[]string{"capture", "-o", "got", base + "/recording"}, "", func() bool {
-			// All is in the temporary file, but for what a buffer holds back.
-			temp, _ := filepath.Glob("got.*.tmp")
-			if len(temp) != 1 {
+	begun := func(name string, size int) func() bool {
+		return func() bool {
+			temp, _ := filepath.Glob(name + ".*.tmp")
+			if len(temp) == 0 {
 				return false
 			}
 			info, err := os.Stat(temp[0])
-			return err == nil && info.Size() > int64(len(part))/2
-		}, "got: truncated to what arrived", []string{"got"}},
-		{[]string{"perfetto", "-o", "none", "-"}, part, func() bool {
-			temp, _ := filepath.Glob("none.*.tmp")
-			return len(temp) == 1
-		}, "trace2x: interrupted; nothing was written", []string{"got"}},
+			return err == nil && info.Mode().Perm() == 0o600 && info.Size() > int64(size)
+		}
+	}
+	for _, test := range []struct {
+		args   []string
+		input  string // for stdin, which stays open
+		ready  func() bool
+		signal os.Signal
+		code   int // -1 for one that the system makes
+		want   string
+		files  []string
+	}{
+		// All is in the temporary file, but for what a buffer holds back.
+		{[]string{"capture", "-o", "got", base + "/recording"}, "", begun("got", len(part)/2), os.Interrupt, exitInterrupted, "got: truncated to what arrived", []string{"got"}},
+		{[]string{"perfetto", "-o", "none", "-"}, part, begun("none", -1), os.Interrupt, exitInterrupted, "trace2x: interrupted; nothing was written", []string{"got"}},
+		{[]string{"perfetto", "-o", "none", "-"}, part, begun("none", -1), syscall.SIGTERM, exitTerminated, "trace2x: interrupted; nothing was written", []string{"got"}},
+		{[]string{"otel", "-o", "none", "-"}, part, begun("none", -1), syscall.SIGHUP, exitHangup, "trace2x: interrupted; nothing was written", []string{"got"}},
+		{[]string{"perfetto", "--split", "1ms", "-o", "x.pftrace", in}, "", func() bool {
+			_, err := os.Stat("x-0010.pftrace")
+			return err == nil
+		}, syscall.SIGTERM, exitTerminated, " files, x-0001.pftrace to x-", nil},
+		{[]string{"perfetto", "-o", "killed", "-"}, part, begun("killed", -1), os.Kill, -1, "", nil},
 	} {
 		cmd := osexec.Command(bin, test.args...)
 		var stderr bytes.Buffer
@@ -293,18 +379,58 @@ func TestSignals(t *testing.T) {
 			t.Fatal(err)
 		}
 		go io.WriteString(stdin, test.input)
-		for !test.ready() {
-			time.Sleep(time.Millisecond)
+		for deadline := time.Now().Add(30 * time.Second); !test.ready(); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				cmd.Process.Kill()
+				t.Fatalf("%q does not begin: %s", test.args, &stderr)
+			}
 		}
-		cmd.Process.Signal(os.Interrupt)
+		cmd.Process.Signal(test.signal)
 		cmd.Wait()
-		if cmd.ProcessState.ExitCode() != exitFailed || !strings.Contains(stderr.String(), test.want) {
+		if cmd.ProcessState.ExitCode() != test.code || !strings.Contains(stderr.String(), test.want) {
 			t.Errorf("%q: %v: %s", test.args, cmd.ProcessState, &stderr)
 		}
-		wantFiles(t, test.files...)
+		if test.files != nil {
+			wantFiles(t, test.files...)
+		}
+		if m := regexp.MustCompile(`kept: ([\d,]+) files, .* to (x-(\d+)\.pftrace)`).FindStringSubmatch(stderr.String()); m != nil {
+			split, _ := filepath.Glob("x-*")
+			n := strings.ReplaceAll(m[1], ",", "")
+			if strings.TrimLeft(m[3], "0") != n || fmt.Sprint(len(split)) != n || slices.Max(split) != m[2] {
+				t.Errorf("%s, but there are %d files", m[0], len(split))
+			}
+		}
 	}
 	if got := read(t, "got"); got == "" || !strings.HasPrefix(part, got) {
 		t.Errorf("%d bytes, not of what was sent", len(got))
+	}
+	if temp, _ := filepath.Glob("killed.*.tmp"); len(temp) != 1 {
+		t.Errorf("kill -9 left %q", temp)
+	}
+	exec(t, "perfetto", "-o", "next", in).want(t, exitOK)
+	if temp, _ := filepath.Glob("*.tmp"); len(temp) != 0 {
+		t.Errorf("after the next run there is %q", temp)
+	}
+
+	// A write that is stuck does not keep it alive.
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pr.Close()
+	defer pw.Close()
+	cmd := osexec.Command(bin, "perfetto", "-o", "-", in)
+	cmd.Stdout = pw
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	io.ReadFull(pr, make([]byte, 1000))
+	time.Sleep(200 * time.Millisecond)
+	asked := time.Now()
+	cmd.Process.Signal(syscall.SIGTERM)
+	cmd.Wait()
+	if took := time.Since(asked); cmd.ProcessState.ExitCode() != exitTerminated || took > 2*time.Second {
+		t.Errorf("%v after %v", cmd.ProcessState, took)
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/report"
 )
@@ -36,6 +38,8 @@ time on, and what looks wrong.
 
 ` + sourceHelp + `
 
+` + secretsHelp + `
+
 Times are given as since the trace, or --from, began. Percentiles are off by at most 0.8%; all
 other numbers are exact. A truncated or damaged trace is summed up to the damage,
 with exit code 1.
@@ -59,20 +63,20 @@ with max- in front, for the most of a single goroutine.
 
   # the 99th percentile of the scheduler latency, in nanoseconds
   trace2x summary --json trace.out | jq .scheduling.p99_ns`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneTrace,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			fl.topSet = cmd.Flags().Changed("top")
 			if fl.top < 0 {
-				return errors.New("--top must not be negative")
+				return badValue("--top", strconv.Itoa(fl.top), "0, for all, or more", "5")
 			}
 			if cmd.Flags().Changed("goroutine") && fl.goroutine <= 0 {
-				return fmt.Errorf("--goroutine %d: the IDs of goroutines are positive", fl.goroutine)
+				return badValue("--goroutine", strconv.FormatInt(fl.goroutine, 10), "an ID, which begin at 1", "18")
 			}
 			if err := report.CheckColumn(fl.sort); err != nil {
-				return fmt.Errorf("--sort: %w", err)
+				return fmt.Errorf("--sort: %w, as in --sort wait", err)
 			}
-			from, err := fl.name(args[0])
+			from, err := fl.locate(args[0])
 			if err != nil {
 				return err
 			}
@@ -90,13 +94,17 @@ with max- in front, for the most of a single goroutine.
 	f.Int64Var(&fl.goroutine, "goroutine", 0, "the life of the goroutine with this `ID`: its states, and the stacks where it waited")
 	f.BoolVar(&fl.json, "json", false, "write JSON")
 	fl.addFlags(f)
+	fl.addHeader(f, "header")
 	cmd.RegisterFlagCompletionFunc("sort", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return report.Columns(), cobra.ShellCompDirectiveNoFileComp
 	})
 	return cmd
 }
 
-func summarize(ctx context.Context, e *env, from string, fl *summaryFlags, opts report.Options) error {
+func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opts report.Options) error {
+	if err := output.SameError(e.stdout, from.file(e.stdin)); err != nil {
+		return err
+	}
 	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
@@ -110,7 +118,7 @@ func summarize(ctx context.Context, e *env, from string, fl *summaryFlags, opts 
 	}
 	if fl.goroutine != 0 && rep.Goroutine == nil {
 		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, fl.goroutine)
-		return errors.Join(missing, err)
+		return errors.Join(missing, inDamage(in, err))
 	}
 	if err := rep.Sort(fl.sort); err != nil {
 		return err

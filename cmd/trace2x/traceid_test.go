@@ -35,7 +35,8 @@ func TestTraceID(t *testing.T) {
 
 	exec(t, "otel", "--dry-run", "--trace-id", id, in).want(t, exitOK,
 		"34 spans of OpenTelemetry among the tasks\n1 span of the distributed trace "+id+"\n1 linked span with 2 spans (1 goroutine, 1 state)\n")
-	exec(t, "otel", "--dry-run", "--trace-id", none, in).want(t, exitOK, "warning: no task is a span of the distributed trace "+none, "0 traces with 0 spans")
+	exec(t, "otel", "--dry-run", "--trace-id", none, in).want(t, exitFailed, "no task matches --trace-id "+none+": nothing was written")
+	exec(t, "otel", "-o", "spans", "--task", "nothing", "--min-task", "1h", in).want(t, exitFailed, "no task matches --task nothing and --min-task 1h0m0s: nothing was written")
 	exec(t, "otel", "--dry-run", in).want(t, exitOK, "34 linked spans and 5 traces with ")
 	wantFiles(t)
 
@@ -45,7 +46,7 @@ func TestTraceID(t *testing.T) {
 	if part := read(t, "spanlink.pftrace"); len(part) > len(whole)/2 || !strings.Contains(part, id) {
 		t.Errorf("%d of %d bytes", len(part), len(whole))
 	}
-	exec(t, "perfetto", "--trace-id", none, in).want(t, exitOK, "warning: no task is a span of the distributed trace "+none)
+	exec(t, "perfetto", "--trace-id", none, in).want(t, exitFailed, "no task is a span of the distributed trace "+none+": nothing was written")
 
 	for _, bad := range []string{"1", id + "00", id[1:], "x" + id[1:], strings.Repeat("0", 32)} {
 		for _, cmd := range []string{"otel", "perfetto"} {

@@ -40,6 +40,15 @@ func TestSplit(t *testing.T) {
 	for _, f := range []string{"x-0001.pftrace", "x-0004.pftrace"} {
 		wantPerfetto(t, read(t, f))
 	}
+
+	// What is in the way of one file is in the way of all.
+	t.Chdir(t.TempDir())
+	write(t, "x-0003.pftrace", "a diary")
+	exec(t, "perfetto", "--split", "400ms", "-o", "x.pftrace", in).want(t, exitFailed, "x-0003.pftrace exists and is not a Perfetto trace")
+	wantFiles(t, "x-0003.pftrace")
+	exec(t, "perfetto", "--split", "400ms", "-o", "x.pftrace", "--force", in).want(t, exitOK)
+	wantPerfetto(t, read(t, "x-0003.pftrace"))
+
 	for name, want := range map[string]string{
 		"a.pftrace": "a-0007.pftrace", "d.e/a.b.pftrace.gz": "d.e/a.b-0007.pftrace.gz", "a": "a-0007", "a.gz": "a-0007.gz",
 	} {
@@ -61,6 +70,13 @@ func TestSelection(t *testing.T) {
 			t.Errorf("%s: %d of %d bytes; %s", args, n, whole, r.stderr)
 		}
 	}
-	exec(t, "perfetto", "--goroutine", "999999", in).want(t, exitOK, "warning: no goroutine matches --goroutine and --func")
-	exec(t, "perfetto", "--task", "nothing", in).want(t, exitOK, "warning: no task matches --task nothing")
+	last := read(t, "httpserver.pftrace")
+	exec(t, "perfetto", "--goroutine", "999999", in).want(t, exitFailed, "trace2x: "+in+": no goroutine matches --goroutine 999999: nothing was written")
+	exec(t, "perfetto", "--task", "nothing", in).want(t, exitFailed, "no task matches --task nothing: nothing was written")
+	exec(t, "perfetto", "--task", "nothing", "--split", "400ms", in).want(t, exitFailed, "no task matches --task nothing: nothing was written")
+	exec(t, "open", "--no-browser", "--port", "0", "--func", "nobody", in).want(t, exitFailed, "no goroutine matches --func nobody: nothing was written")
+	wantFiles(t, "httpserver.pftrace")
+	if read(t, "httpserver.pftrace") != last {
+		t.Error("the output that was there was touched")
+	}
 }

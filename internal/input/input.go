@@ -10,8 +10,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"sync/atomic"
+
+	"github.com/trace2x/trace2x/internal/address"
 )
 
 // Input is an open input.
@@ -25,26 +28,35 @@ type Input struct {
 	closer io.Closer
 	read   atomic.Int64
 
-	answer string      // of a URL
-	stop   func() bool // of a URL; see Stop
+	// Of a URL:
+	answer  string
+	secrets []string // that the server may repeat
+	body    *body
 }
 
-// Open opens the file with this name, or stdin for "-", or fetches an http or
+// Options say how to open an input.
+type Options struct {
+	// Stdin is what "-" stands for.
+	Stdin io.Reader
+	// Header is sent to the origin of a URL, and to no other one.
+	Header http.Header
+}
+
+// Open opens the file with this name, or Stdin for "-", or fetches an http or
 // https URL, for whose first bytes it waits. When ctx ends, reading ends with its
 // error, also where the system would go on waiting.
-func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
-	in := &Input{Name: name, Size: -1}
+func Open(ctx context.Context, name string, opts Options) (*Input, error) {
+	in := &Input{Name: address.Name(name), Size: -1}
 	var raw io.Reader
 	blockSize, blocks := 256<<10, 2
 	switch {
 	case name == "-":
-		in.Name, raw, in.closer = "standard input", stdin, io.NopCloser(nil)
+		in.Name, raw, in.closer = "standard input", opts.Stdin, io.NopCloser(nil)
 	case IsURL(name):
-		body, err := in.openURL(ctx, name)
-		if err != nil {
+		if err := in.openURL(ctx, name, opts.Header); err != nil {
 			return nil, err
 		}
-		raw, in.closer = body, body
+		raw, in.closer = in.body, in.body
 		if in.Recording() {
 			blockSize, blocks = recordingBlockSize, recordingBlocks
 		}
@@ -55,7 +67,7 @@ func Open(ctx context.Context, name string, stdin io.Reader) (*Input, error) {
 		}
 		info, err := f.Stat()
 		if err == nil && info.IsDir() {
-			err = fmt.Errorf("%s is a directory", name)
+			err = fmt.Errorf("%s is a directory", in.Name)
 		}
 		if err != nil {
 			f.Close()

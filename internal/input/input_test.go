@@ -66,7 +66,7 @@ func TestContents(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			check := func(name, wantName string, wantSize int64, stdin io.Reader) {
 				t.Helper()
-				in, err := Open(t.Context(), name, stdin)
+				in, err := Open(t.Context(), name, Options{Stdin: stdin})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -95,14 +95,14 @@ func TestContents(t *testing.T) {
 
 func TestOpenErrors(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Open(t.Context(), filepath.Join(dir, "missing"), nil); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Open(t.Context(), filepath.Join(dir, "missing"), Options{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := Open(t.Context(), dir, nil); err == nil || !strings.Contains(err.Error(), dir+" is a directory") {
+	if _, err := Open(t.Context(), dir, Options{}); err == nil || !strings.Contains(err.Error(), dir+" is a directory") {
 		t.Errorf("directory: %v", err)
 	}
 	short := write(t, "short", []byte{0x1f, 0x8b})
-	if _, err := Open(t.Context(), short, nil); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), short) {
+	if _, err := Open(t.Context(), short, Options{}); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), short) {
 		t.Errorf("gzip header that is cut: %v", err)
 	}
 }
@@ -110,7 +110,7 @@ func TestOpenErrors(t *testing.T) {
 func TestTruncatedGzip(t *testing.T) {
 	data := noise(1 << 20)
 	raw := zipped(t, data)
-	in, err := Open(t.Context(), "-", bytes.NewReader(raw[:len(raw)/2]))
+	in, err := Open(t.Context(), "-", Options{Stdin: bytes.NewReader(raw[:len(raw)/2])})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestTruncatedGzip(t *testing.T) {
 
 func TestReadError(t *testing.T) {
 	data, broken := noise(300<<10), errors.New("broken")
-	in, err := Open(t.Context(), "-", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)))
+	in, err := Open(t.Context(), "-", Options{Stdin: io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestCancelRead(t *testing.T) {
 	pr, pw := io.Pipe()
 	defer pw.Close()
 	go pw.Write([]byte("some data"))
-	in, err := Open(ctx, "-", pr)
+	in, err := Open(ctx, "-", Options{Stdin: pr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,10 +169,10 @@ func TestCancelOpen(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	pr, pw := io.Pipe()
 	defer pw.Close()
-	in, err := Open(ctx, "-", readFunc(func(p []byte) (int, error) {
+	in, err := Open(ctx, "-", Options{Stdin: readFunc(func(p []byte) (int, error) {
 		cancel()
 		return pr.Read(p)
-	}))
+	})})
 	if err == nil {
 		_, err = in.Read(make([]byte, 1))
 	}
@@ -188,7 +188,7 @@ func TestCancelNamedPipe(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Open(ctx, name, nil); err != context.Canceled {
+	if _, err := Open(ctx, name, Options{}); err != context.Canceled {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 	// The system still waits in open; let it go.

@@ -2,52 +2,23 @@ package input
 
 import (
 	"bufio"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
 	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/trace2x/trace2x/internal/address"
 )
 
 // DefaultSeconds is how long a program is traced if nothing says how long.
 const DefaultSeconds = 5
 
-const (
-	connectTimeout = 10 * time.Second
-	// headerTimeout is for an answer to begin. net/http/pprof's begins with the
-	// first bytes of the trace, which may come only when the recording ends, so
-	// that time is added.
-	headerTimeout = 30 * time.Second
-	// excerptTimeout is for the text that comes with an error status.
-	excerptTimeout = 5 * time.Second
-	excerptSize    = 512
-)
-
-const (
-	// recordingBlockSize is small because a read of an answer in chunks, as
-	// recordings are, waits for the rest of a chunk that has not all arrived: an
-	// idle program would seem to send nothing before the end.
-	recordingBlockSize = 1 << 10
-	// recordingBlocks are 16 MB that can arrive before the program that is traced
-	// has to wait for us, and so to keep its trace in its memory.
-	recordingBlocks = 16 << 10
-)
-
 // tracePath is where net/http/pprof serves traces, below any prefix.
 const tracePath = "/debug/pprof/trace"
-
-// ErrStopped is the error of a recording that Stop ended.
-var ErrStopped = errors.New("the recording was stopped")
 
 // IsURL reports whether Open fetches what has this name.
 func IsURL(name string) bool {
@@ -60,12 +31,12 @@ func IsURL(name string) bool {
 // a recording is seconds, if that is more than 0; else what the URL says; else,
 // for the path of traces, DefaultSeconds.
 func Endpoint(rawURL string, seconds float64) (string, error) {
-	u, err := url.Parse(rawURL)
+	u, err := address.Parse(rawURL)
 	if err != nil {
 		return "", err
 	}
 	if u.Hostname() == "" {
-		return "", fmt.Errorf("%s: there is no host in it", u.Redacted())
+		return "", fmt.Errorf("%s: there is no host in it", address.Printable(rawURL))
 	}
 	switch p := strings.TrimSuffix(u.Path, "/"); {
 	case p == "":
@@ -108,115 +79,39 @@ func BaseName(name string) string {
 	}, base)
 }
 
+// IsRecording reports whether a URL is that of a program that is traced for it.
+func IsRecording(name string) bool {
+	u, err := url.Parse(name)
+	return IsURL(name) && err == nil && isTraces(u)
+}
+
 // Recording reports whether this is a recording: an answer of which the server
 // does not say how long it will be.
-func (in *Input) Recording() bool { return in.stop != nil && in.Size < 0 }
+func (in *Input) Recording() bool { return in.body != nil && in.Size < 0 }
 
 // Stop ends a recording: what has arrived can still be read, and then comes
 // ErrStopped. It reports whether there was something to stop, that is, a
 // recording whose end has not arrived.
-func (in *Input) Stop() bool { return in.Recording() && in.stop() }
+func (in *Input) Stop() bool { return in.Recording() && in.body.stop() }
+
+// Finish ends a recording when the generation that is being recorded is complete:
+// what comes until then can be read, and then io.EOF. It ends it as Stop does if
+// nothing arrives for [Patience]. It reports false, and does nothing, if the
+// recording has no generations, or its end has arrived.
+func (in *Input) Finish() bool { return in.Recording() && in.body.finish() }
 
 // Answer is what the server said, for a message about contents that are not
 // what was expected: its status, the type, and the beginning if that is text.
 // It is "" for a file.
 func (in *Input) Answer() string { return in.answer }
 
-// openURL sends the request and waits until the answer begins.
-func (in *Input) openURL(ctx context.Context, name string) (io.ReadCloser, error) {
-	u, err := url.Parse(name)
-	if err != nil {
-		return nil, err
+// Hide takes out of a text the secrets of the URL and of the headers, which what a
+// server sends may repeat.
+func (in *Input) Hide(text string) string {
+	for _, secret := range in.secrets {
+		text = strings.ReplaceAll(text, secret, "…")
 	}
-	in.Name = u.Redacted()
-	bodyCtx, cancel := context.WithCancel(ctx)
-	body, err := in.request(bodyCtx, cancel, u)
-	if err != nil {
-		cancel()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, fmt.Errorf("%s: %w", in.Name, err)
-	}
-	return body, nil
-}
-
-func (in *Input) request(ctx context.Context, cancel context.CancelFunc, u *url.URL) (io.ReadCloser, error) {
-	timeout := headerTimeout
-	if s, err := strconv.ParseFloat(u.Query().Get("seconds"), 64); err == nil && s > 0 && s < 1e9 {
-		timeout += time.Duration(s * float64(time.Second))
-	}
-	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
-		TLSHandshakeTimeout:   connectTimeout,
-		ResponseHeaderTimeout: timeout,
-		ForceAttemptHTTP2:     true,
-		DisableKeepAlives:     true,
-		DisableCompression:    true, // Open decompresses, and knows the size before
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("User-Agent", "trace2x")
-	resp, err := (&http.Client{Transport: transport}).Do(req)
-	if err != nil {
-		// What else it says is the URL, maybe with a password.
-		if e := (*url.Error)(nil); errors.As(err, &e) {
-			err = e.Err
-		}
-		return nil, err
-	}
-	in.answer = resp.Status
-	if kind := resp.Header.Get("Content-Type"); kind != "" {
-		in.answer += ", " + kind
-	}
-	if resp.StatusCode != http.StatusOK {
-		defer resp.Body.Close()
-		timer := time.AfterFunc(excerptTimeout, cancel)
-		defer timer.Stop()
-		head, _ := io.ReadAll(io.LimitReader(resp.Body, excerptSize))
-		return nil, fmt.Errorf("the server answers %s%s", resp.Status, excerpt(head))
-	}
-	in.Size = resp.ContentLength
-	b := &body{ReadCloser: resp.Body, cancel: cancel}
-	in.stop = b.stop
-	return b, nil
-}
-
-// body is that of an answer.
-type body struct {
-	io.ReadCloser
-	cancel context.CancelFunc
-	state  atomic.Int32 // one of the following
-}
-
-const (
-	bodyArriving = iota
-	bodyStopped
-	bodyEnded
-)
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && !b.state.CompareAndSwap(bodyArriving, bodyEnded) && b.state.Load() == bodyStopped {
-		err = ErrStopped
-	}
-	return n, err
-}
-
-func (b *body) stop() bool {
-	if !b.state.CompareAndSwap(bodyArriving, bodyStopped) {
-		return false
-	}
-	b.cancel()
-	return true
-}
-
-func (b *body) Close() error {
-	b.cancel()
-	return b.ReadCloser.Close()
+	return text
 }
 
 // answered completes Answer with the beginning of the contents, which has been
@@ -224,13 +119,14 @@ func (b *body) Close() error {
 func (in *Input) answered(br *bufio.Reader) {
 	if in.answer != "" {
 		head, _ := br.Peek(min(br.Buffered(), excerptSize))
-		in.answer += excerpt(head)
+		in.answer += in.excerpt(head)
 	}
 }
 
 // excerpt is the beginning of a text in quotes, behind a colon: on one line,
-// without what could control a terminal. It is "" for what is not text.
-func excerpt(head []byte) string {
+// without what could control a terminal, and without secrets, which pages of errors
+// repeat. It is "" for what is not text.
+func (in *Input) excerpt(head []byte) string {
 	const most = 200
 	for i := 0; i < utf8.UTFMax-1 && len(head) > 0 && !utf8.Valid(head); i++ {
 		head = head[:len(head)-1] // the last character may be cut
@@ -239,6 +135,7 @@ func excerpt(head []byte) string {
 	if text == "" || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 		return ""
 	}
+	text = in.Hide(text)
 	if runes := []rune(text); len(runes) > most {
 		text = string(runes[:most]) + "…"
 	}

@@ -1,63 +1,261 @@
 // Package output writes what a command makes: to a file that appears whole or
 // not at all, or to standard output, compressed with gzip if the name says so
 // and what is written is not.
+//
+// It takes care of what is the user's. An output is never the input; it takes the
+// place only of what is like it (see [Kind]); it is as private as what it was made
+// from; and what a killed program leaves behind is private, and removed by the
+// next one that writes into the folder.
 package output
 
 import (
+	"cmp"
 	"compress/gzip"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
+
+	"golang.org/x/term"
+
+	"github.com/trace2x/trace2x/internal/address"
 )
+
+// Target is where to write, and what is allowed there.
+type Target struct {
+	// Name is the name of a file, or "-" for Stdout.
+	Name   string
+	Stdout io.Writer
+	// Kind is what is written.
+	Kind *Kind
+	// Keep leaves every file that is there alone, also one of the same kind.
+	Keep bool
+	// Force lets the output take the place of any file except the input.
+	Force bool
+	// Source is the file from which the output is made: it must not be the output,
+	// and a new output gets its permissions. It is nil if that is no file.
+	Source fs.FileInfo
+}
+
+// UsageError says that the user has asked for what would do harm.
+type UsageError struct{ Reason string }
+
+func (e *UsageError) Error() string { return e.Reason }
+
+// SameError returns a [UsageError] if a writer is the source: the output would
+// destroy what it is made from.
+func SameError(w io.Writer, source fs.FileInfo) error {
+	f, ok := w.(*os.File)
+	if !ok || source == nil {
+		return nil
+	}
+	if info, err := f.Stat(); err == nil && os.SameFile(info, source) && !info.IsDir() && info.Mode()&os.ModeCharDevice == 0 {
+		return &UsageError{"standard output is the input: write to another file"}
+	}
+	return nil
+}
+
+// Check returns why Create would refuse the target. It changes nothing, and opens
+// nothing for writing that is the source. A command calls it before it begins work
+// that cannot be repeated.
+func (t *Target) Check() error {
+	_, err := t.check()
+	return err
+}
+
+// place is what is known of where to write.
+type place struct {
+	path string      // with symbolic links followed; "" for standard output
+	old  fs.FileInfo // what is there; nil if nothing is
+}
+
+func (t *Target) check() (p place, err error) {
+	if t.Name == "-" {
+		if err := SameError(t.Stdout, t.Source); err != nil {
+			return p, err
+		}
+		return p, t.checkTerminal(t.Stdout)
+	}
+	name := address.Name(t.Name)
+	p.path = t.Name
+	if p.old, err = os.Stat(t.Name); err != nil || p.old.Mode().IsRegular() { // not /dev/stdout, a link to no path
+		if p.path, err = follow(t.Name); err != nil {
+			return p, err
+		}
+		p.old, err = os.Stat(p.path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		dir, dirErr := os.Stat(folder(p.path))
+		if dirErr != nil {
+			return p, &fs.PathError{Op: "create", Path: t.Name, Err: errors.Unwrap(dirErr)}
+		}
+		if !dir.IsDir() {
+			return p, fmt.Errorf("%s: %s is not a folder", name, address.Name(folder(p.path)))
+		}
+		return p, nil
+	case err != nil:
+		return p, err
+	case t.Source != nil && os.SameFile(p.old, t.Source):
+		return p, &UsageError{fmt.Sprintf("%s is the input: it would be destroyed; give another name with -o", name)}
+	case p.old.IsDir():
+		return p, fmt.Errorf("%s is a directory", name)
+	case !p.old.Mode().IsRegular():
+		return p, nil
+	case p.old.Mode().Perm()&0o222 == 0:
+		return p, fmt.Errorf("%s is read-only: give another name with -o, or make it writable", name)
+	case !t.Force && t.Keep:
+		return p, fmt.Errorf("%s exists: a recording does not overwrite it; give another name with -o, or --force", name)
+	}
+	if !t.Force {
+		if err := t.Kind.check(t.Name, p.path); err != nil {
+			return p, err
+		}
+	}
+	f, err := os.OpenFile(p.path, os.O_WRONLY, 0) // as the user may not be allowed to
+	if err != nil {
+		return p, err
+	}
+	return p, f.Close()
+}
+
+func (t *Target) checkTerminal(w io.Writer) error {
+	if f, ok := w.(*os.File); ok && t.Kind.Binary && term.IsTerminal(int(f.Fd())) {
+		return &UsageError{fmt.Sprintf("%s is not for a terminal: name a file with -o, or redirect standard output", t.Kind.Name)}
+	}
+	return nil
+}
+
+// maxLinks is how many symbolic links are followed, as in Linux.
+const maxLinks = 40
+
+// follow returns the path behind symbolic links, also if nothing is there yet.
+func follow(path string) (string, error) {
+	for range maxLinks {
+		info, err := os.Lstat(path)
+		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			return path, nil
+		}
+		to, err := os.Readlink(path)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(to) {
+			to = folder(path) + string(filepath.Separator) + to
+		}
+		path = to
+	}
+	return "", fmt.Errorf("%s: too many symbolic links", address.Name(path))
+}
+
+// folder is filepath.Dir, which would take x/.. away, although x may be a link.
+func folder(path string) string {
+	dir, _ := filepath.Split(path)
+	if len(dir) > 1 {
+		dir = strings.TrimRight(dir, string(filepath.Separator))
+	}
+	return cmp.Or(dir, ".")
+}
 
 // Output is an open output. It must be ended with Commit or Discard.
 type Output struct {
-	w    io.Writer
-	zip  *gzip.Writer
-	file *os.File // nil for standard output
-	temp string   // where the file is until Commit; "" if it is written in place
-	name string
-	n    int64
+	w     io.Writer
+	zip   *gzip.Writer
+	file  *os.File // nil for standard output
+	temp  string   // where the file is until Commit; "" if it is written in place
+	lock  io.Closer
+	path  string // where it goes then
+	name  string
+	keep  bool // what is there when it goes there
+	mode  fs.FileMode
+	n     int64
+	state state
 }
 
-// Create opens the file with this name, or stdout for "-". A regular file is
-// written beside its place and moved there by Commit; a device or a pipe is
-// written directly.
-func Create(name string, stdout io.Writer) (*Output, error) {
-	o, err := CreateAsIs(name, stdout)
-	if err == nil && strings.HasSuffix(name, ".gz") {
-		o.zip = gzip.NewWriter(counted{o})
-	}
-	return o, err
-}
+type state int
 
-// CreateAsIs is Create for what is compressed already: whatever the name says,
-// it is not compressed again.
-func CreateAsIs(name string, stdout io.Writer) (*Output, error) {
-	o := &Output{name: name}
-	if name == "-" {
-		o.w = stdout
-		return o, nil
-	}
-	var err error
-	if info, statErr := os.Stat(name); statErr == nil && !info.Mode().IsRegular() {
-		if info.IsDir() {
-			return nil, fmt.Errorf("%s is a directory", name)
-		}
-		o.file, err = os.OpenFile(name, os.O_WRONLY, 0)
-	} else {
-		// Beside the place, since a file cannot be moved between file systems.
-		o.temp = name + "." + rand.Text()[:8] + ".tmp"
-		o.file, err = os.OpenFile(o.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	}
+const (
+	writing state = iota
+	closed        // complete, but not in its place
+	ended
+)
+
+// Create opens an output. A regular file is written beside its place and moved
+// there by Commit; a device or a pipe is written directly.
+func Create(t Target) (*Output, error) {
+	p, err := t.check()
 	if err != nil {
 		return nil, err
 	}
+	o := &Output{name: t.Name, path: p.path, keep: t.Keep && !t.Force}
+	switch {
+	case t.Name == "-":
+		o.w = t.Stdout
+		return o, nil
+	case p.old != nil && !p.old.Mode().IsRegular():
+		if o.file, err = os.OpenFile(p.path, os.O_WRONLY, 0); err != nil {
+			return nil, err
+		}
+		if err := t.checkTerminal(o.file); err != nil {
+			o.file.Close()
+			return nil, err
+		}
+	default:
+		removeLeftovers(folder(p.path))
+		if err := o.createTemp(p.old, t.Source); err != nil {
+			return nil, err
+		}
+	}
 	o.w = o.file
+	if strings.HasSuffix(t.Name, ".gz") && !t.Kind.Zipped {
+		o.zip = gzip.NewWriter(counted{o})
+	}
 	return o, nil
+}
+
+// createTemp makes the file beside its place, since a file cannot be moved between
+// file systems. Until it is complete, only its owner may read it.
+func (o *Output) createTemp(old, source fs.FileInfo) error {
+	mode := fs.FileMode(0o666)
+	if source != nil && source.Mode().IsRegular() {
+		mode = source.Mode().Perm()&0o666 | 0o600 // one that cannot be overwritten would be a nuisance
+	}
+	for range 10 {
+		temp := o.path + "." + rand.Text()[:8] + tempEnding
+		file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		if err != nil {
+			return err
+		}
+		lock, ok := hold(temp, file)
+		if !ok {
+			file.Close() // another process takes it for a leftover
+			os.Remove(temp)
+			continue
+		}
+		o.file, o.lock, o.temp = file, lock, temp
+		break
+	}
+	if o.file == nil {
+		return fmt.Errorf("%s: temporary files disappear from there", address.Name(o.path))
+	}
+	register(o)
+	info, err := o.file.Stat() // now without what the umask takes away
+	if err != nil {
+		o.Discard()
+		return err
+	}
+	o.mode = info.Mode().Perm()
+	if old != nil {
+		o.mode = old.Mode().Perm()
+		keepOwner(o.file, old)
+	}
+	o.file.Chmod(0o600) // fails where files have no permissions
+	return nil
 }
 
 type counted struct{ o *Output }
@@ -79,10 +277,16 @@ func (o *Output) Write(p []byte) (int, error) {
 // Commit.
 func (o *Output) Size() int64 { return o.n }
 
-// Commit ends the output: the file is in its place, complete.
-func (o *Output) Commit() error {
+// Name is the name of the output. After Commit it may be another one than was
+// asked for, if Target.Keep did not allow that.
+func (o *Output) Name() string { return o.name }
+
+// Close ends the writing. The file is complete, but not in its place yet.
+func (o *Output) Close() error {
 	if o.zip != nil {
-		if err := o.zip.Close(); err != nil {
+		zip := o.zip
+		o.zip = nil
+		if err := zip.Close(); err != nil {
 			o.Discard()
 			return err
 		}
@@ -90,33 +294,130 @@ func (o *Output) Commit() error {
 	if o.file == nil {
 		return nil
 	}
-	if err := o.file.Close(); err != nil {
-		o.remove()
-		return err
-	}
-	if o.temp == "" {
+	open.Lock()
+	defer open.Unlock()
+	if o.state != writing {
 		return nil
 	}
-	if err := os.Rename(o.temp, o.name); err != nil {
-		o.remove()
+	o.state = closed
+	if o.temp != "" {
+		o.file.Chmod(o.mode) // fails where files have no permissions
+	}
+	err := o.file.Close() // which may tell that the disk is full
+	if err != nil {
+		o.discard()
+	}
+	return err
+}
+
+// Commit ends the output: the file is in its place, complete.
+func (o *Output) Commit() error {
+	if err := o.Close(); err != nil || o.temp == "" {
 		return err
 	}
-	o.temp = ""
+	open.Lock()
+	defer open.Unlock()
+	if o.state != closed {
+		return fs.ErrClosed
+	}
+	if err := o.move(); err != nil {
+		o.discard()
+		return err
+	}
+	o.end()
 	return nil
+}
+
+// move moves the file to its place.
+func (o *Output) move() error {
+	if !o.keep {
+		return os.Rename(o.temp, o.path)
+	}
+	// Somebody may have made a file of that name meanwhile: both are kept.
+	path, name := o.path, o.name
+	for n := 2; ; n++ {
+		err := os.Link(o.temp, path)
+		switch {
+		case err == nil:
+			o.path, o.name = path, name
+			return os.Remove(o.temp)
+		case !errors.Is(err, fs.ErrExist): // the file system has no links
+			if _, statErr := os.Lstat(path); statErr != nil {
+				o.path, o.name = path, name
+				return os.Rename(o.temp, path)
+			}
+		}
+		path, name = Numbered(o.path, n), Numbered(o.name, n)
+	}
+}
+
+// Numbered returns a name like this one, with a number before its endings.
+func Numbered(name string, n int) string {
+	base := filepath.Base(name)
+	dir := strings.TrimSuffix(name, base)
+	stem, ending := base, ""
+	for range 2 { // .pftrace.gz
+		ext := filepath.Ext(stem)
+		if ext == stem || strings.ContainsAny(ext, "0123456789") {
+			break
+		}
+		stem, ending = strings.TrimSuffix(stem, ext), ext+ending
+	}
+	return fmt.Sprintf("%s%s-%d%s", dir, stem, n, ending)
 }
 
 // Discard gives the output up and leaves no file. It does nothing after Commit.
 func (o *Output) Discard() {
-	if o.file != nil {
-		if err := o.file.Close(); errors.Is(err, os.ErrClosed) && o.temp == "" {
-			return
-		}
-		o.remove()
+	if o.file == nil {
+		return
+	}
+	open.Lock()
+	defer open.Unlock()
+	o.discard()
+}
+
+func (o *Output) discard() {
+	if o.state == ended {
+		return
+	}
+	o.file.Close()
+	if o.temp != "" {
+		os.Remove(o.temp)
+	}
+	o.end()
+}
+
+func (o *Output) end() {
+	o.state = ended
+	delete(open.outputs, o)
+	if o.lock != nil {
+		o.lock.Close()
 	}
 }
 
-func (o *Output) remove() {
-	if o.temp != "" {
-		os.Remove(o.temp)
+// open has the temporary files of this process.
+var open struct {
+	sync.Mutex
+	outputs map[*Output]bool
+}
+
+func register(o *Output) {
+	open.Lock()
+	defer open.Unlock()
+	if open.outputs == nil {
+		open.outputs = make(map[*Output]bool)
+	}
+	open.outputs[o] = true
+}
+
+// DiscardAll gives up all outputs that are open, whoever is writing to them: for a
+// program that is about to exit. From then on, no file appears.
+func DiscardAll() {
+	open.Lock() // and never Unlock: a Commit that comes now waits
+	for o := range open.outputs {
+		o.discard()
+	}
+	for f := range folders {
+		f.remove()
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"testing"
 )
 
-const old, text = "what was there before", "some text, some text, some text"
+const old, text = `{"resourceSpans":["before"]}`, `{"resourceSpans":["some text, some text, some text"]}`
 
 func create(t *testing.T, name string, stdout io.Writer) *Output {
 	t.Helper()
-	o, err := Create(name, stdout)
+	o, err := Create(Target{Name: name, Stdout: stdout, Kind: Spans})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestGzip(t *testing.T) {
 
 func TestAsIs(t *testing.T) {
 	t.Chdir(t.TempDir())
-	o, err := CreateAsIs("x.gz", nil)
+	o, err := Create(Target{Name: "x.gz", Kind: Profile})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestStdout(t *testing.T) {
 
 	pr, pw := io.Pipe()
 	pr.Close()
-	o, err := Create("-", pw)
+	o, err := Create(Target{Name: "-", Stdout: pw, Kind: Spans})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,11 +226,11 @@ func TestCreateErrors(t *testing.T) {
 	if err := os.Mkdir("dir", 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Create("dir", nil); err == nil || err.Error() != "dir is a directory" {
+	if _, err := Create(Target{Name: "dir", Kind: Spans}); err == nil || err.Error() != "dir is a directory" {
 		t.Errorf("directory: %v", err)
 	}
 	missing := filepath.Join("missing", "x")
-	if _, err := Create(missing, nil); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+	if _, err := Create(Target{Name: missing, Kind: Spans}); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
 		t.Errorf("missing directory: %v", err)
 	}
 	wantList(t, "after the errors", "dir")

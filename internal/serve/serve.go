@@ -27,6 +27,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/trace2x/trace2x/internal/address"
 )
 
 const (
@@ -48,15 +50,15 @@ type Options struct {
 }
 
 // ParseUI checks the address of a UI.
-func ParseUI(address string) (*url.URL, error) {
-	u, err := url.Parse(address)
+func ParseUI(raw string) (*url.URL, error) {
+	u, err := address.Parse(raw)
 	switch {
 	case err != nil:
 		return nil, err
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("%q is not the http or https address of a page", address)
+		return nil, fmt.Errorf("%s is not the http or https address of a page", address.Printable(raw))
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return nil, fmt.Errorf("%q has more than a host and a path", address)
+		return nil, fmt.Errorf("%s has more than a host and a path", address.Printable(raw))
 	}
 	return u, nil
 }
@@ -212,6 +214,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serveFile(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Accept-Ranges", "none")
 	h.Set("Content-Length", strconv.FormatInt(s.size, 10))
 	n, err := io.Copy(w, io.NewSectionReader(s.file, 0, s.size))
 	if err == nil && n == s.size {

@@ -208,7 +208,7 @@ func TestRequests(t *testing.T) {
 		{direct, header{"Origin": origin, "Range": "bytes=0-9"}}, // a part would not be the file
 		{page, header{}},
 	} {
-		if resp, body := request(t, "GET", get.s.fileURL(), get.h); resp.StatusCode != 200 || body != string(noise) {
+		if resp, body := request(t, "GET", get.s.fileURL(), get.h); resp.StatusCode != 200 || body != string(noise) || resp.Header.Get("Accept-Ranges") != "none" {
 			t.Errorf("%s, %d bytes", resp.Status, len(body))
 		}
 		get.s.wantFetched(t)

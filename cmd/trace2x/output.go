@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/trace2x/trace2x/internal/input"
+	"github.com/trace2x/trace2x/internal/output"
+)
+
+// destination is where a command writes: its flags about that.
+type destination struct {
+	out   string
+	force bool
+}
+
+// addFlags adds the flags of a destination; usage is that of -o.
+func (d *destination) addFlags(f *pflag.FlagSet, usage string) {
+	f.StringVarP(&d.out, "output", "o", "", usage)
+	f.BoolVar(&d.force, "force", false, "overwrite the output if it exists, whatever it is")
+}
+
+// target is where to write what is made from a source. Nothing takes the place of
+// a file if the source is a URL: what has been recorded cannot be recorded again.
+func (d *destination) target(e *env, name string, kind *output.Kind, from location) output.Target {
+	return output.Target{
+		Name: name, Stdout: e.stdout, Kind: kind,
+		Keep: input.IsURL(from.name), Force: d.force, Source: from.file(e.stdin),
+	}
+}
+
+// outputName names the output of an input for which the user gave none. A recording
+// has the time in its name, so that each has another one.
+func outputName(from location, ext string) string {
+	if from.name == "-" {
+		return "trace" + ext
+	}
+	if input.IsRecording(from.name) {
+		base := input.BaseName(from.name) + time.Now().Format("-20060102-150405")
+		name := base + ext
+		for n := 2; exists(name); n++ {
+			name = fmt.Sprintf("%s-%d%s", base, n, ext)
+		}
+		return name
+	}
+	base := strings.TrimSuffix(input.BaseName(from.name), ".gz")
+	for _, old := range []string{".trace", ".out"} {
+		if cut := strings.TrimSuffix(base, old); cut != "" && cut != base {
+			base = cut
+			break
+		}
+	}
+	return base + ext
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+// outName is what to call an output.
+func outName(name string) string {
+	if name == "-" {
+		return "standard output"
+	}
+	return shown(name)
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/trace2x/trace2x/internal/address"
+	"github.com/trace2x/trace2x/internal/input"
+)
+
+// shown is what the user gave, as it may be shown: on one line, and if it could be
+// an address, without what could be a secret.
+func shown(s string) string {
+	if strings.Contains(s, "://") || strings.Contains(s, "@") && strings.Contains(s, ":") {
+		return address.Printable(s)
+	}
+	return address.Name(s)
+}
+
+// oneLine is an error without what could control a terminal. Several errors have a
+// line each.
+func oneLine(err error) string {
+	text := err.Error()
+	var file *fs.PathError
+	if errors.As(err, &file) && file.Path != "" {
+		text = strings.ReplaceAll(text, file.Path, address.Name(file.Path))
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = escaped(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// escaped is a text with escapes in place of what a terminal would not show.
+func escaped(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unicode.IsPrint(r) || r == '\t':
+			b.WriteRune(r)
+		default:
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
+}
+
+// badValue is an error about the value of a flag.
+func badValue(flag, value, expected, example string) error {
+	return fmt.Errorf("%s %s: it must be %s, as in %s %s", flag, shown(value), expected, flag, example)
+}
+
+// expectation is what values of a type of flags look like.
+type expectation struct{ what, example string }
+
+var expectations = map[string]expectation{
+	"duration": {"a duration", "500ms"},
+	"int":      {"a whole number", "5"},
+	"int64":    {"a whole number", "42"},
+	"float64":  {"a number", "2.5"},
+	"uint16":   {"a port, 0 to 65535", "9001"},
+	"bool":     {"true or false, or nothing", "true"},
+	"intSlice": {"a whole number, or several with commas", "18,42"},
+}
+
+// expected is what the value of a flag looks like. Its default is the example if
+// there is one.
+func expected(f *pflag.Flag) expectation {
+	want, ok := expectations[f.Value.Type()]
+	if !ok {
+		name, usage := pflag.UnquoteUsage(f)
+		return expectation{usage, name}
+	}
+	switch f.DefValue {
+	case "", "0", "0s", "false", "[]":
+	default:
+		want.example = f.DefValue
+	}
+	return want
+}
+
+// flagError says what is wrong with the flags of a command: which one, and what is
+// expected.
+func flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	var unknown *pflag.NotExistError
+	var missing *pflag.ValueRequiredError
+	var syntax *pflag.InvalidSyntaxError
+	switch {
+	case errors.As(err, &value):
+		f := value.GetFlag()
+		want := expected(f)
+		return badValue("--"+f.Name, value.GetValue(), want.what, want.example)
+	case errors.As(err, &missing):
+		f := missing.GetFlag()
+		want := expected(f)
+		return fmt.Errorf("--%s needs a value: %s, as in --%s %s", f.Name, want.what, f.Name, want.example)
+	case errors.As(err, &unknown):
+		name := unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			return fmt.Errorf("unknown flag: -%s%s", shown(name), didYouMean(longFlags(cmd, unknown.GetSpecifiedShortnames())))
+		}
+		return fmt.Errorf("unknown flag: --%s%s", shown(name), didYouMean(nearFlags(cmd, name)))
+	case errors.As(err, &syntax):
+		name, _, _ := strings.Cut(syntax.GetSpecifiedFlag(), "=")
+		return fmt.Errorf("%s is not a flag", shown(name))
+	}
+	return err
+}
+
+// nearFlags are the flags whose names are like what was given.
+func nearFlags(cmd *cobra.Command, name string) (near []string) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		most := 1 + len(name)/4
+		if !f.Hidden && (distance(name, f.Name) <= most || len(name) > 1 && strings.HasPrefix(f.Name, name)) {
+			near = append(near, "--"+f.Name)
+		}
+	})
+	return near
+}
+
+// longFlags are the flags that were meant if one - is missing, as in -json.
+func longFlags(cmd *cobra.Command, short string) []string {
+	name, _, _ := strings.Cut(short, "=")
+	if len(name) < 2 {
+		return nil
+	}
+	return nearFlags(cmd, name)
+}
+
+// didYouMean ends an error with what the user may have meant.
+func didYouMean(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(list, " or ") + "?"
+}
+
+// distance is how many characters must be changed, added, removed or exchanged with
+// the next one to make b of a.
+func distance(a, b string) int {
+	before, last := []int(nil), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			changed := last[j]
+			if a[i] != b[j] {
+				changed++
+			}
+			row[j+1] = min(changed, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
+
+// unknownCommand is the error of an argument that is no command.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	name := args[0]
+	_, err := os.Stat(name)
+	if err == nil || input.IsURL(name) {
+		return fmt.Errorf("which command? For a first look: trace2x summary %s", shown(name))
+	}
+	var near []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() && (distance(name, sub.Name()) <= 1+len(name)/4 || len(name) > 1 && strings.HasPrefix(sub.Name(), name)) {
+			near = append(near, sub.Name())
+		}
+	}
+	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
+	return fmt.Errorf("unknown command %s%s", shown(name), didYouMean(near))
+}
+
+// oneTrace is for the commands with an argument TRACE.
+func oneTrace(cmd *cobra.Command, args []string) error {
+	switch len(args) {
+	case 0:
+		return fmt.Errorf("which trace? As in %s trace.out", cmd.CommandPath())
+	case 1:
+		return nil
+	}
+	return fmt.Errorf("%d arguments: one trace at a time", len(args))
+}
