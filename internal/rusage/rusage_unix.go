@@ -1,6 +1,7 @@
 //go:build unix
 
-package main
+// Package rusage tells what memory a process took.
+package rusage
 
 import (
 	"os"
@@ -8,11 +9,12 @@ import (
 	"syscall"
 )
 
-// peakMemory is the largest resident size, in bytes, of a process that ended.
-func peakMemory(p *os.ProcessState) int64 {
+// PeakMemory returns the largest resident size, in bytes, of a process that has
+// ended; ok is false where the system does not tell.
+func PeakMemory(p *os.ProcessState) (bytes int64, ok bool) {
 	peak := int64(p.SysUsage().(*syscall.Rusage).Maxrss)
-	if runtime.GOOS != "darwin" {
-		peak *= 1024 // others count in KiB
+	if runtime.GOOS != "darwin" && runtime.GOOS != "ios" {
+		peak *= 1024 // the others count in KiB
 	}
-	return peak
+	return peak, true
 }
