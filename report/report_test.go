@@ -239,7 +239,12 @@ func TestGoldens(t *testing.T) {
 		}
 		golden(t, name+".golden", out.Bytes())
 	}
-	out, err := json.MarshalIndent(readReport(t, testtrace.Path("chain"), report.Options{Goroutine: 1}), "", "  ")
+	// Two of each list show what its elements have.
+	rep := readReport(t, testtrace.Path("chain"), report.Options{Goroutine: 1, Worst: 2})
+	rep.Goroutines, rep.Blocking, rep.Regions = rep.Goroutines[:2], rep.Blocking[:2], rep.Regions[:2]
+	rep.GC.Utilization, rep.Scheduling.Runnable.Mean = rep.GC.Utilization[:2], rep.Scheduling.Runnable.Mean[:2]
+	rep.Goroutine.Longest = rep.Goroutine.Longest[:2]
+	out, err := json.MarshalIndent(rep, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
