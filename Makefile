@@ -15,8 +15,8 @@ TESTFLAGS ?=
 # Per package. The first one that starts Jaeger builds it, which takes minutes;
 # go test's own limit is 10m.
 TIMEOUT ?= 40m
-# The tests that compare with "go tool trace" run with this version too: the names of
-# closures and the most frames of a stack are not those of the version in go.mod.
+# The tests that compare with "go tool trace" run with this version too, whose tool and
+# whose traces are not those of the version in go.mod.
 NEWER_GO := go1.27.3
 # A regular expression of benchmarks, and flags, as in BENCHFLAGS='-count 10'.
 BENCH ?= .
