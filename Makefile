@@ -15,6 +15,9 @@ TESTFLAGS ?=
 # Per package. The first one that starts Jaeger builds it, which takes minutes;
 # go test's own limit is 10m.
 TIMEOUT ?= 40m
+# The tests that compare with "go tool trace" run with this version too, whose tool and
+# whose traces are not those of the version in go.mod.
+NEWER_GO := go1.27.3
 # A regular expression of benchmarks, and flags, as in BENCHFLAGS='-count 10'.
 BENCH ?= .
 BENCHFLAGS ?= -benchmem
@@ -31,7 +34,7 @@ STATICCHECK := go tool -modfile=tools/go.mod staticcheck
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
 build: ## Build bin/trace2x
@@ -42,6 +45,11 @@ test: deps lint ## Run all checks and all tests, with the race detector
 	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 	@for m in $(MODULES); do (set -x; CGO_ENABLED=1 go -C $$m test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...) || exit; done
 	go -C tools test $(TESTFLAGS) ./...
+	$(MAKE) --no-print-directory test-newer-go
+
+.PHONY: test-newer-go
+test-newer-go: ## Compare with go tool trace of a newer version of Go too
+	GOTOOLCHAIN=$(NEWER_GO) go test -timeout $(TIMEOUT) -run 'GoTool' $(TESTFLAGS) ./convert/pprof ./report
 
 .PHONY: test-short
 test-short: ## Run the tests that need nothing but Go
@@ -54,9 +62,11 @@ lint: ## Check the format, vet, staticcheck; build everything
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "gofmt would change:"; echo "$$files"; exit 1; }
 	CGO_ENABLED=1 go build $(ALL)
 	CGO_ENABLED=1 go vet $(ALL)
+# What is behind build tags there, and what is missing from them here.
+	@for os in windows darwin; do (set -x; GOOS=$$os CGO_ENABLED=0 go vet ./...) || exit; done
 # Not testdata/gen: its programs compute and allocate what nobody uses, on purpose.
 	$(STATICCHECK) ./...
-	@for m in $(MODULES); do (set -x; go -C $$m vet ./...) || exit; done
+	@for m in $(MODULES); do for os in "" windows darwin; do (set -x; GOOS=$$os go -C $$m vet ./...) || exit; done; done
 	@for m in $(filter-out testdata/%,$(MODULES)); do (set -x; go -C $$m tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...) || exit; done
 	go -C tools vet ./...
 	go -C tools tool staticcheck ./...
@@ -73,14 +83,17 @@ benchmarks: ## Run the Go benchmarks; BENCH=regexp selects
 	for f in $$folders; do go -C "$$f" test -run '^$$' -bench '$(BENCH)' $(BENCHFLAGS) .; done | tee bench.txt
 	@echo "These results are also in bench.txt, which benchstat can compare with others."
 
-# One by one, because go test fuzzes no more than one target at a time.
+# One by one, because go test fuzzes no more than one target at a time. A target that
+# fails does not keep the next from running.
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
 	@targets=$$(grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' .) || { echo "there are no fuzz targets"; exit 1; }; \
+	failed=; \
 	while IFS=: read -r file func; do \
 		echo "$${file%/*} $${func#func }"; \
-		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$${file%/*}" </dev/null; \
-	done <<<"$$targets"
+		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$${file%/*}" </dev/null || failed="$$failed $${func#func }"; \
+	done <<<"$$targets"; \
+	[ -z "$$failed" ] || { echo "these failed:$$failed"; exit 1; }
 
 .PHONY: traces
 traces: ## Make the test traces again; TRACES='chain.trace ...' selects

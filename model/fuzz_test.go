@@ -6,11 +6,10 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
 )
@@ -103,12 +102,6 @@ type counter struct {
 func (c *counter) Begin(*model.Trace) { c.begins++ }
 func (c *counter) End(*model.Summary) { c.ends++ }
 
-// smallTraces are traces of each major format, and with several generations,
-// that are small enough to be seeds.
-var smallTraces = []string{
-	"chain", "cgo", "empty", "flightrecorder", "leak-go1.21", "manytasks", "states", "truncated", "truncated-go1.21",
-}
-
 // generation is the smallest trace with these bytes as the events of a thread.
 func generation(events ...byte) []byte {
 	data := []byte("go 1.22 trace\x00\x00\x00")
@@ -119,14 +112,7 @@ func generation(events ...byte) []byte {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, name := range smallTraces {
-		data, err := os.ReadFile(filepath.Join("../testdata/traces", name+".trace"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-		f.Add(data[:len(data)*2/3])
-	}
+	testtrace.Seed(f)
 	for _, head := range []string{
 		"", "go 1.", "go 1.26 trac", "go 1.26 trace\x00\x00\x00", "go 1.22 trace\x00\x00\x00\x01",
 		"go 1.19 trace\x00\x00\x00", "go 1.11 trace\x00\x00\x00", "go 1.99 trace\x00\x00\x00",
@@ -151,10 +137,7 @@ func TestReadChangedBytes(t *testing.T) {
 	for _, name := range []string{"chain", "empty", "flightrecorder", "leak-go1.21", "manytasks", "states"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			whole, err := os.ReadFile(filepath.Join("../testdata/traces", name+".trace"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			whole := testtrace.Data(t, name)
 			random := rand.New(rand.NewPCG(1, 2))
 			for range 1_000_000 / len(whole) {
 				data := slices.Clone(whole)

@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
 )
@@ -57,20 +56,12 @@ func untilDamage(dump string) []string {
 // TestGenerations: decoded several at a time, generations give the same as in
 // sequence; also if little is read at a time, and if they are damaged.
 func TestGenerations(t *testing.T) {
-	files, err := filepath.Glob("../testdata/traces/*.trace")
-	if err != nil || len(files) == 0 {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		name := filepath.Base(file)
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range testtrace.All(t) {
+		data := testtrace.Data(t, name)
 		if strings.HasPrefix(string(data), "go 1.1") || strings.HasPrefix(string(data), "go 1.21") {
 			continue // read whole
 		}
-		t.Run(strings.TrimSuffix(name, ".trace"), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			want := dump(model.ReadInSequence, bytes.NewReader(data))
 			for _, workers := range []int{1, 2, 5} {

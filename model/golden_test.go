@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
 )
@@ -34,8 +36,27 @@ func (l lasting) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	}
 }
 
-// noted passes on what the program notes: tasks, regions and logs.
-type noted struct{ *modeltest.Dump }
+// few says what to pass on of what a trace has many of: the first few with each
+// key.
+type few map[string]int
+
+func (f few) has(key string) bool {
+	const most = 3
+	f[key]++
+	return f[key] <= most
+}
+
+// noted passes on what the program notes: tasks, the first few of each type, with
+// the regions, logs and work of these, and what belongs to no task.
+type noted struct {
+	*modeltest.Dump
+	few  few
+	left map[model.TaskID]bool // out
+}
+
+func newNoted(d *modeltest.Dump) model.Sink {
+	return noted{d, make(few), make(map[model.TaskID]bool)}
+}
 
 func (noted) GoroutineStart(*model.Goroutine)                 {}
 func (noted) GoroutineEnd(*model.Goroutine)                   {}
@@ -46,9 +67,74 @@ func (noted) Metric(*model.Metric)                            {}
 func (noted) Range(*model.Range)                              {}
 func (noted) Sample(*model.Sample)                            {}
 
-// ofRuntime passes on what the runtime does apart from goroutines.
-type ofRuntime struct{ *modeltest.Dump }
+func (n noted) TaskStart(t *model.Task) {
+	if n.left[t.ID] = !n.few.has(t.Type); !n.left[t.ID] {
+		n.Dump.TaskStart(t)
+	}
+}
+func (n noted) TaskEnd(t *model.Task) {
+	if !n.left[t.ID] {
+		n.Dump.TaskEnd(t)
+	}
+}
+func (n noted) RegionStart(r *model.Region) {
+	if !n.left[r.TaskID] {
+		n.Dump.RegionStart(r)
+	}
+}
+func (n noted) RegionEnd(r *model.Region) {
+	if !n.left[r.TaskID] {
+		n.Dump.RegionEnd(r)
+	}
+}
+func (n noted) Log(l *model.Log) {
+	if !n.left[l.TaskID] {
+		n.Dump.Log(l)
+	}
+}
+func (n noted) WorkStart(w *model.Work) {
+	if !n.left[w.Task.ID] {
+		n.Dump.WorkStart(w)
+	}
+}
+func (n noted) WorkPause(w *model.Work) {
+	if !n.left[w.Task.ID] {
+		n.Dump.WorkPause(w)
+	}
+}
+func (n noted) WorkResume(w *model.Work, now model.Time) {
+	if !n.left[w.Task.ID] {
+		n.Dump.WorkResume(w, now)
+	}
+}
+func (n noted) WorkEnd(w *model.Work, now model.Time) {
+	if !n.left[w.Task.ID] {
+		n.Dump.WorkEnd(w, now)
+	}
+}
 
+// ofRuntime passes on what the runtime does apart from goroutines: all samples, and
+// the first few states of each P, values of each metric and ranges of each name.
+type ofRuntime struct {
+	*modeltest.Dump
+	few few
+}
+
+func (o ofRuntime) ProcState(p *model.ProcState) {
+	if o.few.has(fmt.Sprint("P", p.Proc)) {
+		o.Dump.ProcState(p)
+	}
+}
+func (o ofRuntime) Metric(m *model.Metric) {
+	if o.few.has(m.Name) {
+		o.Dump.Metric(m)
+	}
+}
+func (o ofRuntime) Range(r *model.Range) {
+	if o.few.has(r.Name) {
+		o.Dump.Range(r)
+	}
+}
 func (ofRuntime) GoroutineStart(*model.Goroutine)                 {}
 func (ofRuntime) GoroutineEnd(*model.Goroutine)                   {}
 func (ofRuntime) GoroutineState(*model.Goroutine, *model.GoState) {}
@@ -104,22 +190,22 @@ func TestGolden(t *testing.T) {
 		golden string
 		sink   func(*modeltest.Dump) model.Sink
 	}{
-		{"chain.trace", "chain", whole},
-		{"states.trace", "states", whole},
-		{"empty.trace", "empty", whole},
-		{"manytasks.trace", "manytasks", whole},
-		{"leak.trace", "leak", func(d *modeltest.Dump) model.Sink { return lasting{d, leaked} }},
-		{"leak-go1.21.trace", "leak-go1.21", func(d *modeltest.Dump) model.Sink { return lasting{d, make(map[string]int)} }},
-		{"syscalls.trace", "syscalls", func(d *modeltest.Dump) model.Sink { return lasting{d, make(map[string]int)} }},
-		{"spanlink.trace", "spanlink-noted", func(d *modeltest.Dump) model.Sink { return noted{d} }},
-		{"flightrecorder.trace", "flightrecorder-noted", func(d *modeltest.Dump) model.Sink { return noted{d} }},
-		{"cgo.trace", "cgo", func(d *modeltest.Dump) model.Sink { return fromC{d, make(map[model.GoID]bool)} }},
-		{"cpuprofile.trace", "cpuprofile", func(d *modeltest.Dump) model.Sink { return ofRuntime{d} }},
+		{"chain", "chain", whole},
+		{"states", "states", whole},
+		{"empty", "empty", whole},
+		{"manytasks", "manytasks-noted", newNoted},
+		{"leak", "leak", func(d *modeltest.Dump) model.Sink { return lasting{d, leaked} }},
+		{"leak-go1.21", "leak-go1.21", func(d *modeltest.Dump) model.Sink { return lasting{d, make(map[string]int)} }},
+		{"syscalls", "syscalls", func(d *modeltest.Dump) model.Sink { return lasting{d, make(map[string]int)} }},
+		{"spanlink", "spanlink-noted", newNoted},
+		{"flightrecorder", "flightrecorder-noted", newNoted},
+		{"cgo", "cgo", func(d *modeltest.Dump) model.Sink { return fromC{d, make(map[model.GoID]bool)} }},
+		{"cpuprofile", "cpuprofile", func(d *modeltest.Dump) model.Sink { return ofRuntime{d, make(few)} }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.golden, func(t *testing.T) {
 			var out bytes.Buffer
-			if _, err := model.Read(context.Background(), bytes.NewReader(traceData(t, tt.trace)), tt.sink(modeltest.NewDump(&out))); err != nil {
+			if _, err := model.Read(context.Background(), bytes.NewReader(testtrace.Data(t, tt.trace)), tt.sink(modeltest.NewDump(&out))); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join("testdata", tt.golden+".golden")

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -16,29 +14,16 @@ import (
 	"testing/iotest"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
 )
 
-// traces returns the traces of the repository.
-func traces(t testing.TB) []string {
-	t.Helper()
-	files, err := filepath.Glob("../testdata/traces/*.trace")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no traces in testdata: %v", err)
-	}
-	return files
-}
-
 func TestInvariants(t *testing.T) {
-	for _, file := range traces(t) {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+	for _, name := range testtrace.All(t) {
+		t.Run(name, func(t *testing.T) {
 			v := modeltest.NewValidator(model.NopSink{})
-			sum, err := model.Read(context.Background(), bytes.NewReader(data), v)
+			sum, err := model.Read(context.Background(), bytes.NewReader(testtrace.Data(t, name)), v)
 			var damage *model.Damage
 			var format *model.FormatError
 			switch {
@@ -61,11 +46,7 @@ func TestInvariants(t *testing.T) {
 // traceData returns the bytes of a trace of the repository.
 func traceData(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../testdata/traces", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return testtrace.Data(t, strings.TrimSuffix(name, ".trace"))
 }
 
 func TestDamage(t *testing.T) {

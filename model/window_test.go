@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
 )
@@ -69,15 +69,13 @@ func (h *history) Log(l *model.Log)     { h.add(l.Time, l.Time, "log %s", l.Mess
 
 // TestWindow: what happens in a window is what the whole trace has there.
 func TestWindow(t *testing.T) {
-	files, _ := filepath.Glob("../testdata/traces/*.trace")
-	for _, file := range files {
-		name := filepath.Base(file)
-		if name == "truncated-go1.21.trace" || name == "empty.trace" {
+	for _, name := range testtrace.Readable(t) {
+		if name == "empty" {
 			continue
 		}
-		t.Run(strings.TrimSuffix(name, ".trace"), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			data := traceData(t, name)
+			data := testtrace.Data(t, name)
 			whole := func(from, to model.Time) (*history, *model.Summary) {
 				h := &history{from: from, to: to, lines: make(map[string]int)}
 				sum, err := model.Read(t.Context(), bytes.NewReader(data), h)

@@ -3,8 +3,6 @@ package queries_test
 import (
 	"bytes"
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -15,6 +13,8 @@ import (
 
 	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/e2e/traceprocessor"
+	"github.com/trace2x/trace2x/internal/converttest"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -31,35 +31,10 @@ var defaults = perfetto.Options{MinBlock: perfetto.DefaultMinBlock}
 
 func convert(t *testing.T, name string, opts perfetto.Options) *converted {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs the trace processor")
-	}
-	data, err := os.ReadFile(filepath.Join("../testdata/traces", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var damage *model.Damage
+	data := testtrace.Data(t, name)
+	p, _ := converttest.Load(t, converttest.Perfetto(t, data, opts))
 	r := newRecord()
-	if _, err := model.Read(t.Context(), bytes.NewReader(data), r); err != nil && !errors.As(err, &damage) {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if _, err := perfetto.Convert(t.Context(), bytes.NewReader(data), &out, opts); err != nil && !errors.As(err, &damage) {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), name+".pftrace")
-	if err := os.WriteFile(file, out.Bytes(), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	p, err := traceprocessor.Open(context.Background(), file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	converttest.Read(t, data, r)
 	return &converted{r, p}
 }
 
@@ -241,16 +216,8 @@ func TestQueries(t *testing.T) {
 	if len(checks) != len(names) {
 		t.Errorf("%d checks of %d queries", len(checks), len(names))
 	}
-	files, err := filepath.Glob("../testdata/traces/*.trace")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no traces: %v", err)
-	}
-	for _, file := range files {
-		trace := filepath.Base(file)
-		if trace == "truncated-go1.21.trace" {
-			continue // nothing of it can be read, see package model
-		}
-		t.Run(strings.TrimSuffix(trace, ".trace"), func(t *testing.T) {
+	for _, trace := range testtrace.Readable(t) {
+		t.Run(trace, func(t *testing.T) {
 			t.Parallel()
 			c := convert(t, trace, defaults)
 			first := make(map[string]*traceprocessor.Result)
@@ -273,7 +240,7 @@ func TestOptions(t *testing.T) {
 	t.Parallel()
 	opts := defaults
 	opts.Threads, opts.LanePerGoroutine = true, true
-	c := convert(t, "httpserver-go1.25.trace", opts)
+	c := convert(t, "httpserver-go1.25", opts)
 	for name, check := range checks {
 		t.Run(name, func(t *testing.T) { check(t, c) })
 	}
@@ -768,7 +735,7 @@ func checkCriticalPathOfGoroutine(t *testing.T, c *converted) {
 // TestLeak: exactly the goroutines that testdata/gen/leak leaks.
 func TestLeak(t *testing.T) {
 	t.Parallel()
-	c := convert(t, "leak.trace", defaults)
+	c := convert(t, "leak", defaults)
 	same(t, "suspects", lines(t, c.run(t, "leak_suspects"), "function", "reason", "goroutines"), []string{
 		"main.leakNilChannel chan receive 1", "main.leakEmptySelect forever 1", "main.leakMutex sync 1",
 		"main.leakReceive chan receive 1", "main.leakSend chan send 1", "main.leakSelect select 1",
@@ -780,7 +747,7 @@ func TestLeak(t *testing.T) {
 // work before B does 10 and A 5 (testdata/gen/chain).
 func TestChain(t *testing.T) {
 	t.Parallel()
-	c := convert(t, "chain.trace", defaults)
+	c := convert(t, "chain", defaults)
 	r := c.run(t, "critical_path_of_task")
 	got := make(map[string]float64)
 	for _, row := range r.Rows {
@@ -801,7 +768,7 @@ func TestChain(t *testing.T) {
 // TestStates: what testdata/gen/states makes one goroutine wait for.
 func TestStates(t *testing.T) {
 	t.Parallel()
-	c := convert(t, "states.trace", defaults)
+	c := convert(t, "states", defaults)
 	r := c.run(t, "regions")
 	got := make(map[string]map[string]float64)
 	for _, row := range r.Rows {

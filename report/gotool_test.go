@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,6 +21,8 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/trace2x/trace2x/internal/converttest"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/report"
 )
@@ -251,55 +252,21 @@ func (g *goTool) mmu(t *testing.T, flags string) []mmuPoint {
 	return out
 }
 
-const traces = "../testdata/traces"
-
-// newTraces are the traces in the format of Go 1.22 and later in testdata, by
-// name.
+// newTraces are the paths of the traces in testdata that are in the format of
+// Go 1.22 and later, by name.
 func newTraces(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob(traces + "/*.trace")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	out := make(map[string]string)
-	for _, file := range files {
+	paths := make(map[string]string)
+	for _, name := range testtrace.All(t) {
 		var minor int
-		head := make([]byte, 8)
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = io.ReadFull(f, head)
-		f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := fmt.Sscanf(string(head), "go 1.%d", &minor); err != nil {
+		if _, err := fmt.Sscanf(string(testtrace.Data(t, name)[:8]), "go 1.%d", &minor); err != nil {
 			t.Fatal(err)
 		}
 		if minor >= 22 {
-			out[strings.TrimSuffix(filepath.Base(file), ".trace")] = file
+			paths[name] = testtrace.Path(name)
 		}
 	}
-	return out
-}
-
-// httpTrace makes a trace of tests of net/http.
-func httpTrace(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "http.trace")
-	cmd := exec.Command("go", "test", "-count=1", "-run", "^(TestServe|TestTransport|TestClient)", "-short",
-		"-o", filepath.Join(dir, "http.test"), "-trace", file, "net/http")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		// A test of net/http that fails is none of ours, if there is a trace.
-		if info, statErr := os.Stat(file); statErr != nil || info.Size() == 0 {
-			t.Fatalf("%v: %s", err, out)
-		}
-		t.Logf("%v: %s", err, out)
-	}
-	return file
+	return paths
 }
 
 // On every trace in testdata that go tool trace reads, and on one of tests of the
@@ -309,7 +276,7 @@ func TestAsGoTool(t *testing.T) {
 		t.Skip("starts go tool trace on many traces, and runs tests of net/http")
 	}
 	files := newTraces(t)
-	files["net_http"] = httpTrace(t)
+	files["net_http"] = testtrace.NetHTTP(t)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		t.Run(name, func(t *testing.T) {
 			// It reads traces that are damaged or truncated up to there, as the
@@ -342,14 +309,9 @@ func readReport(t *testing.T, file string, opts report.Options) *report.Report {
 // readModel reads a trace, up to its damage if it has any.
 func readModel(t *testing.T, file string, sink model.Sink) *model.Summary {
 	t.Helper()
-	f, err := os.Open(file)
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	sum, err := model.Read(t.Context(), f, sink)
-	if damage := (*model.Damage)(nil); err != nil && !errors.As(err, &damage) {
-		t.Fatal(err)
-	}
-	return sum
+	return converttest.Read(t, data, sink)
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
 	"github.com/trace2x/trace2x/report"
@@ -23,34 +24,13 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew")
 
-// readable are all traces in testdata that can be read at least in part.
-func readable(t *testing.T) (names []string) {
-	t.Helper()
-	files, err := filepath.Glob(traces + "/*.trace")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		if name := strings.TrimSuffix(filepath.Base(file), ".trace"); name != "truncated-go1.21" {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func tracePath(name string) string { return filepath.Join(traces, name+".trace") }
-
 // The report adds up to what the model tells, to the nanosecond.
 func TestSums(t *testing.T) {
-	for _, name := range readable(t) {
+	for _, name := range testtrace.Readable(t) {
 		t.Run(name, func(t *testing.T) {
 			rec := modeltest.NewRecord()
-			v := modeltest.NewValidator(rec)
-			sum := readModel(t, tracePath(name), v)
-			for _, err := range v.Errors {
-				t.Error(err)
-			}
-			rep := readReport(t, tracePath(name), report.Options{})
+			sum := readModel(t, testtrace.Path(name), rec)
+			rep := readReport(t, testtrace.Path(name), report.Options{})
 
 			var all report.Times
 			reasons := make(map[string]model.Time)
@@ -176,9 +156,9 @@ func (l *latencies) GoroutineState(_ *model.Goroutine, s *model.GoState) {
 func TestPercentiles(t *testing.T) {
 	for _, name := range []string{"httpserver", "gc", "states"} {
 		var l latencies
-		readModel(t, tracePath(name), &l)
+		readModel(t, testtrace.Path(name), &l)
 		slices.Sort(l.all)
-		rep := readReport(t, tracePath(name), report.Options{Worst: 7})
+		rep := readReport(t, testtrace.Path(name), report.Options{Worst: 7})
 		s := rep.Scheduling
 		equal(t, "count", s.Count, int64(len(l.all)))
 		equal(t, "max", model.Time(s.Max), l.all[len(l.all)-1])
@@ -198,7 +178,7 @@ func TestPercentiles(t *testing.T) {
 // What tasks and regions spend their time on is known of a trace whose program
 // says so itself (testdata/gen/states).
 func TestRegions(t *testing.T) {
-	rep := readReport(t, tracePath("states"), report.Options{})
+	rep := readReport(t, testtrace.Path("states"), report.Options{})
 	regions := make(map[string]report.Annotation)
 	for _, a := range rep.Regions {
 		regions[a.Type] = a
@@ -230,10 +210,10 @@ func TestRegions(t *testing.T) {
 }
 
 func TestSameReport(t *testing.T) {
-	for _, name := range readable(t) {
+	for _, name := range testtrace.Readable(t) {
 		var want []byte
 		for range 3 {
-			got, err := json.Marshal(readReport(t, tracePath(name), report.Options{Goroutine: 1}))
+			got, err := json.Marshal(readReport(t, testtrace.Path(name), report.Options{Goroutine: 1}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -254,12 +234,17 @@ func TestGoldens(t *testing.T) {
 		"gc":                {Goroutine: 1},
 	} {
 		var out bytes.Buffer
-		if err := report.Text(&out, readReport(t, tracePath(name), opts), report.TextOptions{Top: 5, Width: 100}); err != nil {
+		if err := report.Text(&out, readReport(t, testtrace.Path(name), opts), report.TextOptions{Top: 5, Width: 100}); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name+".golden", out.Bytes())
 	}
-	out, err := json.MarshalIndent(readReport(t, tracePath("chain"), report.Options{Goroutine: 1}), "", "  ")
+	// Two of each list show what its elements have.
+	rep := readReport(t, testtrace.Path("chain"), report.Options{Goroutine: 1, Worst: 2})
+	rep.Goroutines, rep.Blocking, rep.Regions = rep.Goroutines[:2], rep.Blocking[:2], rep.Regions[:2]
+	rep.GC.Utilization, rep.Scheduling.Runnable.Mean = rep.GC.Utilization[:2], rep.Scheduling.Runnable.Mean[:2]
+	rep.Goroutine.Longest = rep.Goroutine.Longest[:2]
+	out, err := json.MarshalIndent(rep, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +272,7 @@ func golden(t *testing.T, name string, got []byte) {
 // Lines are no longer than asked for, and escape sequences only where asked for.
 func TestWidth(t *testing.T) {
 	for _, name := range []string{"httpserver", "leak", "syscalls", "truncated", "httpserver-go1.19"} {
-		rep := readReport(t, tracePath(name), report.Options{})
+		rep := readReport(t, testtrace.Path(name), report.Options{})
 		for _, opts := range []report.TextOptions{{Width: 100}, {Width: 60}, {Width: 10}, {}, {Color: true}, {Width: 80, Color: true}} {
 			var out strings.Builder
 			if err := report.Text(&out, rep, opts); err != nil {
@@ -312,7 +297,7 @@ func TestWidth(t *testing.T) {
 }
 
 func TestSort(t *testing.T) {
-	rep := readReport(t, tracePath("httpserver"), report.Options{})
+	rep := readReport(t, testtrace.Path("httpserver"), report.Options{})
 	for name, key := range map[string]func(report.Group) time.Duration{
 		"count":          func(g report.Group) time.Duration { return time.Duration(g.Count) },
 		"wait":           func(g report.Group) time.Duration { return g.Sum.SchedWait },
@@ -346,7 +331,7 @@ func TestSort(t *testing.T) {
 // The leaks of testdata/gen/leak are found, each with its place and reason, and
 // nothing else.
 func TestLeaks(t *testing.T) {
-	rep := readReport(t, tracePath("leak"), report.Options{})
+	rep := readReport(t, testtrace.Path("leak"), report.Options{})
 	want := map[string]string{
 		"main.leakNilChannel": "chan receive", "main.leakEmptySelect": "forever", "main.leakMutex": "sync",
 		"main.leakReceive": "chan receive", "main.leakSend": "chan send", "main.leakSelect": "select",
@@ -368,14 +353,14 @@ func TestLeaks(t *testing.T) {
 		t.Errorf("not found: %v", want)
 	}
 	// Formats before Go 1.22 do not tell where.
-	old := readReport(t, tracePath("leak-go1.21"), report.Options{})
+	old := readReport(t, testtrace.Path("leak-go1.21"), report.Options{})
 	if !slices.ContainsFunc(old.CannotTell, func(s string) bool { return strings.Contains(s, "neither what they are nor where") }) {
 		t.Errorf("cannot tell: %q", old.CannotTell)
 	}
 }
 
 func TestSyscallSuspect(t *testing.T) {
-	rep := readReport(t, tracePath("syscalls"), report.Options{})
+	rep := readReport(t, testtrace.Path("syscalls"), report.Options{})
 	i := slices.IndexFunc(rep.Suspects, func(s report.Suspect) bool { return s.Kind == report.SyscallsHoldProcs })
 	if i < 0 {
 		t.Fatalf("%+v", rep.Suspects)
@@ -438,7 +423,7 @@ func TestMutexSuspect(t *testing.T) {
 // The life of a goroutine is what the group of its function has, if it is the only
 // one.
 func TestOneGoroutine(t *testing.T) {
-	rep := readReport(t, tracePath("states"), report.Options{})
+	rep := readReport(t, testtrace.Path("states"), report.Options{})
 	i := slices.IndexFunc(rep.Goroutines, func(g report.Group) bool { return g.Func == "main.known" })
 	if i < 0 || rep.Goroutines[i].Count != 1 {
 		t.Fatal("no main.known")
@@ -449,7 +434,7 @@ func TestOneGoroutine(t *testing.T) {
 			id = s.Longest.Goroutine
 		}
 	}
-	g := readReport(t, tracePath("states"), report.Options{Goroutine: id}).Goroutine
+	g := readReport(t, testtrace.Path("states"), report.Options{Goroutine: id}).Goroutine
 	if g == nil {
 		t.Fatalf("no G%d", id)
 	}
@@ -470,13 +455,13 @@ func TestOneGoroutine(t *testing.T) {
 	if !slices.IsSortedFunc(g.Longest, func(a, b report.State) int { return int(a.At - b.At) }) || len(g.Longest) == 0 || g.Last == nil {
 		t.Errorf("longest: %+v", g.Longest)
 	}
-	if readReport(t, tracePath("states"), report.Options{Goroutine: 123456}).Goroutine != nil {
+	if readReport(t, testtrace.Path("states"), report.Options{Goroutine: 123456}).Goroutine != nil {
 		t.Error("there is a G123456")
 	}
 }
 
 func TestLimit(t *testing.T) {
-	rep := readReport(t, tracePath("httpserver"), report.Options{})
+	rep := readReport(t, testtrace.Path("httpserver"), report.Options{})
 	rep.Limit(2)
 	if len(rep.Goroutines) != 2 || len(rep.Blocking) != 2 || len(rep.Regions) != 2 || len(rep.Scheduling.Worst) != 2 || len(rep.GC.Pauses) != 2 {
 		t.Error("lists are longer")
@@ -537,10 +522,7 @@ func TestMutated(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	reports := 0
 	for _, name := range []string{"chain", "states", "cgo", "gc", "manytasks", "httpserver-go1.19", "httpserver-go1.23"} {
-		data, err := os.ReadFile(tracePath(name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		data := testtrace.Data(t, name)
 		for range 40 {
 			mutated := bytes.Clone(data)
 			for range 1 + rng.IntN(20) {
@@ -580,12 +562,6 @@ func render(t *testing.T, data []byte) bool {
 
 // FuzzRead looks for inputs that make the report panic, or that it cannot render.
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"chain", "states", "cgo", "truncated", "httpserver-go1.19"} {
-		data, err := os.ReadFile(tracePath(name))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	testtrace.Seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) { render(t, data) })
 }

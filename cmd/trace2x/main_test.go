@@ -16,20 +16,12 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/trace2x/trace2x/internal/testtrace"
 )
 
-// trace returns the absolute path of a recorded trace. Call it before setup.
-func trace(t *testing.T, name string) string {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join("..", "..", "testdata", "traces", name+".trace"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
+// trace returns the absolute path of a recorded trace.
+func trace(_ *testing.T, name string) string { return testtrace.Path(name) }
 
 type result struct {
 	code           int

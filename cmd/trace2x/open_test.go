@@ -60,20 +60,6 @@ func freePort(t *testing.T) {
 	}
 }
 
-func startBrowser(t *testing.T, flags ...string) *chromium.Browser {
-	t.Helper()
-	b, err := chromium.Start(t.Context(), flags...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
-}
-
 // From a trace to what the UI has, in a real browser.
 func TestOpen(t *testing.T) {
 	if testing.Short() {
@@ -84,7 +70,7 @@ func TestOpen(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	ui := perfettoui.New(fmt.Sprintf("http://127.0.0.1:%d", serve.FetchPort))
 	defer ui.Close()
-	b := startBrowser(t, "--disable-popup-blocking")
+	b := chromium.StartTest(t, "--disable-popup-blocking")
 
 	wantTook := func(p *chromium.Page, file, title string) {
 		t.Helper()

@@ -13,6 +13,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/internal/wire"
 )
 
@@ -122,7 +123,7 @@ func TestRequest(t *testing.T) {
 
 func TestEnvelopeInvalid(t *testing.T) {
 	opts := Options{Resource: []*commonpb.KeyValue{stringTag("service.name", "\xff")}}
-	if rep, err := Convert(t.Context(), bytes.NewReader(read(t, "empty.trace")), &testClient{}, opts); rep != nil || err == nil || !strings.Contains(err.Error(), "UTF-8") {
+	if rep, err := Convert(t.Context(), bytes.NewReader(testtrace.Data(t, "empty")), &testClient{}, opts); rep != nil || err == nil || !strings.Contains(err.Error(), "UTF-8") {
 		t.Errorf("%v, %v", rep, err)
 	}
 }

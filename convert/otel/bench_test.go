@@ -1,36 +1,23 @@
 package otel
 
 import (
-	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/converttest"
+	"github.com/trace2x/trace2x/internal/rusage"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
-	"github.com/trace2x/trace2x/model/modeltest"
 )
-
-// load makes a trace of about 3 million events: a server under load, whose
-// requests are tasks (testdata/gen/load).
-func load(tb testing.TB) string {
-	tb.Helper()
-	file := filepath.Join(tb.TempDir(), "load.trace")
-	if out, err := exec.Command("go", "run", "../../testdata/gen/load", "-events", "3500000", file).CombinedOutput(); err != nil {
-		tb.Fatalf("%v: %s", err, out)
-	}
-	return file
-}
 
 // TestMillionSpans: memory does not grow with the spans, and no trace goes over
 // the limit.
@@ -38,12 +25,7 @@ func TestMillionSpans(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes a large trace")
 	}
-	bin := filepath.Join(t.TempDir(), "trace2x")
-	// Without the race detector, which takes memory itself.
-	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/trace2x").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	cmd := exec.Command(bin, "otel", "--min-span", "0", "-o", os.DevNull, load(t))
+	cmd := exec.Command(testtrace.Command(t), "otel", "--min-span", "0", "-o", os.DevNull, testtrace.Load(t, 3_500_000))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -55,28 +37,25 @@ func TestMillionSpans(t *testing.T) {
 	if n, _ := strconv.Atoi(strings.ReplaceAll(string(m[1]), ",", "")); n < 1_000_000 {
 		t.Errorf("%d spans only", n)
 	}
-	// Maxrss is in KiB on Linux.
-	if peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; peak > 300<<10 {
-		t.Errorf("peak memory is %d KiB", peak)
+	if peak, ok := rusage.PeakMemory(cmd.ProcessState); !ok {
+		t.Log("this system does not tell the peak memory")
+	} else if peak > 300<<20 {
+		t.Errorf("peak memory is %d MiB", peak>>20)
 	}
 }
 
-// BenchmarkConvert measures the ratio of a conversion to a bare read loop in the
-// same run, spans per second and bytes per span: at default detail to a file and
-// to a server that discards them, and with --min-task that keeps about one task
-// in a hundred, without sending.
+// BenchmarkConvert measures spans per second and bytes per span: at default detail
+// to a file and to a server that discards them, and with --min-task that keeps
+// about one task in a hundred, without sending.
 func BenchmarkConvert(b *testing.B) {
-	data, err := os.ReadFile(load(b))
-	if err != nil {
-		b.Fatal(err)
-	}
+	trace := testtrace.Load(b, 3_500_000)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		arrived += n
 	}))
 	defer server.Close()
 	few := DefaultOptions()
-	few.MinTask = percentile(b, data, 0.99)
+	few.MinTask = percentile(b, trace, 0.99)
 
 	for _, c := range []struct {
 		name   string
@@ -95,28 +74,16 @@ func BenchmarkConvert(b *testing.B) {
 		{"one-task-in-100", few, func() Client { return NewFileClient(writeCounter{}) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			var bare, convert []time.Duration
 			spans, kept := 0, 0
-			for b.Loop() {
-				start := time.Now()
-				if _, err := modeltest.ReadBare(bytes.NewReader(data)); err != nil {
-					b.Fatal(err)
-				}
-				bare = append(bare, time.Since(start))
+			took := converttest.Benchmark(b, trace, func(r io.Reader) (int64, error) {
 				arrived = 0
-				start = time.Now()
-				rep, err := Convert(context.Background(), bytes.NewReader(data), c.client(), c.opts)
+				rep, err := Convert(b.Context(), r, c.client(), c.opts)
 				if err != nil {
-					b.Fatal(err)
+					return 0, err
 				}
-				convert = append(convert, time.Since(start))
 				spans, kept = rep.total(), rep.Traces
-			}
-			slices.Sort(bare)
-			slices.Sort(convert)
-			took := convert[len(convert)/2]
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(float64(took)/float64(bare[len(bare)/2]), "ratio")
+				return rep.Trace.Events, nil
+			})
 			b.ReportMetric(float64(spans)/took.Seconds(), "spans/s")
 			b.ReportMetric(float64(arrived)/float64(max(spans, 1)), "bytes/span")
 			b.ReportMetric(float64(kept), "traces")
@@ -135,11 +102,13 @@ func (writeCounter) Write(p []byte) (int, error) {
 }
 
 // percentile returns the duration that this part of the root tasks stay below.
-func percentile(b *testing.B, data []byte, p float64) time.Duration {
-	var tasks taskDurations
-	if _, err := model.Read(b.Context(), bytes.NewReader(data), &tasks); err != nil {
+func percentile(b *testing.B, trace string, p float64) time.Duration {
+	data, err := os.ReadFile(trace)
+	if err != nil {
 		b.Fatal(err)
 	}
+	var tasks taskDurations
+	converttest.Read(b, data, &tasks)
 	slices.Sort(tasks.durations)
 	return tasks.durations[int(p*float64(len(tasks.durations)))]
 }

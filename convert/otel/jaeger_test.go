@@ -2,10 +2,8 @@ package otel
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,38 +12,13 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 
 	"github.com/trace2x/trace2x/e2e/jaegertest"
-	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/internal/converttest"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model/modeltest"
 )
 
 // These tests send traces to a real Jaeger and compare what it has with what
 // the model counted.
-
-func jaeger(t *testing.T) *jaegertest.Jaeger {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs Jaeger")
-	}
-	j, err := jaegertest.Start(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return j
-}
-
-func read(t *testing.T, name string) []byte {
-	t.Helper()
-	data, err := os.ReadFile("../../testdata/traces/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
 
 func testOptions() Options {
 	opts := DefaultOptions()
@@ -78,15 +51,15 @@ func (r *Report) total() (n int) {
 	return n
 }
 
-// stored returns all traces of Jaeger once it has stored as many spans.
+// stored returns all traces of Jaeger, which must have as many different spans.
 func stored(t *testing.T, j *jaegertest.Jaeger, spans int) []jaegertest.Trace {
 	t.Helper()
-	if err := j.WaitStored(t.Context(), spans); err != nil {
-		t.Fatal(err)
-	}
 	traces, err := j.Traces(t.Context(), "traced", 0)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if n := len(texts(traces)); n != spans {
+		t.Errorf("%d different spans in Jaeger, %d were sent", n, spans)
 	}
 	return traces
 }
@@ -108,13 +81,10 @@ func texts(traces []jaegertest.Trace) map[string]bool {
 
 func TestJaeger(t *testing.T) {
 	t.Parallel()
-	data := read(t, "httpserver.trace")
+	data := testtrace.Data(t, "httpserver")
 	record := modeltest.NewRecord()
-	validator := modeltest.NewValidator(record)
-	if _, err := model.Read(t.Context(), bytes.NewReader(data), validator); err != nil {
-		t.Fatal(err)
-	}
-	j := jaeger(t)
+	converttest.Read(t, data, record)
+	j := jaegertest.StartTest(t)
 	rep := send(t, j, data, testOptions(), "")
 	if rep.LeftOut != 0 || rep.Result.Accepted != int64(rep.total()) || rep.Result.Rejected != 0 {
 		t.Fatalf("%d spans, %d left out, result %+v", rep.total(), rep.LeftOut, rep.Result)
@@ -164,10 +134,10 @@ func TestJaeger(t *testing.T) {
 	checkTree(t, traces, spans)
 
 	// The other protocol, and once more the same: the same spans, by ID.
-	other := jaeger(t)
+	other := jaegertest.StartTest(t)
 	send(t, other, data, testOptions(), "grpc")
 	send(t, other, data, testOptions(), "grpc")
-	a, b := texts(traces), texts(stored(t, other, 2*rep.total()))
+	a, b := texts(traces), texts(stored(t, other, rep.total()))
 	if !maps.Equal(a, b) {
 		t.Errorf("%d spans over HTTP, %d others over gRPC", len(a), len(b))
 	}
@@ -245,10 +215,10 @@ func checkTree(t *testing.T, traces []jaegertest.Trace, spans map[string]*jaeger
 // TestAllTraces holds the tree of spans together on every trace.
 func TestAllTraces(t *testing.T) {
 	t.Parallel()
-	j := jaeger(t)
+	j := jaegertest.StartTest(t)
 	total := 0
-	for _, name := range []string{"manytasks.trace", "flightrecorder.trace", "cgo.trace", "gc.trace", "httpserver-go1.21.trace", "leak.trace", "syscalls.trace", "chain.trace"} {
-		rep := send(t, j, read(t, name), testOptions(), "")
+	for _, name := range []string{"manytasks", "flightrecorder", "cgo", "gc", "httpserver-go1.21", "leak", "syscalls", "chain"} {
+		rep := send(t, j, testtrace.Data(t, name), testOptions(), "")
 		total += rep.total()
 	}
 	traces := stored(t, j, total)
@@ -268,8 +238,8 @@ func TestAllTraces(t *testing.T) {
 // 5 ms for a channel, and works for 30 ms while another goroutine wants its P.
 func TestKnownSums(t *testing.T) {
 	t.Parallel()
-	j := jaeger(t)
-	rep := send(t, j, read(t, "states.trace"), testOptions(), "")
+	j := jaegertest.StartTest(t)
+	rep := send(t, j, testtrace.Data(t, "states"), testOptions(), "")
 	got := make(map[string]*jaegertest.Span)
 	for _, tr := range stored(t, j, rep.total()) {
 		for i := range tr.Spans {
@@ -305,8 +275,8 @@ func TestKnownSums(t *testing.T) {
 // TestNoTasks: a program without tasks gives one trace.
 func TestNoTasks(t *testing.T) {
 	t.Parallel()
-	j := jaeger(t)
-	rep := send(t, j, read(t, "leak.trace"), testOptions(), "")
+	j := jaegertest.StartTest(t)
+	rep := send(t, j, testtrace.Data(t, "leak"), testOptions(), "")
 	traces := stored(t, j, rep.total())
 	if len(traces) != 1 {
 		t.Fatalf("%d traces", len(traces))
@@ -328,10 +298,10 @@ func TestNoTasks(t *testing.T) {
 // TestLimit: no trace goes over the limit, and the root tells what is left out.
 func TestLimit(t *testing.T) {
 	t.Parallel()
-	j := jaeger(t)
+	j := jaegertest.StartTest(t)
 	opts := testOptions()
 	opts.MinSpan, opts.MaxSpansPerTrace = 0, 20
-	rep := send(t, j, read(t, "httpserver-go1.25.trace"), opts, "")
+	rep := send(t, j, testtrace.Data(t, "httpserver-go1.25"), opts, "")
 	if rep.LeftOut == 0 {
 		t.Fatal("nothing left out")
 	}

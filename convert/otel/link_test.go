@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/trace2x/trace2x/internal/testtrace"
 )
 
 // exported is a span that the program of testdata/gen/spanlink exported itself.
@@ -93,7 +95,7 @@ func attr(s *tracepb.Span, key string) any {
 func TestLinked(t *testing.T) {
 	opts := DefaultOptions()
 	opts.MinSpan = 0
-	spans, stats := spansOf(t, read(t, "spanlink.trace"), opts)
+	spans, stats := spansOf(t, testtrace.Data(t, "spanlink"), opts)
 	sent := readExported(t)
 	f := newForest(t, spans, sent)
 
@@ -157,7 +159,7 @@ func find(t *testing.T, spans []*tracepb.Span, name string) *tracepb.Span {
 
 // TestNotLinked: tasks that are no exported spans stay what they are.
 func TestNotLinked(t *testing.T) {
-	spans, stats := spansOf(t, read(t, "spanlink.trace"), DefaultOptions())
+	spans, stats := spansOf(t, testtrace.Data(t, "spanlink"), DefaultOptions())
 	f := newForest(t, spans, readExported(t))
 	for _, name := range []string{"record only", "plain outer", "datadog", "program"} {
 		s := find(t, spans, name)
@@ -194,7 +196,7 @@ func TestNotLinked(t *testing.T) {
 // TestLinkedLogs: logs of a span that is not sent are events of its goroutine,
 // those in a region of the region.
 func TestLinkedLogs(t *testing.T) {
-	spans, _ := spansOf(t, read(t, "spanlink.trace"), DefaultOptions())
+	spans, _ := spansOf(t, testtrace.Data(t, "spanlink"), DefaultOptions())
 	got := make(map[string]int)
 	for _, s := range spans {
 		for _, e := range s.Events {
@@ -209,7 +211,7 @@ func TestLinkedLogs(t *testing.T) {
 // TestLinkedMutex: what a slow span waited for, where, how long, and because of
 // whom.
 func TestLinkedMutex(t *testing.T) {
-	spans, _ := spansOf(t, read(t, "spanlink.trace"), DefaultOptions())
+	spans, _ := spansOf(t, testtrace.Data(t, "spanlink"), DefaultOptions())
 	f := newForest(t, spans, readExported(t))
 	var waits int
 	for _, s := range spans {
@@ -230,7 +232,7 @@ func TestLinkedMutex(t *testing.T) {
 // TestTraceID: only what is below the spans of one distributed trace, the same
 // as without the limit.
 func TestTraceID(t *testing.T) {
-	data := read(t, "spanlink.trace")
+	data := testtrace.Data(t, "spanlink")
 	all, _ := spansOf(t, data, DefaultOptions())
 	want := make(map[string]string)
 	for _, s := range all {

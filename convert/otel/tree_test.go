@@ -3,13 +3,14 @@ package otel
 import (
 	"bytes"
 	"context"
-	"os"
 	"regexp"
 	"testing"
 	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/trace2x/trace2x/internal/converttest"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -18,9 +19,7 @@ func spansOf(t *testing.T, data []byte, opts Options) ([]*tracepb.Span, Stats) {
 	t.Helper()
 	var spans []*tracepb.Span
 	tree := newTree(opts, func(s []byte) { spans = append(spans, decodeSpan(t, s)) }, func() error { return nil })
-	if _, err := model.Read(t.Context(), bytes.NewReader(data), tree); err != nil {
-		t.Fatal(err)
-	}
+	converttest.Read(t, data, tree)
 	return spans, tree.stats
 }
 
@@ -36,7 +35,7 @@ func count(spans []*tracepb.Span) (traces int, names map[string]int) {
 
 // TestFilters: only the root tasks asked for, with all below them.
 func TestFilters(t *testing.T) {
-	data := read(t, "httpserver.trace")
+	data := testtrace.Data(t, "httpserver")
 	all, _ := spansOf(t, data, DefaultOptions())
 	var long []time.Duration
 	for _, s := range all {
@@ -75,7 +74,7 @@ func TestFilters(t *testing.T) {
 }
 
 func TestDetail(t *testing.T) {
-	data := read(t, "httpserver-go1.25.trace")
+	data := testtrace.Data(t, "httpserver-go1.25")
 	last := 0
 	for d := Tasks; d <= States; d++ {
 		opts := DefaultOptions()
@@ -97,20 +96,14 @@ func TestDetail(t *testing.T) {
 func TestWallStart(t *testing.T) {
 	opts := DefaultOptions()
 	opts.WallStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	spans, _ := spansOf(t, read(t, "httpserver-go1.21.trace"), opts)
+	spans, _ := spansOf(t, testtrace.Data(t, "httpserver-go1.21"), opts)
 	if got := time.Unix(0, int64(spans[len(spans)-1].StartTimeUnixNano)); !got.Equal(opts.WallStart) {
 		t.Errorf("the program starts at %v", got)
 	}
 }
 
 func FuzzTree(f *testing.F) {
-	for _, name := range []string{"empty", "chain", "states", "manytasks", "cgo"} {
-		data, err := os.ReadFile("../../testdata/traces/" + name + ".trace")
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	testtrace.Seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		opts := DefaultOptions()
 		opts.MinSpan, opts.MaxSpansPerTrace = 0, 50

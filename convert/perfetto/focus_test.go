@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -127,7 +128,7 @@ func (f *focused) sums() (lines []string) {
 // they are without that, for as long as they are at work for it, and nothing
 // else but what the Ps ran, who woke them, the GC and the counters.
 func TestTraceID(t *testing.T) {
-	whole := convert(t, "spanlink.trace", defaults)
+	whole := convert(t, "spanlink", defaults)
 	rows := whole.query(t, `
 		select distinct a.display_value from slice s join args a using (arg_set_id)
 		where s.category = 'task' and a.key = 'debug.trace_id'`)
@@ -139,9 +140,9 @@ func TestTraceID(t *testing.T) {
 		id, _ := hex.DecodeString(hexID)
 		opts := defaults
 		opts.TraceID = [16]byte(id)
-		c := convert(t, "spanlink.trace", opts)
+		c := convert(t, "spanlink", opts)
 		f := newFocused(&opts)
-		if _, err := model.Read(t.Context(), bytes.NewReader(readTrace(t, "spanlink.trace")), f); err != nil {
+		if _, err := model.Read(t.Context(), bytes.NewReader(testtrace.Data(t, "spanlink")), f); err != nil {
 			t.Fatal(err)
 		}
 
@@ -197,10 +198,10 @@ func tuples(lines []string) string {
 // TestLinkedSpans: a task that is a span shows the IDs of the span, one of
 // Datadog the ID that there is.
 func TestLinkedSpans(t *testing.T) {
-	c := convert(t, "spanlink.trace", defaults)
+	c := convert(t, "spanlink", defaults)
 	var linked []string
 	sink := &links{add: func(s string) { linked = append(linked, s) }}
-	if _, err := model.Read(t.Context(), bytes.NewReader(readTrace(t, "spanlink.trace")), sink); err != nil {
+	if _, err := model.Read(t.Context(), bytes.NewReader(testtrace.Data(t, "spanlink")), sink); err != nil {
 		t.Fatal(err)
 	}
 	if len(linked) < 30 {
@@ -231,11 +232,11 @@ func (l *links) TaskEnd(t *model.Task) {
 // TestFocus: goroutines that are asked for are there as they are in the whole
 // trace, for all their lives or while at work for a task.
 func TestFocus(t *testing.T) {
-	const name = "httpserver-go1.25.trace"
+	const name = "httpserver-go1.25"
 	var first model.TaskID
 	read := func(sink model.Sink) {
 		t.Helper()
-		if _, err := model.Read(t.Context(), bytes.NewReader(readTrace(t, name)), sink); err != nil {
+		if _, err := model.Read(t.Context(), bytes.NewReader(testtrace.Data(t, name)), sink); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,35 +12,20 @@ import (
 
 	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/internal/converttest"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
-
-func toBytes(t *testing.T, file string, opts perfetto.Options) []byte {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	var damage *model.Damage
-	if _, err := perfetto.Convert(t.Context(), bytes.NewReader(data), &out, opts); err != nil && !errors.As(err, &damage) {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
 
 // TestDecodes reads the output with the generated code: every field is one that
 // Perfetto has, every reference to interned data is to what the sequence has
 // written before, and the compact arrays are of one length.
 func TestDecodes(t *testing.T) {
-	files, _ := filepath.Glob("../../testdata/traces/*.trace")
-	for _, file := range files {
-		if strings.HasSuffix(file, "truncated-go1.21.trace") {
-			continue
-		}
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			out := toBytes(t, file, perfetto.Options{Threads: true})
-			if again := toBytes(t, file, perfetto.Options{Threads: true}); !bytes.Equal(out, again) {
+	for _, name := range testtrace.Readable(t) {
+		t.Run(name, func(t *testing.T) {
+			data := testtrace.Data(t, name)
+			out := converttest.Perfetto(t, data, perfetto.Options{Threads: true})
+			if again := converttest.Perfetto(t, data, perfetto.Options{Threads: true}); !bytes.Equal(out, again) {
 				t.Error("a second run gives other bytes")
 			}
 			var trace perfettopb.Trace
@@ -192,10 +174,7 @@ func (s *interned) checkBundle(t *testing.T, i int, b *perfettopb.FtraceEventBun
 
 // TestWriteError stops the conversion at the first error of the writer.
 func TestWriteError(t *testing.T) {
-	data, err := os.ReadFile("../../testdata/traces/httpserver.trace")
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := testtrace.Data(t, "httpserver")
 	full := errors.New("disk full")
 	w := writerFunc(func(p []byte) (int, error) { return 0, full })
 	if sum, err := perfetto.Convert(context.Background(), bytes.NewReader(data), w, perfetto.Options{}); !errors.Is(err, full) {
@@ -206,10 +185,7 @@ func TestWriteError(t *testing.T) {
 // TestGivenUp: when Convert has returned, the writer is the caller's again, also if
 // it was being written to when the conversion was given up.
 func TestGivenUp(t *testing.T) {
-	data, err := os.ReadFile("../../testdata/traces/httpserver.trace")
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := testtrace.Data(t, "httpserver")
 	ctx, cancel := context.WithCancel(t.Context())
 	writes := 0 // unguarded: the race detector tells of one that comes too late
 	w := writerFunc(func(p []byte) (int, error) {
@@ -234,14 +210,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // FuzzConvert converts any bytes without a panic, to a file that decodes.
 func FuzzConvert(f *testing.F) {
-	for _, name := range []string{"empty", "chain", "states", "manytasks", "cgo"} {
-		data, err := os.ReadFile("../../testdata/traces/" + name + ".trace")
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-		f.Add(data[:len(data)*2/3])
-	}
+	testtrace.Seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var out bytes.Buffer
 		if _, err := perfetto.Convert(t.Context(), bytes.NewReader(data), &out, perfetto.Options{Threads: true}); err != nil {

@@ -1,19 +1,16 @@
 package perfetto_test
 
 import (
-	"bytes"
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/e2e/traceprocessor"
+	"github.com/trace2x/trace2x/internal/converttest"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
 )
@@ -30,48 +27,13 @@ type converted struct {
 	file string
 }
 
-func readTrace(t *testing.T, name string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../testdata/traces", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 // convert converts a trace of testdata/traces and opens the result.
 func convert(t *testing.T, name string, opts perfetto.Options) *converted {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs the trace processor")
-	}
-	data := readTrace(t, name)
-	var damage *model.Damage
+	data := testtrace.Data(t, name)
+	p, file := converttest.Load(t, converttest.Perfetto(t, data, opts))
 	record := modeltest.NewRecord()
-	validator := modeltest.NewValidator(record)
-	if _, err := model.Read(t.Context(), bytes.NewReader(data), validator); err != nil && !errors.As(err, &damage) {
-		t.Fatal(err)
-	}
-	for _, err := range validator.Errors {
-		t.Error(err)
-	}
-	var out bytes.Buffer
-	if _, err := perfetto.Convert(t.Context(), bytes.NewReader(data), &out, opts); err != nil && !errors.As(err, &damage) {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), name+".pftrace")
-	if err := os.WriteFile(file, out.Bytes(), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	p, err := traceprocessor.Open(context.Background(), file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	converttest.Read(t, data, record)
 	return &converted{record, p, file}
 }
 
@@ -158,16 +120,8 @@ const onLanes = `
 
 // TestTraces holds on every trace of the repository what the output promises.
 func TestTraces(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/traces/*.trace")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no traces: %v", err)
-	}
-	for _, file := range files {
-		name := filepath.Base(file)
-		if name == "truncated-go1.21.trace" {
-			continue // nothing of it can be read, see package model
-		}
-		t.Run(strings.TrimSuffix(name, ".trace"), func(t *testing.T) {
+	for _, name := range testtrace.Readable(t) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := convert(t, name, defaults)
 			checkStats(t, c)
@@ -189,7 +143,7 @@ func TestOptions(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v", opts), func(t *testing.T) {
 			t.Parallel()
-			for _, name := range []string{"httpserver-go1.25.trace", "cgo.trace", "httpserver-go1.21.trace"} {
+			for _, name := range []string{"httpserver-go1.25", "cgo", "httpserver-go1.21"} {
 				c := convert(t, name, opts)
 				checkStats(t, c)
 				checkSched(t, c)
@@ -432,7 +386,7 @@ func checkMetadata(t *testing.T, c *converted) {
 // TestLeak: goroutines that are blocked from before the trace to its end.
 func TestLeak(t *testing.T) {
 	t.Parallel()
-	c := convert(t, "leak.trace", defaults)
+	c := convert(t, "leak", defaults)
 	whole := int64(c.Summary.End - c.Trace.Start)
 	var want []string
 	for name, reason := range map[string]string{
@@ -462,7 +416,7 @@ func TestLeak(t *testing.T) {
 // B does 10 and A 5 (testdata/gen/chain).
 func TestCriticalPath(t *testing.T) {
 	t.Parallel()
-	c := convert(t, "chain.trace", defaults)
+	c := convert(t, "chain", defaults)
 	if _, err := c.Query("include perfetto module sched.thread_executing_span_with_slice"); err != nil {
 		t.Fatal(err)
 	}
@@ -490,7 +444,7 @@ func TestCriticalPath(t *testing.T) {
 // TestUIQueries runs what the standard library offers for threads on goroutines.
 func TestUIQueries(t *testing.T) {
 	t.Parallel()
-	c := convert(t, "cpuprofile.trace", defaults)
+	c := convert(t, "cpuprofile", defaults)
 	for _, module := range []string{"sched.latency", "sched.thread_level_parallelism", "sched.time_in_state", "linux.perf.samples"} {
 		if _, err := c.Query("include perfetto module " + module); err != nil {
 			t.Fatal(err)

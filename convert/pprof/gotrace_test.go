@@ -15,6 +15,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/trace2x/trace2x/convert/pprof"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -26,17 +27,13 @@ var goToolTypes = []pprof.Type{pprof.Net, pprof.Sync, pprof.Syscall, pprof.Sched
 // the same counts and nanoseconds. Before Go 1.26 it left out most system calls:
 // https://go.dev/issue/74850.
 func TestGoToolTrace(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/traces/*.trace")
-	if err != nil || len(files) < 20 {
-		t.Fatalf("%d traces, %v", len(files), err)
-	}
 	sums := make(map[pprof.Type]sum)
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".trace")
+	for _, name := range testtrace.All(t) {
 		t.Run(name, func(t *testing.T) {
+			file := testtrace.Path(name)
 			readable := file
 			switch name {
-			case "truncated-go1.21":
+			case testtrace.Unreadable:
 				unreadable(t, file)
 				return
 			case "damaged", "truncated":
@@ -75,15 +72,7 @@ func TestGoToolTraceOfNetHTTP(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs tests of net/http")
 	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "trace.out")
-	out, err := exec.Command("go", "test", "-count=1", "-short", "-run=^Test(Server|Transport|Client|HTTP2)",
-		"-trace="+file, "-o="+filepath.Join(dir, "http.test"), "net/http").CombinedOutput()
-	if _, statErr := os.Stat(file); statErr != nil {
-		t.Fatalf("no trace: %v\n%s", err, out)
-	} else if err != nil {
-		t.Logf("some tests of net/http failed, which is as good a trace: %v\n%s", err, out)
-	}
+	file := testtrace.NetHTTP(t)
 	for _, typ := range goToolTypes {
 		p := convert(t, file, pprof.Options{Type: typ})
 		got := byStack(p)

@@ -3,7 +3,6 @@ package pprof_test
 import (
 	"bytes"
 	"errors"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,10 +11,10 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/trace2x/trace2x/convert/pprof"
+	"github.com/trace2x/trace2x/internal/converttest"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
-
-func tracePath(name string) string { return filepath.Join("../../testdata/traces", name+".trace") }
 
 // history keeps all that a profile may be of, to add it up in another way: when
 // all is known.
@@ -226,29 +225,19 @@ func TestFilters(t *testing.T) {
 		{"region in task", pprof.Options{Task: re(`.`), Region: re(`.`)}, []string{"httpserver"}},
 		{"task of func", pprof.Options{Task: re(`.`), Func: re(`main\.`)}, []string{"httpserver"}},
 	}
-	files, err := filepath.Glob(tracePath("*"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			found := make(map[string]bool)
-			for _, file := range files {
-				name := strings.TrimSuffix(filepath.Base(file), ".trace")
-				if name == "truncated-go1.21" {
-					continue // cannot be read
-				}
-				data := readFile(t, file)
+			for _, name := range testtrace.Readable(t) {
+				data := testtrace.Data(t, name)
 				h := newHistory(func(task *model.Task) bool {
 					return task.ID == tt.opts.TaskID || tt.opts.Task != nil && tt.opts.Task.MatchString(task.Type)
 				})
-				if _, err := model.Read(t.Context(), bytes.NewReader(data), h); err != nil && name != "damaged" && name != "truncated" {
-					t.Fatal(err)
-				}
+				converttest.Read(t, data, h)
 				opts := tt.opts
 				opts.Type = pprof.Wall
 				c := pprof.NewCollector(opts)
-				model.Read(t.Context(), bytes.NewReader(data), c)
+				converttest.Read(t, data, c)
 				want := h.wall(&opts)
 				got := byLabels(c.Profile())
 				compare(t, pprof.Wall, got, want)
@@ -260,7 +249,7 @@ func TestFilters(t *testing.T) {
 				if name == "cpuprofile" || name == "httpserver" {
 					opts.Type = pprof.CPU
 					c := pprof.NewCollector(opts)
-					model.Read(t.Context(), bytes.NewReader(data), c)
+					converttest.Read(t, data, c)
 					got, want := c.Stats().Count, h.cpu(&opts)
 					if tt.name == "all" {
 						want = int64(h.samples)
@@ -294,7 +283,7 @@ func TestStates(t *testing.T) {
 		{"channel", pprof.Sync, "||", 5, 8, "runtime.chanrecv1"},
 		{"work", pprof.Wall, "|running|", 30, 15, "main.known"},
 	} {
-		p := convert(t, tracePath("states"), pprof.Options{Type: tt.typ, Region: regexp.MustCompile("^" + tt.region + "$")})
+		p := convert(t, testtrace.Path("states"), pprof.Options{Type: tt.typ, Region: regexp.MustCompile("^" + tt.region + "$")})
 		var ms float64
 		for labels, s := range byLabels(p) {
 			if strings.HasSuffix(labels, tt.labels) {
@@ -311,7 +300,7 @@ func TestStates(t *testing.T) {
 }
 
 func TestCPU(t *testing.T) {
-	p := convert(t, tracePath("cpuprofile"), pprof.Options{Type: pprof.CPU})
+	p := convert(t, testtrace.Path("cpuprofile"), pprof.Options{Type: pprof.CPU})
 	if got := p.SampleType[0].Type + "/" + p.SampleType[0].Unit + " " + p.SampleType[1].Type + "/" + p.SampleType[1].Unit; got != "samples/count cpu/nanoseconds" {
 		t.Errorf("sample types %s", got)
 	}
@@ -336,7 +325,7 @@ func TestCPU(t *testing.T) {
 
 // TestWallStacks: where goroutines are while they do not run.
 func TestWallStacks(t *testing.T) {
-	p := convert(t, tracePath("httpserver"), pprof.Options{Type: pprof.Wall})
+	p := convert(t, testtrace.Path("httpserver"), pprof.Options{Type: pprof.Wall})
 	found := make(map[string]int)
 	for _, s := range p.Sample {
 		if len(s.Location) == 0 {
@@ -363,11 +352,8 @@ func TestWallStacks(t *testing.T) {
 func TestTime(t *testing.T) {
 	for name, told := range map[string]bool{"httpserver": true, "httpserver-go1.25": true, "httpserver-go1.24": false} {
 		clock := &firstClock{}
-		sum, err := model.Read(t.Context(), bytes.NewReader(readFile(t, tracePath(name))), clock)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := convert(t, tracePath(name), pprof.Options{Type: pprof.Net})
+		sum := converttest.Read(t, testtrace.Data(t, name), clock)
+		p := convert(t, testtrace.Path(name), pprof.Options{Type: pprof.Net})
 		if p.DurationNanos != int64(sum.End-sum.Start) {
 			t.Errorf("%s: %d ns, want %d", name, p.DurationNanos, sum.End-sum.Start)
 		}
@@ -394,7 +380,7 @@ func (c *firstClock) Sync(s *model.Sync) {
 }
 
 func TestSameBytes(t *testing.T) {
-	data := readFile(t, tracePath("httpserver"))
+	data := testtrace.Data(t, "httpserver")
 	for typ := pprof.Net; typ <= pprof.Wall; typ++ {
 		var outs [3]bytes.Buffer
 		for i := range outs {
@@ -417,7 +403,7 @@ func TestSameBytes(t *testing.T) {
 
 func TestWriteFails(t *testing.T) {
 	failed := errors.New("no space left")
-	_, err := pprof.Convert(t.Context(), bytes.NewReader(readFile(t, tracePath("states"))), writeFunc(func([]byte) (int, error) { return 0, failed }), pprof.Options{})
+	_, err := pprof.Convert(t.Context(), bytes.NewReader(testtrace.Data(t, "states")), writeFunc(func([]byte) (int, error) { return 0, failed }), pprof.Options{})
 	if !errors.Is(err, failed) {
 		t.Errorf("the error is %v", err)
 	}

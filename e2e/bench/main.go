@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/trace2x/trace2x/internal/rusage"
 )
 
 func main() {
@@ -39,7 +41,7 @@ func main() {
 // usage is what a program took.
 type usage struct {
 	wall, cpu time.Duration
-	rss       int64 // bytes, at most
+	rss       int64 // bytes, at most; 0 if the system does not tell
 	out       string
 }
 
@@ -56,7 +58,8 @@ func measure(program string, args ...string) (usage, error) {
 }
 
 func ended(cmd *exec.Cmd, wall time.Duration, out string) usage {
-	return usage{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peakMemory(cmd.ProcessState), out}
+	peak, _ := rusage.PeakMemory(cmd.ProcessState)
+	return usage{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak, out}
 }
 
 // median is the run of the median time.

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# build.sh DEST makes the file DEST Jaeger's all-in-one, of the version that
-# go.mod beside this script names, and leaves a DEST that is it already alone.
-# It needs go, and the Go module proxy the first time. The program has Jaeger's
-# placeholder instead of the UI: a module does not ship the built UI.
+# build.sh DEST builds Jaeger v2 into the file DEST. A DEST that is already that
+# program stays as it is. go.mod beside this script has the version: Jaeger's
+# module has a number of its own, v1.76.0 is Jaeger v2.13.0. The script needs go,
+# and the Go module proxy the first time. The program has a placeholder instead
+# of the UI, because a module does not ship the built UI.
 set -euo pipefail
 
 module=github.com/jaegertracing/jaeger
-package=$module/cmd/all-in-one
+package=$module/cmd/jaeger
 
 fail() {
   echo "build.sh: $*" >&2
@@ -26,7 +27,10 @@ version=$(go -C "$here" list -m -f '{{.Version}}' "$module")
 
 built() {
   [ -x "$dest" ] && go version -m "$dest" 2>/dev/null |
-    awk -v m="$module" -v v="$version" '$1 == "mod" && $2 == m && $3 == v { ok = 1 } END { exit !ok }'
+    awk -v p="$package" -v m="$module" -v v="$version" '
+      $1 == "path" && $2 == p { path = 1 }
+      $1 == "mod" && $2 == m && $3 == v { mod = 1 }
+      END { exit !(path && mod) }'
 }
 
 if built; then
@@ -48,7 +52,7 @@ if command -v flock >/dev/null; then
   fi
 fi
 
-staging=$(mktemp -d "$folder/.all-in-one.XXXXXX")
+staging=$(mktemp -d "$folder/.jaeger.XXXXXX")
 trap 'rm -rf "$staging"' EXIT
-go -C "$here" build -trimpath -ldflags='-s -w' -o "$staging/all-in-one" "$package"
-mv -f "$staging/all-in-one" "$dest"
+go -C "$here" build -trimpath -ldflags='-s -w' -o "$staging/jaeger" "$package"
+mv -f "$staging/jaeger" "$dest"

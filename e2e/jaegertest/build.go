@@ -15,27 +15,30 @@ import (
 )
 
 const (
-	module  = "github.com/trace2x/trace2x"
-	version = "1.76.0" // as in ../jaeger/go.mod
+	module = "github.com/trace2x/trace2x"
+
+	// Of Jaeger's module, as in ../jaeger/go.mod. The program calls itself v2.13.0.
+	jaegerModule = "github.com/jaegertracing/jaeger"
+	version      = "1.76.0"
 
 	buildTimeout = 30 * time.Minute
 )
 
-// allInOne returns the path of the program, after building it if the cache
+// program returns the path of the program, after building it if the cache
 // does not have it. The build is shared by all callers, so when ctx is done it
 // goes on for the others, and for the cache, as long as this process runs.
-func allInOne(ctx context.Context) (string, error) {
-	program, err := cached()
-	if err != nil || isAllInOne(program) {
-		return program, err
+func program(ctx context.Context) (string, error) {
+	file, err := cached()
+	if err != nil || isJaeger(file) {
+		return file, err
 	}
 	built := make(chan error, 1)
 	go func() { built <- build() }()
 	select {
 	case err := <-built:
-		return program, err
+		return file, err
 	case <-ctx.Done():
-		return "", fmt.Errorf("while %s was being built: %w", program, context.Cause(ctx))
+		return "", fmt.Errorf("while %s was being built: %w", file, context.Cause(ctx))
 	}
 }
 
@@ -53,13 +56,14 @@ func cached() (string, error) {
 		}
 		cache = filepath.Join(parent, "trace2x")
 	}
-	return filepath.Abs(filepath.Join(cache, "jaeger-"+version, "all-in-one"))
+	return filepath.Abs(filepath.Join(cache, "jaeger-"+version, "jaeger"))
 }
 
-// isAllInOne tells if the file was built from the right version of Jaeger.
-func isAllInOne(file string) bool {
+// isJaeger reports whether the file is Jaeger, of the right version.
+func isJaeger(file string) bool {
 	info, err := buildinfo.ReadFile(file)
-	return err == nil && info.Main.Path == "github.com/jaegertracing/jaeger" && info.Main.Version == "v"+version
+	return err == nil && info.Path == jaegerModule+"/cmd/jaeger" &&
+		info.Main.Path == jaegerModule && info.Main.Version == "v"+version
 }
 
 // build runs ../jaeger/build.sh. It looks for the script through the module
@@ -80,7 +84,7 @@ var build = sync.OnceValue(func() error {
 	if _, err := output(ctx, "bash", filepath.Join(root, "e2e", "jaeger", "build.sh"), program); err != nil {
 		return fmt.Errorf("build Jaeger: %w", err)
 	}
-	if !isAllInOne(program) {
+	if !isJaeger(program) {
 		return fmt.Errorf("build Jaeger: %s is not v%s", program, version)
 	}
 	return nil

@@ -4,9 +4,9 @@ import "testing"
 
 func TestCached(t *testing.T) {
 	for _, test := range []struct{ trace2x, xdg, home, want string }{
-		{"/t", "/x", "/h", "/t/jaeger-1.76.0/all-in-one"},
-		{"", "/x", "/h", "/x/trace2x/jaeger-1.76.0/all-in-one"},
-		{"", "", "/h", "/h/.cache/trace2x/jaeger-1.76.0/all-in-one"},
+		{"/t", "/x", "/h", "/t/jaeger-1.76.0/jaeger"},
+		{"", "/x", "/h", "/x/trace2x/jaeger-1.76.0/jaeger"},
+		{"", "", "/h", "/h/.cache/trace2x/jaeger-1.76.0/jaeger"},
 		{"", "", "", ""},
 	} {
 		t.Setenv("TRACE2X_CACHE", test.trace2x)

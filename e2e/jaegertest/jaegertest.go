@@ -1,19 +1,18 @@
-// Package jaegertest runs Jaeger's all-in-one, v1.76.0, so that tests see a
-// trace as Jaeger received, stored and presents it.
+// Package jaegertest runs Jaeger v2.13.0, so that tests see a trace as Jaeger
+// received, stored and presents it.
 //
-// Each Jaeger is one process that keeps its traces in memory, without a limit
-// on their number, and listens on ports of 127.0.0.1 that the system chose. It
-// accepts messages of Jaeger's default sizes: 4 MiB over gRPC, 20 MiB over HTTP.
-// The program is built from source on first use and cached, see build.go: that
-// takes minutes, the Go module proxy, and bash besides go.
-//
-// Jaeger answers an export before it has stored the spans, and stores exports in
-// no fixed order: use WaitStored before reading them. Its UI is not there.
+// Each Jaeger is one process that keeps up to 100,000 traces in memory, and
+// listens on ports of 127.0.0.1 that the system chose. It accepts messages of
+// Jaeger's default sizes: 4 MiB over gRPC, 20 MiB over HTTP. An export that is
+// answered is stored: see config.yaml. The program is built from source on first
+// use and cached, see build.go: that takes minutes, the Go module proxy, and bash
+// besides go. Its UI is not there.
 package jaegertest
 
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,29 +31,11 @@ const (
 	pipeDelay = 5 * time.Second
 )
 
-// anyPort makes Jaeger listen on a free port, and it logs which. Listeners that
-// nobody here uses get one too: only Zipkin's can be off, and is by default.
-const anyPort = "127.0.0.1:0"
+//go:embed config.yaml
+var config string
 
-var arguments = []string{
-	"--admin.http.host-port=" + anyPort,
-	"--collector.otlp.grpc.host-port=" + anyPort,
-	"--collector.otlp.http.host-port=" + anyPort,
-	"--query.http-server.host-port=" + anyPort,
-	// Jaeger refuses to start if these two are equal, even with port 0.
-	"--query.grpc-server.host-port=" + anyPort + "0",
-	"--collector.grpc-server.host-port=" + anyPort,
-	"--collector.http-server.host-port=" + anyPort,
-	"--memory.max-traces=0", // no limit
-}
-
-// environment is all that Jaeger gets: its flags can also be set by variables,
-// and OTEL_ variables apply as well.
-var environment = []string{
-	"SPAN_STORAGE_TYPE=memory",
-	// Jaeger would send spans about itself to port 4317, whoever listens there.
-	"OTEL_TRACES_SAMPLER=always_off",
-}
+// maxTraces is max_traces of config.yaml.
+const maxTraces = 100_000
 
 // A Jaeger is a running process. It may be used from several goroutines.
 type Jaeger struct {
@@ -62,7 +43,6 @@ type Jaeger struct {
 	OTLPGRPC string // host:port of the OTLP/gRPC receiver, without TLS
 	Query    string // base URL of the query service: GET Query + "/api/traces/..."
 
-	admin  string          // base URL of the admin server
 	ctx    context.Context // the one given to Start: it tells why the process was killed
 	cmd    *exec.Cmd
 	log    log
@@ -86,20 +66,20 @@ func Start(ctx context.Context) (*Jaeger, error) {
 }
 
 func start(ctx context.Context) (*Jaeger, error) {
-	program, err := allInOne(ctx)
+	file, err := program(ctx)
 	if err != nil {
 		return nil, err
 	}
 	j := &Jaeger{
 		ctx: ctx,
-		cmd: exec.CommandContext(ctx, program, arguments...),
+		cmd: exec.CommandContext(ctx, file, "--config=yaml:"+config),
 		// Not http.DefaultClient, for connections that end with this Jaeger.
 		client: &http.Client{Transport: &http.Transport{}},
 		exited: make(chan struct{}),
 	}
 	j.close = sync.OnceValue(j.end)
 	j.log.ready = make(chan struct{})
-	j.cmd.Env = environment
+	j.cmd.Env = []string{} // none: Jaeger would heed OTEL_ variables
 	j.cmd.Stdout, j.cmd.Stderr = &j.log, &j.log
 	j.cmd.WaitDelay = pipeDelay
 	dieWithParent(j.cmd)
@@ -134,7 +114,7 @@ func (j *Jaeger) launch() error {
 }
 
 // awaitReady returns once Jaeger has logged that it is ready and where it
-// listens, and both its health check and its query service answer there.
+// listens, and its query service answers there.
 func (j *Jaeger) awaitReady() error {
 	ctx, cancel := context.WithTimeoutCause(j.ctx, startTimeout,
 		fmt.Errorf("no answer within %v", startTimeout))
@@ -154,15 +134,8 @@ func (j *Jaeger) awaitReady() error {
 	j.OTLPGRPC = at.otlpGRPC
 	j.OTLPHTTP = "http://" + at.otlpHTTP
 	j.Query = "http://" + at.query
-	j.admin = "http://" + at.admin
-
-	if _, err := j.get(ctx, j.admin+"/"); err != nil {
-		return fmt.Errorf("health check: %w", err)
-	}
-	if _, err := j.Services(ctx); err != nil {
-		return err
-	}
-	return nil
+	_, err = j.Services(ctx)
+	return err
 }
 
 // Log returns the end of what the process has logged so far.

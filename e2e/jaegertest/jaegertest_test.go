@@ -10,29 +10,13 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 )
 
 func needsJaeger(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("needs Jaeger, which takes minutes to build the first time")
+		t.Skip("needs Jaeger")
 	}
-}
-
-func startJaeger(t testing.TB) *Jaeger {
-	t.Helper()
-	needsJaeger(t)
-	j, err := Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return j
 }
 
 // post sends spans, in OTLP/JSON, of a resource with the attributes.
@@ -63,21 +47,11 @@ func attribute(key, kind, value string) string {
 	return fmt.Sprintf(`{"key":"%s","value":{"%s":%s}}`, key, kind, value)
 }
 
-func waitStored(t testing.TB, j *Jaeger, n int) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if err := j.WaitStored(ctx, n); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestTwoAtOnce(t *testing.T) {
-	one, two := startJaeger(t), startJaeger(t)
+	one, two := StartTest(t), StartTest(t)
 	postSpan(t, one, "one", traceID, spanID, 1e18)
 	postSpan(t, two, "two", traceID, spanID, 1e18)
 	for name, j := range map[string]*Jaeger{"one": one, "two": two} {
-		waitStored(t, j, 1)
 		services, err := j.Services(t.Context())
 		if want := []string{name}; err != nil || !reflect.DeepEqual(services, want) {
 			t.Errorf("services %q, %v; want %q", services, err, want)
@@ -88,7 +62,7 @@ func TestTwoAtOnce(t *testing.T) {
 // refused fails the test unless nothing listens any more where Jaeger did.
 func refused(t testing.TB, j *Jaeger) {
 	t.Helper()
-	for _, url := range []string{j.OTLPHTTP, "http://" + j.OTLPGRPC, j.Query, j.admin} {
+	for _, url := range []string{j.OTLPHTTP, "http://" + j.OTLPGRPC, j.Query} {
 		address := strings.TrimPrefix(url, "http://")
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close()
@@ -98,7 +72,7 @@ func refused(t testing.TB, j *Jaeger) {
 }
 
 func TestClose(t *testing.T) {
-	j := startJaeger(t)
+	j := StartTest(t)
 	for range 2 {
 		if err := j.Close(); err != nil {
 			t.Error(err)
@@ -156,8 +130,8 @@ func TestProcessDies(t *testing.T) {
 
 func TestStartFails(t *testing.T) {
 	needsJaeger(t)
-	defer func(a []string) { arguments = a }(arguments)
-	arguments = []string{"--admin.http.host-port=teapot"}
+	defer func(c string) { config = c }(config)
+	config = strings.ReplaceAll(config, "127.0.0.1:0", "teapot")
 	j, err := Start(t.Context())
 	if err == nil {
 		j.Close()

@@ -16,7 +16,7 @@ import (
 // Every listener of the process is on 127.0.0.1 and on a port that the system
 // chose, also those that this package does not use.
 func TestListeners(t *testing.T) {
-	j := startJaeger(t)
+	j := StartTest(t)
 	proc := fmt.Sprintf("/proc/%d", j.cmd.Process.Pid)
 	fds, err := filepath.Glob(proc + "/fd/*")
 	if err != nil {
@@ -47,7 +47,7 @@ func TestListeners(t *testing.T) {
 			if host != "0100007F" {
 				t.Errorf("%s: listens on the address %s", table, host)
 			}
-			for _, fixed := range []int{4317, 4318, 14250, 14268, 14269, 16685, 16686} {
+			for _, fixed := range []int{4317, 4318, 5778, 5779, 6831, 6832, 8888, 9411, 13133, 14250, 14268, 16685, 16686, 27777, 27778} {
 				if port == fmt.Sprintf("%04X", fixed) {
 					t.Errorf("%s: listens on port %d", table, fixed)
 				}

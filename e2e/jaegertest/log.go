@@ -25,7 +25,7 @@ type log struct {
 
 // addresses are host:port pairs.
 type addresses struct {
-	admin, query, otlpGRPC, otlpHTTP string
+	query, otlpGRPC, otlpHTTP string
 }
 
 func (l *log) Write(b []byte) (int, error) {
@@ -52,26 +52,22 @@ func (l *log) Write(b []byte) (int, error) {
 func (l *log) learn(line []byte) {
 	var entry struct {
 		Msg      string `json:"msg"`
-		Status   string `json:"status"`
 		Endpoint string `json:"endpoint"`
 		HTTPAddr string `json:"http_addr"`
-		HostPort string `json:"http.host-port"`
 	}
 	if json.Unmarshal(line, &entry) != nil {
-		return // not every line is JSON: Jaeger begins with a notice for people
+		return // not every line is JSON: what is wrong with a configuration is plain text
 	}
 	// The query service has entries with the same texts as the receivers', but
 	// without an endpoint.
 	switch {
-	case entry.Msg == "Admin server started":
-		l.at.admin = entry.HostPort
 	case entry.Msg == "Query server started":
 		l.at.query = entry.HTTPAddr
 	case entry.Msg == "Starting GRPC server" && entry.Endpoint != "":
 		l.at.otlpGRPC = entry.Endpoint
 	case entry.Msg == "Starting HTTP server" && entry.Endpoint != "":
 		l.at.otlpHTTP = entry.Endpoint
-	case entry.Msg == "Health Check state change" && entry.Status == "ready":
+	case strings.HasPrefix(entry.Msg, "Everything is ready."):
 		l.isReady = true
 		close(l.ready)
 	}
@@ -82,8 +78,8 @@ func (l *log) listening() (addresses, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := l.at
-	if at.admin == "" || at.query == "" || at.otlpGRPC == "" || at.otlpHTTP == "" {
-		return at, errors.New("Jaeger does not log where it listens as v" + version + " does")
+	if at.query == "" || at.otlpGRPC == "" || at.otlpHTTP == "" {
+		return at, errors.New("Jaeger does not log where it listens, as version " + version + " of its module does")
 	}
 	return at, nil
 }

@@ -1,7 +1,6 @@
 package jaegertest
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -15,65 +14,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // ErrNotFound is what the error of Trace is if Jaeger has no such trace (yet).
 var ErrNotFound = errors.New("trace not found")
-
-const pollInterval = 10 * time.Millisecond
-
-// WaitStored waits until Jaeger has stored n spans since it was started,
-// whatever their traces and services. If it has stored more, or failed to store
-// some, that is an error.
-func (j *Jaeger) WaitStored(ctx context.Context, n int) error {
-	for {
-		stored, failed, err := j.stored(ctx)
-		switch {
-		case err != nil:
-			return fmt.Errorf("jaegertest: count of stored spans: %w", err)
-		case failed > 0:
-			return j.log.addTo(fmt.Errorf("jaegertest: Jaeger failed to store %d spans", failed))
-		case stored == n:
-			return nil
-		case stored > n:
-			return fmt.Errorf("jaegertest: Jaeger has stored %d spans, not %d", stored, n)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("jaegertest: Jaeger has stored %d of %d spans: %w", stored, n, context.Cause(ctx))
-		case <-time.After(pollInterval):
-		}
-	}
-}
-
-// stored returns how many spans Jaeger's collector has counted as saved, and as
-// failed to save.
-func (j *Jaeger) stored(ctx context.Context) (stored, failed int, err error) {
-	text, err := j.get(ctx, j.admin+"/metrics")
-	if err != nil {
-		return 0, 0, err
-	}
-	// One line per service: NAME{label="value",...} COUNT
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	lines.Buffer(nil, len(text)+1) // service names may be long
-	for lines.Scan() {
-		line := lines.Text()
-		if !strings.HasPrefix(line, "jaeger_collector_spans_saved_by_svc_total{") {
-			continue
-		}
-		count, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
-		if err != nil {
-			return 0, 0, fmt.Errorf("metric %s: %w", line, err)
-		}
-		if strings.Contains(line, `result="ok"`) {
-			stored += int(count)
-		} else {
-			failed += int(count)
-		}
-	}
-	return stored, failed, lines.Err()
-}
 
 // Services returns the names of the services that have spans, sorted.
 func (j *Jaeger) Services(ctx context.Context) ([]string, error) {
@@ -86,14 +30,14 @@ func (j *Jaeger) Services(ctx context.Context) ([]string, error) {
 }
 
 // Traces returns the traces that have a span of the service, of any time, with
-// their spans of all services. If there are more than limit, it returns the
-// newest; a limit of 0 means all of them. They come in the order of their first
-// spans' starts.
+// their spans of all services. If there are more than limit, it returns those that
+// were stored last; a limit of 0 means all of them. They come in the order of
+// their first spans' starts.
 func (j *Jaeger) Traces(ctx context.Context, service string, limit int) ([]Trace, error) {
 	var traces []Trace
 	err := j.query(ctx, &traces, "/api/traces?"+url.Values{
 		"service": {service},
-		"limit":   {strconv.Itoa(limit)},
+		"limit":   {strconv.Itoa(cmp.Or(limit, maxTraces))},
 		// Without these Jaeger looks for the spans of the last two days only.
 		"start": {"0"},
 		"end":   {strconv.FormatInt(math.MaxInt64/1000, 10)}, // in µs; Jaeger counts in ns

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 )
 
 const (
@@ -19,7 +18,7 @@ const (
 
 // The span is from 2001, so that it is also told if only recent ones are found.
 func TestRoundTrip(t *testing.T) {
-	j := startJaeger(t)
+	j := StartTest(t)
 	post(t, j,
 		strings.Join([]string{
 			attribute("service.name", "stringValue", `"teapot"`),
@@ -40,7 +39,6 @@ func TestRoundTrip(t *testing.T) {
 		"events":[{"timeUnixNano":"1000000000500000999","name":"boiling","attributes":[`+attribute("degrees", "intValue", `"100"`)+`]}],
 		"links":[{"traceId":"000000000000000000000000000000ff","spanId":"00000000000000aa"}],
 		"status":{"code":2,"message":"too hot"}}`)
-	waitStored(t, j, 1)
 
 	services, err := j.Services(t.Context())
 	if want := []string{"teapot"}; err != nil || !reflect.DeepEqual(services, want) {
@@ -108,7 +106,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestTraces(t *testing.T) {
-	j := startJaeger(t)
+	j := StartTest(t)
 	const (
 		old   = "00000000000000010000000000000000"
 		young = "00000000000000020000000000000000"
@@ -119,7 +117,6 @@ func TestTraces(t *testing.T) {
 	postSpan(t, j, "a", mixed, spanID, 2e18)
 	postSpan(t, j, "b", mixed, parentID, 1e18)
 	postSpan(t, j, "b", mixed, parentID, 1e18) // Jaeger stores it twice, but presents it once
-	waitStored(t, j, 5)
 	for _, test := range []struct {
 		service string
 		limit   int
@@ -127,7 +124,8 @@ func TestTraces(t *testing.T) {
 	}{
 		{"a", 0, old + " 1, " + mixed + " 2, " + young + " 1"},
 		{"a", 3, old + " 1, " + mixed + " 2, " + young + " 1"},
-		{"a", 1, young + " 1"},
+		{"a", 2, old + " 1, " + mixed + " 2"}, // young was stored first
+		{"a", 1, mixed + " 2"},
 		{"b", 0, mixed + " 2"},
 		{"c", 0, ""},
 	} {
@@ -142,17 +140,16 @@ func TestTraces(t *testing.T) {
 	}
 }
 
-// More spans than the collector's queue has places, in one request and one trace.
+// All spans of a large request are there once it is answered.
 func TestManySpans(t *testing.T) {
 	const n = 20_000
-	j := startJaeger(t)
+	j := StartTest(t)
 	var spans []string
 	for i := range n {
 		spans = append(spans, fmt.Sprintf(`{"traceId":"%s","spanId":"%016x","name":"s","startTimeUnixNano":"%d","endTimeUnixNano":"%d"}`,
 			traceID, i+1, 1e18+i, 1e18+i+1))
 	}
 	post(t, j, attribute("service.name", "stringValue", `"many"`), strings.Join(spans, ","))
-	waitStored(t, j, n)
 	trace, err := j.Trace(t.Context(), traceID)
 	if err != nil || len(trace.Spans) != n {
 		t.Errorf("%d spans, %v; want %d", len(trace.Spans), err, n)
@@ -160,7 +157,7 @@ func TestManySpans(t *testing.T) {
 }
 
 func TestQueryErrors(t *testing.T) {
-	j := startJaeger(t)
+	j := StartTest(t)
 	if services, err := j.Services(t.Context()); err != nil || len(services) != 0 {
 		t.Errorf("services %q, %v; want none, not even Jaeger itself", services, err)
 	}
@@ -172,16 +169,8 @@ func TestQueryErrors(t *testing.T) {
 	}
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(100*time.Millisecond, func() { cancel(cause) })
-	if err := j.WaitStored(ctx, 1); !errors.Is(err, cause) {
-		t.Errorf("wait for a span: %v, want %v", err, cause)
-	}
+	cancel(cause)
 	if _, err := j.Services(ctx); !errors.Is(err, cause) {
 		t.Errorf("services: %v, want %v", err, cause)
-	}
-	postSpan(t, j, "a", traceID, spanID, 1e18)
-	waitStored(t, j, 1)
-	if err := j.WaitStored(t.Context(), 0); err == nil {
-		t.Error("no error though more spans are stored than expected")
 	}
 }

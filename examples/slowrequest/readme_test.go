@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -45,11 +44,13 @@ func TestReadme(t *testing.T) {
 		commands[i] = mine.Replace(commands[i])
 	}
 
-	// Jaeger refuses equal addresses, so each has a free port.
-	jaeger := commands[0] + " --collector.otlp.http.host-port=" + otlp + " --query.http-server.host-port=" + query
-	for _, other := range []string{"admin.http", "collector.otlp.grpc", "query.grpc-server", "collector.grpc-server", "collector.http-server"} {
-		jaeger += fmt.Sprintf(" --%s.host-port=%s", other, freeAddress(t))
-	}
+	// Without what needs more ports.
+	jaeger := commands[0] + " --set=service.extensions=[jaeger_storage,jaeger_query]" +
+		" --set=service.pipelines.traces.receivers=[otlp] --set=service.telemetry.metrics.level=none" +
+		" --set=receivers.otlp.protocols.grpc.endpoint=" + freeAddress(t) +
+		" --set=receivers.otlp.protocols.http.endpoint=" + otlp +
+		" --set=extensions.jaeger_query.grpc.endpoint=" + freeAddress(t) +
+		" --set=extensions.jaeger_query.http.endpoint=" + query
 	background(t, jaeger)
 	await(t, "http://"+query, jaegerTimeout)
 	background(t, commands[1]+" -addr "+service+" -dir "+dir)

@@ -3,10 +3,10 @@ package decode
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/trace2x/trace2x/internal/testtrace"
 )
 
 // smallGenerations are the generations of traces of each format, with each kind
@@ -14,11 +14,7 @@ import (
 func smallGenerations(t testing.TB) (gens []headed) {
 	t.Helper()
 	for _, name := range []string{"chain", "cgo", "cpuprofile", "empty", "flightrecorder", "flightrecorder-go1.25", "httpserver-go1.22", "httpserver-go1.23", "manytasks", "states"} {
-		data, err := os.ReadFile(filepath.Join("../../testdata/traces", name+".trace"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		header, parts := cutAll(t, data)
+		header, parts := cutAll(t, testtrace.Data(t, name))
 		for _, gen := range parts {
 			gens = append(gens, headed{name, header, gen})
 		}

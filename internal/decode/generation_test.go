@@ -5,11 +5,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/trace2x/trace2x/internal/testtrace"
 )
 
 // cutAll cuts a trace of Go 1.22 or later into its generations.
@@ -179,19 +179,11 @@ func compare(t testing.TB, got, want decoded, alone bool) {
 // them, and without
 // it if they are whole.
 func TestGeneration(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/traces/*.trace")
-	if err != nil || len(files) == 0 {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range testtrace.All(t) {
+		data := testtrace.Data(t, name)
 		if bytes.Compare(data[:7], []byte("go 1.22")) < 0 {
 			continue
 		}
-		name := strings.TrimSuffix(filepath.Base(file), ".trace")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			header, gens := cutAll(t, data)

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/trace2x/trace2x/internal/testtrace"
 )
 
 // reading is what reading a trace gives.
@@ -51,11 +51,7 @@ func readAll(t testing.TB, r io.Reader) (out reading) {
 
 func traceData(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../testdata/traces", name+".trace"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return testtrace.Data(t, name)
 }
 
 // starts returns where each generation of a trace begins, and its size at the end.

@@ -14,23 +14,6 @@ import (
 	"github.com/trace2x/trace2x/e2e/perfettoui"
 )
 
-func browser(t *testing.T, flags ...string) *chromium.Browser {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("starts Chromium")
-	}
-	b, err := chromium.Start(t.Context(), flags...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
-}
-
 // site serves a page.
 func site(t *testing.T, script string) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +50,7 @@ func open(t *testing.T, b *chromium.Browser, url string) *chromium.Page {
 }
 
 func TestFetch(t *testing.T) {
-	b := browser(t)
+	b := chromium.StartTest(t)
 	u := perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL)})
 	wantTook(t, open(t, b, s.Link()), noise, "x.pftrace")
@@ -78,7 +61,7 @@ func TestFetch(t *testing.T) {
 // may reach this machine.
 func TestFetchFromInternet(t *testing.T) {
 	u := perfettoUI(t)
-	b := browser(t, "--ip-address-space-overrides="+u.Listener.Addr().String()+"=public")
+	b := chromium.StartTest(t, "--ip-address-space-overrides="+u.Listener.Addr().String()+"=public")
 	if err := b.Grant(u.URL, "loopbackNetwork"); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +72,7 @@ func TestFetchFromInternet(t *testing.T) {
 
 // A page of another origin gets nothing, even if it knows the path.
 func TestOthers(t *testing.T) {
-	b := browser(t, "--host-resolver-rules=MAP rebound.example 127.0.0.1")
+	b := chromium.StartTest(t, "--host-resolver-rules=MAP rebound.example 127.0.0.1")
 	u, evil := perfettoUI(t), perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL)})
 	p := open(t, b, evil.URL+strings.TrimPrefix(s.Link(), u.URL))
@@ -144,7 +127,7 @@ const handedOver = `document.getElementById("state").textContent.startsWith("The
 func TestPage(t *testing.T) {
 	u := perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL), Page: true})
-	b := browser(t, "--disable-popup-blocking")
+	b := chromium.StartTest(t, "--disable-popup-blocking")
 	p := open(t, b, s.Link())
 	if err := p.Wait(handedOver); err != nil {
 		t.Fatal(err)
@@ -163,7 +146,7 @@ func TestPage(t *testing.T) {
 func TestPageButton(t *testing.T) {
 	u := perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL), Page: true})
-	b := browser(t)
+	b := chromium.StartTest(t)
 	p := open(t, b, s.Link())
 	if err := p.Wait(`document.getElementById("state").textContent.startsWith("Your browser does not let")`); err != nil {
 		t.Fatal(err)
@@ -187,7 +170,7 @@ func TestPageElsewhere(t *testing.T) {
 	u := httptest.NewServer(http.RedirectHandler(evil.URL, http.StatusFound))
 	t.Cleanup(u.Close)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL), Page: true})
-	b := browser(t, "--disable-popup-blocking")
+	b := chromium.StartTest(t, "--disable-popup-blocking")
 	p := open(t, b, s.Link())
 	if err := p.Wait(`document.getElementById("state").textContent.startsWith("Waiting for")`); err != nil {
 		t.Fatal(err)
@@ -205,7 +188,7 @@ func TestPageElsewhere(t *testing.T) {
 func TestPageFramed(t *testing.T) {
 	u := perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL), Page: true})
-	b := browser(t)
+	b := chromium.StartTest(t)
 	evil := open(t, b, site(t, "").URL)
 	if err := evil.Eval(fmt.Sprintf(`new Promise(r => {
 		const f = document.createElement("iframe");
