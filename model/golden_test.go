@@ -97,19 +97,9 @@ func (n noted) WorkStart(w *model.Work) {
 		n.Dump.WorkStart(w)
 	}
 }
-func (n noted) WorkPause(w *model.Work) {
+func (n noted) WorkEnd(w *model.Work) {
 	if !n.left[w.Task.ID] {
-		n.Dump.WorkPause(w)
-	}
-}
-func (n noted) WorkResume(w *model.Work, now model.Time) {
-	if !n.left[w.Task.ID] {
-		n.Dump.WorkResume(w, now)
-	}
-}
-func (n noted) WorkEnd(w *model.Work, now model.Time) {
-	if !n.left[w.Task.ID] {
-		n.Dump.WorkEnd(w, now)
+		n.Dump.WorkEnd(w)
 	}
 }
 

@@ -98,7 +98,7 @@ func TestWindow(t *testing.T) {
 				validator := modeltest.NewValidator(got)
 				inWindow, err := model.ReadWindow(t.Context(), bytes.NewReader(data), validator, w)
 				var damage *model.Damage
-				if window := (*model.WindowError)(nil); name == "damaged.trace" && errors.As(err, &window) {
+				if window := (*model.WindowError)(nil); name == "damaged" && errors.As(err, &window) {
 					if gap := sum.Gaps[0]; from < gap.Start || to > gap.End || !strings.Contains(err.Error(), "cannot be read: damaged at") {
 						t.Errorf("%v: %v", w, err)
 					}
