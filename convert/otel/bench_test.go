@@ -1,4 +1,4 @@
-package otel
+package otel_test
 
 import (
 	"bytes"
@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trace2x/trace2x/convert/otel"
+	"github.com/trace2x/trace2x/convert/otel/otlpclient"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
 )
@@ -75,24 +77,24 @@ func BenchmarkConvert(b *testing.B) {
 		arrived += n
 	}))
 	defer server.Close()
-	few := DefaultOptions()
+	few := otel.DefaultOptions()
 	few.MinTask = percentile(b, data, 0.99)
 
 	for _, c := range []struct {
 		name   string
-		opts   Options
-		client func() Client
+		opts   otel.Options
+		client func() otel.Client
 	}{
-		{"file", DefaultOptions(), func() Client { return NewFileClient(writeCounter{}) }},
-		{"server", DefaultOptions(), func() Client {
-			c, _, err := NewClient(b.Context(), ClientOptions{Endpoint: server.URL})
+		{"file", otel.DefaultOptions(), func() otel.Client { return otel.NewFileClient(writeCounter{}) }},
+		{"server", otel.DefaultOptions(), func() otel.Client {
+			c, err := otlpclient.New(otlpclient.Options{Endpoint: server.URL})
 			if err != nil {
 				b.Fatal(err)
 			}
 			return c
 		}},
-		{"none", DefaultOptions(), func() Client { return nil }},
-		{"one-task-in-100", few, func() Client { return NewFileClient(writeCounter{}) }},
+		{"none", otel.DefaultOptions(), func() otel.Client { return nil }},
+		{"one-task-in-100", few, func() otel.Client { return otel.NewFileClient(writeCounter{}) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var bare, convert []time.Duration
@@ -105,12 +107,12 @@ func BenchmarkConvert(b *testing.B) {
 				bare = append(bare, time.Since(start))
 				arrived = 0
 				start = time.Now()
-				rep, err := Convert(context.Background(), bytes.NewReader(data), c.client(), c.opts)
+				rep, err := otel.Convert(context.Background(), bytes.NewReader(data), c.client(), c.opts)
 				if err != nil {
 					b.Fatal(err)
 				}
 				convert = append(convert, time.Since(start))
-				spans, kept = rep.total(), rep.Traces
+				spans, kept = rep.Total(), rep.Traces
 			}
 			slices.Sort(bare)
 			slices.Sort(convert)

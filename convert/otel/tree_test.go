@@ -13,6 +13,15 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile("../../testdata/traces/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 // spansOf converts a trace without sending anything.
 func spansOf(t *testing.T, data []byte, opts Options) ([]*tracepb.Span, Stats) {
 	t.Helper()
