@@ -42,7 +42,7 @@ type span struct {
 	reason string
 	waker  *waker
 
-	leftOut int // of a root: spans that the limit left out
+	leftOut int // of a root: spans that the limits left out
 }
 
 // event is a log.
@@ -74,9 +74,12 @@ type node struct {
 	span
 	root   *root
 	parent *node // nil for a root
-	// sent says that it becomes a span. What is below a node that does not, and
-	// is not linked, is below its parent.
-	sent bool
+	// sent says that it becomes a span, if there is a place for it; certain, that
+	// there is. What is below a node that does not become one, and is not linked, is
+	// below its parent.
+	sent, certain bool
+	paid          int64 // for what is certain
+	dropped       int   // states that were held, of a goroutine of the program
 
 	// linked says that the span is one that the program sent itself.
 	linked bool
@@ -92,17 +95,6 @@ type node struct {
 	paused    bool
 	tentative sums
 	held      []*span
-}
-
-// as is the ID under which the children of a node stand.
-func (n *node) as() spanID {
-	for n != nil && !n.sent && !n.linked {
-		n = n.parent
-	}
-	if n == nil {
-		return spanID{}
-	}
-	return n.id
 }
 
 // count counts what the goroutine did up to t; it is in the state s.
@@ -133,19 +125,13 @@ type root struct {
 	trace   traceID
 	node    *node
 	verdict verdict
-	pending []*span // while undecided
-	spans   int     // that it has, or will have when they end
-	leftOut int
-	told    int // of leftOut, below a linked root
 	linked  int // tasks that are spans, while undecided
-}
+	ended   bool
 
-// reserve takes a place in the trace for a span.
-func (r *root) reserve(limit int) bool {
-	if limit > 0 && r.spans >= limit {
-		r.leftOut++
-		return false
-	}
-	r.spans++
-	return true
+	kept     []kept // spans that are complete, and may be left out
+	keptCost int64
+	spent    int64      // of the budget, by spans that are sent or will be
+	shortest model.Time // spans that are shorter have no place
+	leftOut  int
+	told     int // of leftOut, below a linked root
 }

@@ -15,7 +15,7 @@ type Stats struct {
 	// Spans counts spans by what they stand for: program, task, region,
 	// goroutine, state, gc.
 	Spans map[string]int
-	// LeftOut counts spans that the limit of a trace left out.
+	// LeftOut counts spans that the limits of a trace left out.
 	LeftOut int
 }
 
@@ -37,6 +37,8 @@ type tree struct {
 	counts     [numKinds]int
 	stats      Stats
 	program    *program // nil if it is not wanted
+	budget     budget
+	keptSpans  int // of all roots
 	tasks      map[*model.Task]*node
 	goroutines []goroutine // by slot
 	regions    map[*model.Region]*node
@@ -56,6 +58,7 @@ func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 		opts:    opts,
 		minSpan: model.Time(opts.MinSpan),
 		minTask: model.Time(opts.MinTask),
+		budget:  newBudget(&opts),
 		out:     out,
 		failed:  failed,
 		tasks:   make(map[*model.Task]*node),
@@ -81,20 +84,6 @@ func (t *tree) Sync(s *model.Sync) {
 	}
 }
 
-// emit hands on a span of a trace, or keeps it until it is known whether the
-// trace is wanted.
-func (t *tree) emit(r *root, s *span) {
-	if r.verdict == undecided && t.now-r.node.start >= t.minTask {
-		t.want(r)
-	}
-	switch r.verdict {
-	case undecided:
-		r.pending = append(r.pending, s)
-	case wanted:
-		t.send(r, s)
-	}
-}
-
 func (t *tree) send(r *root, s *span) {
 	t.counts[s.kind]++
 	if t.out != nil {
@@ -108,10 +97,6 @@ func (t *tree) want(r *root) {
 	if !r.node.linked {
 		t.stats.Traces++
 	}
-	for _, s := range r.pending {
-		t.send(r, s)
-	}
-	r.pending = nil
 }
 
 func (t *tree) goroutine(g *model.Goroutine) *goroutine {
@@ -151,7 +136,6 @@ func (t *tree) TaskStart(task *model.Task) {
 	}
 	if parent != nil && (!n.linked || parent.root.trace == trace) {
 		n.root, n.parent = parent.root, parent
-		n.span.parent = parent.as()
 	} else {
 		n.root = &root{trace: trace, node: n}
 		switch {
@@ -164,7 +148,7 @@ func (t *tree) TaskStart(task *model.Task) {
 	}
 	switch {
 	case !n.linked:
-		n.sent = n.root.reserve(t.opts.MaxSpansPerTrace)
+		n.sent = true
 	case n.root.verdict == wanted:
 		t.stats.Linked++
 	default:
@@ -200,16 +184,15 @@ func (t *tree) TaskEnd(task *model.Task) {
 	if n.name == "" {
 		n.name = taskName(task)
 	}
-	if n.root.node == n && n.root.verdict != unwanted {
-		n.leftOut = n.root.leftOut
-		t.stats.LeftOut += n.leftOut
-		if n.root.verdict == undecided && task.End-task.Start < t.minTask {
-			n.root.verdict, n.root.pending = unwanted, nil
+	switch r := n.root; {
+	case r.node == n:
+		if r.verdict == undecided && task.End-task.Start < t.minTask {
+			r.verdict = unwanted
 			t.stats.Filtered++
 		}
-	}
-	if n.sent {
-		t.emit(n.root, &n.span)
+		t.end(r)
+	case n.sent:
+		t.emitNode(n)
 	}
 }
 
@@ -233,8 +216,7 @@ func (t *tree) WorkStart(work *model.Work) {
 		},
 		g: g, root: task.root, parent: task, task: task, work: work, counted: work.Start,
 	}
-	w.span.parent = task.as()
-	w.sent = t.opts.Detail >= Goroutines && w.root.reserve(t.opts.MaxSpansPerTrace)
+	w.sent = t.opts.Detail >= Goroutines
 	gr.windows = append(gr.windows, w)
 }
 
@@ -266,9 +248,7 @@ func (t *tree) WorkResume(work *model.Work, now model.Time) {
 	w.sums.add(&w.tentative)
 	w.tentative = sums{}
 	for _, x := range w.held {
-		if w.root.reserve(t.opts.MaxSpansPerTrace) {
-			t.emit(w.root, x)
-		}
+		t.emitLeaf(w, x)
 	}
 	w.held = nil
 }
@@ -309,12 +289,7 @@ func (t *tree) windowClosed(w *node, end model.Time) {
 	if !w.sent {
 		return
 	}
-	if w.task != nil && w.root.node.linked {
-		// The root of the trace is not sent: the goroutines tell, each what is new.
-		w.leftOut = w.root.leftOut - w.root.told
-		w.root.told = w.root.leftOut
-	}
-	t.emit(w.root, &w.span)
+	t.emitNode(w)
 }
 
 func (t *tree) GoroutineStart(g *model.Goroutine) {
@@ -396,7 +371,6 @@ func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *spa
 	return &span{
 		kind:      kindState,
 		id:        t.ids.span(kindState, uint64(w.start), uint64(w.span.task), uint64(w.kind), uint64(g.ID), uint64(start)),
-		parent:    w.as(),
 		start:     start,
 		end:       end,
 		task:      w.span.task,
@@ -406,15 +380,15 @@ func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *spa
 	}
 }
 
-// child sends a span below a window, holds it in a pause, or leaves it out.
+// child emits a span below a window, or holds it in a pause.
 func (t *tree) child(w *node, x *span) {
 	switch {
 	case w.root == nil: // alone
 		t.program.state(w, x)
 	case w.paused:
 		w.held = append(w.held, x)
-	case w.root.reserve(t.opts.MaxSpansPerTrace):
-		t.emit(w.root, x)
+	default:
+		t.emitLeaf(w, x)
 	}
 }
 
@@ -470,8 +444,7 @@ func (t *tree) RegionStart(r *model.Region) {
 		}
 		n.root = t.program.root
 	}
-	n.span.parent = n.parent.as()
-	n.sent = t.opts.Detail >= Regions && n.root.reserve(t.opts.MaxSpansPerTrace)
+	n.sent = t.opts.Detail >= Regions
 	t.regions[r] = n
 	if !r.Before {
 		gr.windows = append(gr.windows, n)
@@ -488,7 +461,7 @@ func (t *tree) RegionEnd(r *model.Region) {
 	if r.Before {
 		n.startFunc, n.end, n.open = r.Goroutine.Func, r.End, r.Open
 		if n.sent {
-			t.emit(n.root, &n.span)
+			t.emitNode(n)
 		}
 		return
 	}
