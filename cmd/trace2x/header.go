@@ -11,21 +11,21 @@ import (
 // headerHelp is about the flag --header.
 const headerHelp = "send a header, `KEY=VALUE`, or those on the lines of a file, @FILE, which other users cannot see; may be repeated"
 
-// parseHeaders reads the values of --header. Errors name the header, and never
-// its value, which may be a password.
-func parseHeaders(list []string) (map[string]string, error) {
+// parseHeaders reads the values of a flag for headers. Errors name the header, and
+// never its value, which may be a password.
+func parseHeaders(flag string, list []string) (map[string]string, error) {
 	headers := make(map[string]string)
 	for i, s := range list {
 		file, ok := strings.CutPrefix(s, "@")
 		if !ok {
-			if err := addHeader(headers, s, fmt.Sprintf("--header, the %s one", ordinal(i+1))); err != nil {
+			if err := addHeader(headers, s, fmt.Sprintf("%s, the %s one", flag, ordinal(i+1))); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		data, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("--header @FILE: %w", err)
+			return nil, fmt.Errorf("%s @FILE: %w", flag, err)
 		}
 		lines := bufio.NewScanner(bytes.NewReader(data))
 		for n := 1; lines.Scan(); n++ {

@@ -163,7 +163,7 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otlp
 	if fl.dryRun && fl.out != "" {
 		return errors.New("--dry-run writes nothing: leave out --output")
 	}
-	if client.Headers, err = parseHeaders(fl.headers); err != nil {
+	if client.Headers, err = parseHeaders("--header", fl.headers); err != nil {
 		return err
 	}
 	switch {

@@ -29,16 +29,16 @@ func length(s *tracepb.Span) time.Duration {
 // tree with its root, and the roots tell how many are missing.
 func TestLimits(t *testing.T) {
 	for _, name := range []string{"httpserver-go1.25", "leak", "gc", "httpserver-go1.21"} {
+		data := read(t, name+".trace")
+		opts := DefaultOptions()
+		opts.MinSpan, opts.MaxSpansPerTrace, opts.MaxBytesPerTrace = 0, 0, 0
+		all, _ := spansOf(t, data, opts)
+		everything := byTrace(all)
 		for _, limits := range []struct{ spans, bytes int }{{spans: 20}, {bytes: 20_000}, {spans: 20, bytes: 5_000}, {spans: 1}} {
 			t.Run(fmt.Sprint(name, limits), func(t *testing.T) {
-				data := read(t, name+".trace")
-				opts := DefaultOptions()
-				opts.MinSpan, opts.MaxSpansPerTrace, opts.MaxBytesPerTrace = 0, 0, 0
-				all, _ := spansOf(t, data, opts)
 				opts.MaxSpansPerTrace, opts.MaxBytesPerTrace = limits.spans, limits.bytes
 				sent, stats := spansOf(t, data, opts)
 
-				everything := byTrace(all)
 				traces := byTrace(sent)
 				if len(traces) != len(everything) {
 					t.Errorf("%d traces, %d without limits", len(traces), len(everything))

@@ -18,6 +18,7 @@ type program struct {
 	// shorter than minState.
 	held     int64
 	minState model.Time
+	gcSpent  int64 // of the budget
 }
 
 func newProgram(t *tree) *program {
@@ -121,7 +122,8 @@ func (p *program) goroutineEnd(g *model.Goroutine, gr *goroutine) {
 	n.held = nil
 }
 
-// gc takes a GC cycle or a pause.
+// gc takes a GC cycle or a pause. They are short, but matter: up to a quarter of the
+// budget is for them, whatever else there is.
 func (p *program) gc(r *model.Range) {
 	if p == nil {
 		return
@@ -134,7 +136,15 @@ func (p *program) gc(r *model.Range) {
 	if r.Goroutine != nil {
 		x.goroutine, x.startFunc = r.Goroutine.ID, r.Goroutine.Func
 	}
-	p.tree.emitLeaf(p.node, x)
+	cost := p.tree.cost(x)
+	if cost > p.tree.budget.total()/4-p.gcSpent {
+		p.tree.emitLeaf(p.node, x)
+		return
+	}
+	p.gcSpent += cost
+	p.spent += cost
+	x.parent = p.node.id
+	p.tree.send(p.root, x)
 }
 
 // end sends what is kept, and the program itself.

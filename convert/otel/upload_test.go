@@ -16,9 +16,6 @@ import (
 	"github.com/trace2x/trace2x/convert/otel/otlptest"
 )
 
-// soon is generous: only that something ends matters, not when.
-const soon = 20 * time.Second
-
 func testSpans(n int) []*tracepb.Span {
 	spans := make([]*tracepb.Span, n)
 	for i := range spans {
