@@ -485,7 +485,7 @@ func TestBackendFaults(t *testing.T) {
 			if strings.Contains(r.stderr, secret) {
 				t.Errorf("stderr has the secret:\n%s", r.stderr)
 			}
-			if took < f.least || took > 15*time.Second {
+			if took < f.least || took > 45*time.Second { // less than a minute of tries, on a machine that is busy
 				t.Errorf("took %v", took)
 			}
 			got, _ := b.Count()

@@ -35,7 +35,8 @@ type Options struct {
 	Insecure bool
 	// RetryTime limits how long a request is tried again, with the waits between
 	// the tries and those that the backend asks for. The default is a minute, or 5
-	// seconds as long as nothing has listened there. A negative time is one try.
+	// seconds as long as nothing has listened there. The last try may still take the
+	// timeout of a try. A negative time is one try.
 	RetryTime time.Duration
 	// Notify, if not nil, is called when a try failed and the next one will be
 	// after wait. It may be called concurrently.
@@ -142,7 +143,6 @@ type failure struct {
 	cause  otel.Cause
 	reason string        // the same for the same reason
 	after  time.Duration // how long the backend asks to wait; 0 if it does not
-	cut    bool          // the end of RetryTime cut the try short
 	err    error         // may be nil
 }
 

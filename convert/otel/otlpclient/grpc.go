@@ -61,7 +61,7 @@ func (c *Client) useGRPC(opts *Options, headers map[string]string, compress func
 		// which all requests fail.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: firstWait / 5, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxWait},
-			MinConnectTimeout: defaultTimeout,
+			MinConnectTimeout: c.connectTimeout(),
 		}),
 	}
 	for k, v := range headers {

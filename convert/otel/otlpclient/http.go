@@ -43,7 +43,7 @@ func (c *Client) useHTTP(opts *Options, headers map[string]string, gzip func(add
 	if err != nil {
 		return err
 	}
-	dialer := &net.Dialer{Timeout: defaultTimeout}
+	dialer := &net.Dialer{Timeout: c.connectTimeout()}
 	t := &httpTransport{
 		url: u,
 		http: &http.Transport{

@@ -24,8 +24,7 @@ func (c *Client) Export(ctx context.Context, request []byte) (otel.Answer, error
 		MaxInterval:         maxWait,
 	}
 	start := time.Now()
-	var last *failure
-	for tries := 1; ; tries++ {
+	for {
 		limit := c.limit()
 		answer, err := c.try(ctx, limit-time.Since(start), body)
 		f := new(failure)
@@ -40,21 +39,17 @@ func (c *Client) Export(ctx context.Context, request []byte) (otel.Answer, error
 		}
 		limit = c.limit() // longer, if this try was the first to reach the backend
 		left := limit - time.Since(start)
-		// A try that the end cut short tells less than the one before it.
-		if last == nil || !f.cut {
-			last = f
-		}
 		switch {
 		case limit == 0:
-			return otel.Answer{}, c.sendError(last)
-		case last.after > max(left, 0):
-			return otel.Answer{}, c.sendError(last.with("asks to wait %s, no request may take longer than %s", long(last.after), limit))
+			return otel.Answer{}, c.sendError(f)
+		case f.after > max(left, 0):
+			return otel.Answer{}, c.sendError(f.with("asks to wait %s, no request may take longer than %s", long(f.after), limit))
 		case left < c.firstWait/4:
-			return otel.Answer{}, c.sendError(last.with("tried for %s", limit))
+			return otel.Answer{}, c.sendError(f.with("tried for %s", limit))
 		}
-		wait := min(max(waits.NextBackOff(), last.after), left)
+		wait := min(max(waits.NextBackOff(), f.after), left)
 		if c.notify != nil {
-			c.notify(c.sendError(last), wait)
+			c.notify(c.sendError(f), wait)
 		}
 		select {
 		case <-time.After(wait):
@@ -72,6 +67,11 @@ func (c *Client) limit() time.Duration {
 	return c.reachTime
 }
 
+// connectTimeout is for one attempt to connect.
+func (c *Client) connectTimeout() time.Duration {
+	return min(defaultTimeout, max(c.reachTime, time.Second))
+}
+
 // long is a duration that a backend asks for, which may be absurd.
 func long(d time.Duration) string {
 	if d > 100*time.Hour {
@@ -80,13 +80,15 @@ func long(d time.Duration) string {
 	return d.String()
 }
 
-// try sends a request once, for up to limit, but long enough for an answer at
-// once. The error is a *failure or the cause of the end of ctx.
+// try sends a request once, for up to the timeout of a try: a backend that is slow
+// gets the time it needs, however short the rest of RetryTime is. Without a timeout,
+// limit is one. The error is a *failure or the cause of the end of ctx.
 func (c *Client) try(ctx context.Context, limit time.Duration, body []byte) (otel.Answer, error) {
-	limit = max(limit, c.firstWait)
-	cut := true
-	if c.timeout > 0 && c.timeout <= limit || c.retryTime == 0 {
-		limit, cut = c.timeout, false
+	switch {
+	case c.timeout > 0 || c.retryTime == 0:
+		limit = c.timeout
+	default:
+		limit = max(limit, c.firstWait)
 	}
 	tryCtx, cancel := ctx, context.CancelFunc(func() {})
 	if limit > 0 {
@@ -106,7 +108,7 @@ func (c *Client) try(ctx context.Context, limit time.Duration, body []byte) (ote
 		if !c.reached.Load() {
 			what = "connection"
 		}
-		return answer, &failure{cause: otel.Passing, reason: fmt.Sprintf("no %s within %s", what, limit.Round(time.Millisecond)), cut: cut, err: err}
+		return answer, &failure{cause: otel.Passing, reason: fmt.Sprintf("no %s within %s", what, limit.Round(time.Millisecond)), err: err}
 	default:
 		return answer, err
 	}
