@@ -9,19 +9,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/trace2x/trace2x/convert/otel"
+	"github.com/trace2x/trace2x/convert/otel/otlpclient"
 	"github.com/trace2x/trace2x/internal/input"
 	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/model"
 )
+
+// noWait is --wait if it is not given.
+const noWait time.Duration = -1
 
 // otelFlags are the flags of trace2x otel that need more than their value.
 type otelFlags struct {
@@ -33,13 +36,14 @@ type otelFlags struct {
 	service   string
 	resource  []string
 	headers   []string
+	wait      time.Duration
 	dryRun    bool
 }
 
 func newOtel(e *env) *cobra.Command {
 	opts := otel.DefaultOptions()
 	opts.Version = version()
-	var client otel.ClientOptions
+	var client otlpclient.Options
 	var fl otelFlags
 	var src source
 	cmd := &cobra.Command{
@@ -58,7 +62,8 @@ in the distributed trace that the program has sent.
 The spans go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else
 to http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
 OTEL_RESOURCE_ATTRIBUTES work as the OpenTelemetry specification says; flags win.
-The exit code is 0 only if everything was accepted.
+The exit code is 0 only if everything was accepted. A backend that is down is tried
+for 5 seconds, or for --wait; one that goes down in between, for a minute.
 
 Times are wall-clock times if the trace tells them, as those of Go 1.25 and
 later do. For others, --wall-start gives the time at which the trace begins; else
@@ -96,8 +101,17 @@ it is taken from the time at which the file was written.`,
 			if opts.Window, err = src.window(); err != nil {
 				return err
 			}
+			notes := &sendNotes{e: e}
+			var backend *otlpclient.Client
+			if !fl.dryRun && fl.out == "" {
+				client.Notify = notes.retry
+				if backend, err = otlpclient.New(client); err != nil {
+					return err
+				}
+				defer backend.Close()
+			}
 			e.ran = true
-			return toOtel(cmd.Context(), e, from, &fl, opts, client)
+			return toOtel(cmd.Context(), e, from, &fl, opts, backend, notes)
 		},
 	}
 	f := cmd.Flags()
@@ -106,12 +120,14 @@ it is taken from the time at which the file was written.`,
 	f.StringVar(&client.Protocol, "protocol", "", "`grpc` or http/protobuf (default http/protobuf)")
 	f.StringArrayVar(&fl.headers, "header", nil, headerHelp)
 	f.BoolVar(&client.Insecure, "insecure", false, "use no TLS for an endpoint HOST:PORT")
+	f.DurationVar(&fl.wait, "wait", noWait, "wait up to `TIME` for a backend that is down or busy (default 5s, or 1m if it was up before); 0 does not wait")
 	f.StringVar(&fl.service, "service", "", "the `NAME` of the service that was traced (service.name)")
 	f.StringArrayVar(&fl.resource, "resource", nil, "an attribute of the program that was traced, `KEY=VALUE`; may be repeated")
 	f.StringVar(&fl.wallStart, "wall-start", "", "the `TIME` (RFC 3339) at which a trace begins that does not tell")
 	f.StringVar(&fl.detail, "detail", opts.Detail.String(), "`LEVEL`: tasks, regions, goroutines or states")
 	f.DurationVar(&opts.MinSpan, "min-span", opts.MinSpan, "the shortest state that becomes a span; the sums have all")
-	f.IntVar(&opts.MaxSpansPerTrace, "max-spans-per-trace", opts.MaxSpansPerTrace, "the most spans in one trace, 0 for no limit; the root span says what is left out")
+	f.IntVar(&opts.MaxSpansPerTrace, "max-spans-per-trace", opts.MaxSpansPerTrace, "the most spans in one trace, 0 for no limit; the longest are sent, and the root span says how many are not")
+	f.IntVar(&opts.MaxBytesPerTrace, "max-bytes-per-trace", opts.MaxBytesPerTrace, "the most bytes in one trace, 0 for no limit, likewise")
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")
 	f.StringVar(&fl.task, "task", "", "only root tasks whose type matches `REGEXP`")
 	f.StringVar(&fl.traceID, "trace-id", "", "only what is below the spans of the distributed trace `ID`, 32 hex digits")
@@ -123,14 +139,14 @@ it is taken from the time at which the file was written.`,
 }
 
 // apply checks the flags and puts them into the options.
-func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otel.ClientOptions) error {
+func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otlpclient.Options) error {
 	var ok bool
 	var err error
 	if opts.Detail, ok = otel.ParseDetail(fl.detail); !ok {
 		return fmt.Errorf("--detail %q: it is tasks, regions, goroutines or states", fl.detail)
 	}
-	if opts.MinSpan < 0 || opts.MinTask < 0 || opts.MaxSpansPerTrace < 0 {
-		return errors.New("--min-span, --min-task and --max-spans-per-trace must not be negative")
+	if opts.MinSpan < 0 || opts.MinTask < 0 || opts.MaxSpansPerTrace < 0 || opts.MaxBytesPerTrace < 0 {
+		return errors.New("--min-span, --min-task, --max-spans-per-trace and --max-bytes-per-trace must not be negative")
 	}
 	if opts.Task, err = parseRegexp("--task", fl.task); err != nil {
 		return err
@@ -151,6 +167,14 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otel
 	if client.Headers, err = parseHeaders("--header", fl.headers); err != nil {
 		return err
 	}
+	switch {
+	case fl.wait > 0:
+		client.RetryTime = fl.wait
+	case fl.wait == 0:
+		client.RetryTime = -1
+	case fl.wait != noWait:
+		return fmt.Errorf("--wait %v: it must not be negative; for example 30s", fl.wait)
+	}
 	opts.Resource, err = fl.attributes(ctx)
 	return err
 }
@@ -167,7 +191,7 @@ func pairs(flag string, list []string) (out [][2]string, err error) {
 }
 
 // attributes are those of the resource: the program that was traced.
-func (fl *otelFlags) attributes(ctx context.Context) ([]*commonpb.KeyValue, error) {
+func (fl *otelFlags) attributes(ctx context.Context) ([]attribute.KeyValue, error) {
 	given, err := pairs("--resource", fl.resource)
 	if err != nil {
 		return nil, err
@@ -186,19 +210,14 @@ func (fl *otelFlags) attributes(ctx context.Context) ([]*commonpb.KeyValue, erro
 	if fl.service != "" {
 		values["service.name"] = fl.service
 	}
-	var keys []attribute.Key
-	for k := range values {
-		keys = append(keys, attribute.Key(k))
-	}
-	slices.Sort(keys)
-	var out []*commonpb.KeyValue
-	for _, k := range keys {
-		out = append(out, otel.StringAttribute(string(k), values[string(k)]))
+	var out []attribute.KeyValue
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		out = append(out, attribute.String(k, values[k]))
 	}
 	return out, nil
 }
 
-func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, opts otel.Options, clientOpts otel.ClientOptions) error {
+func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, opts otel.Options, backend *otlpclient.Client, notes *sendNotes) error {
 	target := fl.destination.target(e, fl.out, output.Spans, from)
 	if fl.out != "" {
 		if err := target.Check(); err != nil {
@@ -230,12 +249,7 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, opts otel
 		defer out.Discard()
 		client, name = otel.NewFileClient(out), outName(fl.out)
 	default:
-		clientOpts.Notify = func(err error, wait time.Duration) {
-			fmt.Fprintf(e.stderr, "trace2x: %v; trying again in %v\n", err, wait.Round(time.Millisecond))
-		}
-		if client, name, err = otel.NewClient(ctx, clientOpts); err != nil {
-			return err
-		}
+		client, name = backend, backend.Target()
 	}
 
 	rep, err := otel.Convert(ctx, in, client, opts)
@@ -255,12 +269,72 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, opts otel
 		}
 		name = outName(out.Name())
 	}
+	var rejected *otel.RejectedError
+	if errors.As(err, &rejected); backend != nil && (ctx.Err() != nil || rejected != nil && rejected.GaveUp) {
+		return notes.ended(ctx, in, name, rep, rejected)
+	}
 	e.report(in, rep.Trace)
 	if opts.TraceID != [16]byte{} {
 		e.reportTraceID(opts.TraceID, rep.Linked)
 	}
-	e.reportSpans(name, rep)
+	e.reportSpans(name, rep, &opts)
+	if rejected != nil {
+		var damage *model.Damage
+		if errors.As(err, &damage) {
+			return inDamage(in, damage)
+		}
+		return errTold
+	}
 	return inDamage(in, err)
+}
+
+// sendNotes tell why sending does not go on. Each reason stands there once.
+type sendNotes struct {
+	e    *env
+	mu   sync.Mutex
+	last string // reason that was told
+}
+
+// retry is told of a try that failed.
+func (n *sendNotes) retry(err error, _ time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if reason := err.Error(); reason != n.last {
+		n.last = reason
+		fmt.Fprintf(n.e.stderr, "trace2x: %s; trying again\n", reason)
+	}
+}
+
+// ended tells what had been sent when sending ended before the trace did.
+func (n *sendNotes) ended(ctx context.Context, in *input.Input, target string, rep *otel.Report, rejected *otel.RejectedError) error {
+	sent := "no span was accepted"
+	if a := rep.Result.Accepted; a > 0 {
+		sent = english.Sprintf("%d spans were accepted before", a)
+		if total := rep.Total(); total > 0 {
+			sent = english.Sprintf("%d of %d spans were accepted before", a, total)
+		}
+		sent += "; to send all of them again does not double any"
+	}
+	if ctx.Err() != nil {
+		fmt.Fprintf(n.e.stderr, "trace2x: interrupted while sending %s to %s: %s\n", in.Name, target, sent)
+		return errors.Join(errTold, ctx.Err())
+	}
+	reason := rejected.Reason()
+	if n.last != "" { // it was told
+		reason = strings.TrimPrefix(reason, n.last)
+	}
+	reason = strings.TrimSpace(reason)
+	if reason != "" && reason[0] != '(' {
+		reason = ": " + reason
+	} else if reason != "" {
+		reason = " " + reason
+	}
+	hint := ""
+	if errors.Is(rejected, otlpclient.ErrUnreachable) {
+		hint = "; --wait 1m waits for a backend that is starting"
+	}
+	fmt.Fprintf(n.e.stderr, "trace2x: gave up sending %s to %s%s: %s%s\n", in.Name, target, reason, sent, hint)
+	return errTold
 }
 
 // missed returns an error if nothing matches the filters that the user gave.
@@ -282,12 +356,10 @@ func (fl *otelFlags) missed(in *input.Input, opts otel.Options, rep *otel.Report
 }
 
 // reportSpans tells what became of the spans.
-func (e *env) reportSpans(target string, r *otel.Report) {
-	total := 0
+func (e *env) reportSpans(target string, r *otel.Report, opts *otel.Options) {
 	var kinds []string
 	for _, k := range []string{"task", "region", "goroutine", "state", "gc", "program"} {
 		if n := r.Spans[k]; n > 0 {
-			total += n
 			kinds = append(kinds, english.Sprintf("%d %s", n, k))
 		}
 	}
@@ -298,24 +370,46 @@ func (e *env) reportSpans(target string, r *otel.Report) {
 	case r.Linked > 0:
 		what = plural(r.Linked, "linked span")
 	}
-	fmt.Fprintf(e.stderr, "%s with %s (%s)\n", what, plural(total, "span"), strings.Join(kinds, ", "))
+	what += " with " + plural(r.Total(), "span")
+	if len(kinds) > 0 {
+		what += " (" + strings.Join(kinds, ", ") + ")"
+	}
+	fmt.Fprintln(e.stderr, what)
 	if r.Filtered > 0 {
 		english.Fprintf(e.stderr, "%d root tasks were not asked for\n", r.Filtered)
 	}
 	if r.LeftOut > 0 {
-		english.Fprintf(e.stderr, "warning: %d spans were left out by --max-spans-per-trace\n", r.LeftOut)
+		english.Fprintf(e.stderr, "warning: not complete: %d more spans, the shortest of their traces, are missing because of %s\n", r.LeftOut, limitsOf(opts))
 	}
 	if target == "" {
 		fmt.Fprintln(e.stderr, "nothing was sent")
 		return
 	}
-	english.Fprintf(e.stderr, "%s: %d spans accepted, %d rejected\n", target, r.Result.Accepted, r.Result.Rejected)
-	for _, reason := range slices.Sorted(maps.Keys(r.Result.Reasons)) {
-		english.Fprintf(e.stderr, "warning: %d spans rejected: %s\n", r.Result.Reasons[reason], reason)
+	fmt.Fprint(e.stderr, english.Sprintf("%s: %d spans accepted, %d rejected", target, r.Result.Accepted, r.Result.Rejected))
+	reasons := slices.Sorted(maps.Keys(r.Result.Reasons))
+	if len(reasons) == 1 {
+		fmt.Fprintf(e.stderr, ": %s\n", reasons[0])
+	} else {
+		fmt.Fprintln(e.stderr)
+		for _, reason := range reasons {
+			english.Fprintf(e.stderr, "  %d rejected: %s\n", r.Result.Reasons[reason], reason)
+		}
 	}
 	for _, w := range r.Result.Warnings {
 		fmt.Fprintf(e.stderr, "warning: the backend says: %s\n", w)
 	}
+}
+
+// limitsOf names the limits that leave out spans.
+func limitsOf(opts *otel.Options) string {
+	var limits []string
+	if n := opts.MaxSpansPerTrace; n > 0 {
+		limits = append(limits, fmt.Sprintf("--max-spans-per-trace %d", n))
+	}
+	if n := opts.MaxBytesPerTrace; n > 0 {
+		limits = append(limits, fmt.Sprintf("--max-bytes-per-trace %d", n))
+	}
+	return strings.Join(limits, " or ")
 }
 
 // guessWallStart finds out when a trace without clock snapshots began: when its

@@ -2,41 +2,25 @@ package otel
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"go.opentelemetry.io/otel/attribute"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/trace2x/trace2x/internal/testtrace"
+	"github.com/trace2x/trace2x/convert/otel/otlptest"
 	"github.com/trace2x/trace2x/internal/wire"
 )
 
-// testSpan returns the span number n, which has n+1 as its ID: 0 is none.
-func testSpan(n int) *tracepb.Span {
-	id := binary.BigEndian.AppendUint64(nil, uint64(n+1))
-	return &tracepb.Span{
-		TraceId:           append(make([]byte, 8), id...),
-		SpanId:            id,
-		Name:              fmt.Sprint("span ", n),
-		Kind:              tracepb.Span_SPAN_KIND_INTERNAL,
-		StartTimeUnixNano: 1_700_000_000_000_000_000 + uint64(n),
-		EndTimeUnixNano:   1_700_000_000_000_001_000 + uint64(n),
-		Attributes: []*commonpb.KeyValue{
-			stringTag("code.function.name", "net/http.(*conn).serve"),
-			{Key: "go.execution.ns", Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: int64(n)}}},
-		},
-		Events: []*tracepb.Span_Event{{TimeUnixNano: uint64(n), Name: "log", Attributes: []*commonpb.KeyValue{stringTag("message", "a <message> & \"quotes\"")}}},
-		Links:  []*tracepb.Span_Link{{TraceId: append(id, id...), SpanId: id}},
-	}
-}
-
-func spanNumber(s *tracepb.Span) int { return int(binary.BigEndian.Uint64(s.SpanId)) - 1 }
+var (
+	testSpan   = otlptest.Span
+	spanNumber = otlptest.Number
+)
 
 func stringTag(k, v string) *commonpb.KeyValue {
 	return &commonpb.KeyValue{Key: k, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: v}}}
@@ -45,19 +29,15 @@ func stringTag(k, v string) *commonpb.KeyValue {
 // testRequest has the envelope of the requests of tests.
 var testRequest = tracepb.ResourceSpans{
 	Resource:  &resourcepb.Resource{Attributes: []*commonpb.KeyValue{stringTag("service.name", "checkout")}},
-	SchemaUrl: "https://opentelemetry.io/schemas/1.41.0",
+	SchemaUrl: schemaURL,
 	ScopeSpans: []*tracepb.ScopeSpans{{
-		Scope:     &commonpb.InstrumentationScope{Name: "trace2x", Version: "v1"},
-		SchemaUrl: "https://opentelemetry.io/schemas/1.41.0",
+		Scope:     &commonpb.InstrumentationScope{Name: scopeName, Version: "v1"},
+		SchemaUrl: schemaURL,
 	}},
 }
 
 func testEnvelope() envelope {
-	e, err := newEnvelope(testRequest.Resource, testRequest.ScopeSpans[0].Scope, testRequest.SchemaUrl)
-	if err != nil {
-		panic(err)
-	}
-	return e
+	return newEnvelope([]attribute.KeyValue{attribute.String("service.name", "checkout")}, "v1")
 }
 
 func encode(m proto.Message) []byte {
@@ -121,10 +101,44 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-func TestEnvelopeInvalid(t *testing.T) {
-	opts := Options{Resource: []*commonpb.KeyValue{stringTag("service.name", "\xff")}}
-	if rep, err := Convert(t.Context(), bytes.NewReader(testtrace.Data(t, "empty")), &testClient{}, opts); rep != nil || err == nil || !strings.Contains(err.Error(), "UTF-8") {
-		t.Errorf("%v, %v", rep, err)
+// TestResource: attributes of all types are those that the generated code decodes.
+func TestResource(t *testing.T) {
+	list := func(values ...*commonpb.AnyValue) *commonpb.AnyValue {
+		return &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: &commonpb.ArrayValue{Values: values}}}
+	}
+	text := func(s string) *commonpb.AnyValue { return stringTag("", s).Value }
+	number := func(n int64) *commonpb.AnyValue { return intTag("", n).Value }
+	yes := trueTag("").Value
+	no := &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{}}
+	half := &commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: 0.5}}
+	raw := &commonpb.AnyValue{Value: &commonpb.AnyValue_BytesValue{BytesValue: []byte("\xff")}}
+	for _, c := range []struct {
+		in   attribute.Value
+		want *commonpb.AnyValue
+	}{
+		{attribute.StringValue("a\xff"), text("a\uFFFD")},
+		{attribute.StringValue(""), text("")},
+		{attribute.BoolValue(true), yes},
+		{attribute.BoolValue(false), no},
+		{attribute.Int64Value(-1), number(-1)},
+		{attribute.Float64Value(0.5), half},
+		{attribute.ByteSliceValue([]byte("\xff")), raw},
+		{attribute.Value{}, new(commonpb.AnyValue)},
+		{attribute.BoolSliceValue([]bool{true, false}), list(yes, no)},
+		{attribute.Int64SliceValue([]int64{0, 1 << 40}), list(number(0), number(1<<40))},
+		{attribute.Float64SliceValue([]float64{0.5}), list(half)},
+		{attribute.StringSliceValue([]string{"a", strings.Repeat("b", 300)}), list(text("a"), text(strings.Repeat("b", 300)))},
+		{attribute.StringSliceValue(nil), list()},
+		{attribute.SliceValue(attribute.BoolValue(true), attribute.StringValue("x")), list(yes, text("x"))},
+		{attribute.MapValue(attribute.String("k", "v")), &commonpb.AnyValue{Value: &commonpb.AnyValue_KvlistValue{
+			KvlistValue: &commonpb.KeyValueList{Values: []*commonpb.KeyValue{stringTag("k", "v")}}}}},
+	} {
+		e := newEnvelope([]attribute.KeyValue{{Key: "key", Value: c.in}}, "")
+		got := decode(e.request(nil)).Resource
+		want := &resourcepb.Resource{Attributes: []*commonpb.KeyValue{{Key: "key", Value: c.want}}}
+		if !proto.Equal(got, want) {
+			t.Errorf("%v: %v, want %v", c.in.Type(), got, want)
+		}
 	}
 }
 

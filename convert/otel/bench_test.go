@@ -1,4 +1,4 @@
-package otel
+package otel_test
 
 import (
 	"io"
@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trace2x/trace2x/convert/otel"
+	"github.com/trace2x/trace2x/convert/otel/otlpclient"
 	"github.com/trace2x/trace2x/internal/converttest"
 	"github.com/trace2x/trace2x/internal/rusage"
 	"github.com/trace2x/trace2x/internal/testtrace"
@@ -54,34 +56,34 @@ func BenchmarkConvert(b *testing.B) {
 		arrived += n
 	}))
 	defer server.Close()
-	few := DefaultOptions()
+	few := otel.DefaultOptions()
 	few.MinTask = percentile(b, trace, 0.99)
 
 	for _, c := range []struct {
 		name   string
-		opts   Options
-		client func() Client
+		opts   otel.Options
+		client func() otel.Client
 	}{
-		{"file", DefaultOptions(), func() Client { return NewFileClient(writeCounter{}) }},
-		{"server", DefaultOptions(), func() Client {
-			c, _, err := NewClient(b.Context(), ClientOptions{Endpoint: server.URL})
+		{"file", otel.DefaultOptions(), func() otel.Client { return otel.NewFileClient(writeCounter{}) }},
+		{"server", otel.DefaultOptions(), func() otel.Client {
+			c, err := otlpclient.New(otlpclient.Options{Endpoint: server.URL})
 			if err != nil {
 				b.Fatal(err)
 			}
 			return c
 		}},
-		{"none", DefaultOptions(), func() Client { return nil }},
-		{"one-task-in-100", few, func() Client { return NewFileClient(writeCounter{}) }},
+		{"none", otel.DefaultOptions(), func() otel.Client { return nil }},
+		{"one-task-in-100", few, func() otel.Client { return otel.NewFileClient(writeCounter{}) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			spans, kept := 0, 0
 			took := converttest.Benchmark(b, trace, func(r io.Reader) (int64, error) {
 				arrived = 0
-				rep, err := Convert(b.Context(), r, c.client(), c.opts)
+				rep, err := otel.Convert(b.Context(), r, c.client(), c.opts)
 				if err != nil {
 					return 0, err
 				}
-				spans, kept = rep.total(), rep.Traces
+				spans, kept = rep.Total(), rep.Traces
 				return rep.Trace.Events, nil
 			})
 			b.ReportMetric(float64(spans)/took.Seconds(), "spans/s")

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
-
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -31,32 +28,35 @@ type Report struct {
 	NoClock bool
 }
 
+// Total returns the number of spans; 0 if the reading ended early.
+func (r *Report) Total() (n int) {
+	for _, k := range r.Spans {
+		n += k
+	}
+	return n
+}
+
 // Convert reads a Go execution trace from r and sends its spans with client,
-// which it starts and stops; a nil client counts them only. Reading, mapping
-// and sending overlap; a slow backend slows the reading.
+// which it closes; a nil client counts them only. Reading, mapping and sending
+// overlap; a slow backend slows the reading.
 //
 // The report is nil if nothing could be read; the error is then one of
-// [model.Read], or about Options.Resource. Else the error joins what was wrong: a
-// *[model.Damage], up to which all was sent, and that spans were rejected.
+// [model.Read]. Else the error joins what was wrong: a *[model.Damage], up to which
+// all was sent, and a *[RejectedError]. If ctx ended, the report says what had been
+// sent.
 func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Report, error) {
 	if client == nil {
 		t := newTree(opts, nil, func() error { return nil })
 		sum, err := model.ReadWindow(ctx, r, t, opts.Window)
 		return report(t, sum, Result{}), err
 	}
-	e, err := newEnvelope(
-		&resourcepb.Resource{Attributes: opts.Resource},
-		&commonpb.InstrumentationScope{Name: scopeName, Version: opts.Version},
-		schemaURL)
-	if err != nil {
-		return nil, err
-	}
-	up := newUploader(ctx, client, e)
+	up := newUploader(ctx, client, newEnvelope(opts.Resource, opts.Version))
 	t := newTree(opts, up.add, up.err)
 	sum, err := model.ReadWindow(ctx, r, t, opts.Window)
 	result, sendErr := up.close()
-	if sum == nil && t.stats.Traces > 0 && sendErr != nil {
-		// The sending was given up, which ended the reading, unless that was done.
+	if sum == nil && t.trace.Format != "" && sendErr != nil {
+		// The sending was given up or interrupted, which ended the reading, unless
+		// that was done.
 		if sum, err = t.summary, nil; sum == nil {
 			sum = &model.Summary{Trace: t.trace, End: t.now}
 		}
@@ -72,9 +72,4 @@ func report(t *tree, sum *model.Summary, result Result) *Report {
 		return nil
 	}
 	return &Report{Trace: sum, Stats: t.stats, Result: result, NoClock: !t.mapping.clock && t.opts.WallStart.IsZero()}
-}
-
-// StringAttribute makes an attribute for Options.Resource.
-func StringAttribute(key, value string) *commonpb.KeyValue {
-	return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: validUTF8(value)}}}
 }

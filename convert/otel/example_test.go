@@ -7,7 +7,7 @@ import (
 	"log"
 	"os"
 
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/trace2x/trace2x/convert/otel"
 )
@@ -19,9 +19,9 @@ func ExampleConvert() {
 	}
 	defer in.Close()
 	opts := otel.DefaultOptions()
-	opts.Resource = []*commonpb.KeyValue{otel.StringAttribute("service.name", "example")}
+	opts.Resource = []attribute.KeyValue{attribute.String("service.name", "example")}
 	var out bytes.Buffer
-	// NewClient makes one that sends to a backend.
+	// otlpclient.New returns a client that sends to a backend.
 	report, err := otel.Convert(context.Background(), in, otel.NewFileClient(&out), opts)
 	if err != nil {
 		log.Fatal(err)

@@ -6,9 +6,15 @@ import "github.com/trace2x/trace2x/internal/wire"
 // collector/trace/v1, trace/v1 and common/v1. The tests decode the output with
 // the generated code, so that the two cannot differ.
 const (
-	fRequestResourceSpans wire.Number = 1 // of ExportTraceServiceRequest and TracesData
-	fResourceSpansScope   wire.Number = 2 // ResourceSpans.scope_spans
-	fScopeSpansSpan       wire.Number = 2 // ScopeSpans.spans
+	fRequestResourceSpans  wire.Number = 1 // of ExportTraceServiceRequest and TracesData
+	fResourceSpansResource wire.Number = 1 // ResourceSpans.resource
+	fResourceSpansScope    wire.Number = 2 // ResourceSpans.scope_spans
+	fResourceAttribute     wire.Number = 1 // Resource.attributes
+	fScopeSpansScope       wire.Number = 1 // ScopeSpans.scope
+	fScopeSpansSpan        wire.Number = 2 // ScopeSpans.spans
+	fScopeName             wire.Number = 1 // InstrumentationScope.name
+	fScopeVersion          wire.Number = 2 // InstrumentationScope.version
+	fSchemaURL             wire.Number = 3 // of ResourceSpans and ScopeSpans
 )
 
 // Span
@@ -25,6 +31,9 @@ const (
 	fSpanDroppedEvents wire.Number = 12 // dropped_events_count
 )
 
+// spanKindInternal is SPAN_KIND_INTERNAL.
+const spanKindInternal = 1
+
 // Span.Event
 const (
 	fEventTime      wire.Number = 1 // time_unix_nano
@@ -39,4 +48,10 @@ const (
 	fValueString    wire.Number = 1
 	fValueBool      wire.Number = 2
 	fValueInt       wire.Number = 3
+	fValueDouble    wire.Number = 4
+	fValueArray     wire.Number = 5
+	fValueMap       wire.Number = 6 // kvlist_value
+	fValueBytes     wire.Number = 7
+	fArrayValue     wire.Number = 1 // ArrayValue.values
+	fMapEntry       wire.Number = 1 // KeyValueList.values
 )

@@ -29,38 +29,35 @@ type fileClient struct {
 
 func (*fileClient) limits() limits { return fileLimits }
 
-// Start implements [Client].
-func (*fileClient) Start(context.Context) error { return nil }
-
-// Stop implements [Client].
-func (*fileClient) Stop(context.Context) error { return nil }
+// Close implements [Client].
+func (*fileClient) Close() error { return nil }
 
 // Export implements [Client]. It must not be called concurrently.
-func (c *fileClient) Export(ctx context.Context, request []byte) error {
+func (c *fileClient) Export(ctx context.Context, request []byte) (Answer, error) {
 	if c.err != nil {
-		return c.err
+		return Answer{}, c.err
 	}
 	if err := context.Cause(ctx); err != nil {
-		return err
+		return Answer{}, err
 	}
 	// Package protojson could not do it: it writes IDs in base64, and white space
 	// as it likes.
 	traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(request)
 	if err != nil {
-		return err
+		return Answer{}, err
 	}
 	line, err := new(ptrace.JSONMarshaler).MarshalTraces(traces)
 	if err != nil {
-		return err
+		return Answer{}, err
 	}
 	line = append(line, '\n')
 	// A span that is longer by itself is written all the same: other readers
 	// have other limits.
 	if len(line) > maxLine && traces.SpanCount() > 1 {
-		return &sendError{cause: tooLarge, reason: fmt.Sprintf("a line of %d bytes", len(line))}
+		return Answer{}, &SendError{Cause: TooLarge, Reason: fmt.Sprintf("a line of %d bytes", len(line))}
 	}
 	if _, err := c.w.Write(line); err != nil {
-		c.err = &sendError{cause: unusable, reason: err.Error(), err: err}
+		c.err = &SendError{Cause: Unusable, Reason: err.Error(), Err: err}
 	}
-	return c.err
+	return Answer{}, c.err
 }

@@ -119,7 +119,7 @@ func TestFileError(t *testing.T) {
 	calls := w.calls
 	c, e := NewFileClient(w), testEnvelope()
 	for range 3 {
-		if err := c.Export(context.Background(), e.request(nil)); err == nil {
+		if _, err := c.Export(context.Background(), e.request(nil)); err == nil {
 			t.Error("no error")
 		}
 	}

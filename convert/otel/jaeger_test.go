@@ -1,4 +1,4 @@
-package otel
+package otel_test
 
 import (
 	"bytes"
@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/trace2x/trace2x/convert/otel"
+	"github.com/trace2x/trace2x/convert/otel/otlpclient"
 	"github.com/trace2x/trace2x/e2e/jaegertest"
 	"github.com/trace2x/trace2x/internal/converttest"
 	"github.com/trace2x/trace2x/internal/testtrace"
@@ -20,35 +22,28 @@ import (
 // These tests send traces to a real Jaeger and compare what it has with what
 // the model counted.
 
-func testOptions() Options {
-	opts := DefaultOptions()
-	opts.Resource = []*commonpb.KeyValue{StringAttribute("service.name", "traced")}
+func testOptions() otel.Options {
+	opts := otel.DefaultOptions()
+	opts.Resource = []attribute.KeyValue{attribute.String("service.name", "traced")}
 	return opts
 }
 
 // send converts a trace and sends it to Jaeger.
-func send(t *testing.T, j *jaegertest.Jaeger, data []byte, opts Options, protocol string) *Report {
+func send(t *testing.T, j *jaegertest.Jaeger, data []byte, opts otel.Options, protocol string) *otel.Report {
 	t.Helper()
 	endpoint := j.OTLPHTTP
 	if protocol == "grpc" {
 		endpoint = "http://" + j.OTLPGRPC
 	}
-	client, _, err := NewClient(t.Context(), ClientOptions{Endpoint: endpoint, Protocol: protocol})
+	client, err := otlpclient.New(otlpclient.Options{Endpoint: endpoint, Protocol: protocol})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := Convert(t.Context(), bytes.NewReader(data), client, opts)
+	rep, err := otel.Convert(t.Context(), bytes.NewReader(data), client, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rep
-}
-
-func (r *Report) total() (n int) {
-	for _, k := range r.Spans {
-		n += k
-	}
-	return n
 }
 
 // stored returns all traces of Jaeger, which must have as many different spans.
@@ -86,10 +81,10 @@ func TestJaeger(t *testing.T) {
 	converttest.Read(t, data, record)
 	j := jaegertest.StartTest(t)
 	rep := send(t, j, data, testOptions(), "")
-	if rep.LeftOut != 0 || rep.Result.Accepted != int64(rep.total()) || rep.Result.Rejected != 0 {
-		t.Fatalf("%d spans, %d left out, result %+v", rep.total(), rep.LeftOut, rep.Result)
+	if rep.LeftOut != 0 || rep.Result.Accepted != int64(rep.Total()) || rep.Result.Rejected != 0 {
+		t.Fatalf("%d spans, %d left out, result %+v", rep.Total(), rep.LeftOut, rep.Result)
 	}
-	traces := stored(t, j, rep.total())
+	traces := stored(t, j, rep.Total())
 
 	roots := 0
 	for _, task := range record.Tasks {
@@ -137,14 +132,14 @@ func TestJaeger(t *testing.T) {
 	other := jaegertest.StartTest(t)
 	send(t, other, data, testOptions(), "grpc")
 	send(t, other, data, testOptions(), "grpc")
-	a, b := texts(traces), texts(stored(t, other, rep.total()))
+	a, b := texts(traces), texts(stored(t, other, rep.Total()))
 	if !maps.Equal(a, b) {
 		t.Errorf("%d spans over HTTP, %d others over gRPC", len(a), len(b))
 	}
 
 	// A file has what Jaeger has.
 	var file bytes.Buffer
-	if _, err := Convert(t.Context(), bytes.NewReader(data), NewFileClient(&file), testOptions()); err != nil {
+	if _, err := otel.Convert(t.Context(), bytes.NewReader(data), otel.NewFileClient(&file), testOptions()); err != nil {
 		t.Fatal(err)
 	}
 	n := 0
@@ -219,7 +214,7 @@ func TestAllTraces(t *testing.T) {
 	total := 0
 	for _, name := range []string{"manytasks", "flightrecorder", "cgo", "gc", "httpserver-go1.21", "leak", "syscalls", "chain"} {
 		rep := send(t, j, testtrace.Data(t, name), testOptions(), "")
-		total += rep.total()
+		total += rep.Total()
 	}
 	traces := stored(t, j, total)
 	spans := make(map[string]*jaegertest.Span)
@@ -241,7 +236,7 @@ func TestKnownSums(t *testing.T) {
 	j := jaegertest.StartTest(t)
 	rep := send(t, j, testtrace.Data(t, "states"), testOptions(), "")
 	got := make(map[string]*jaegertest.Span)
-	for _, tr := range stored(t, j, rep.total()) {
+	for _, tr := range stored(t, j, rep.Total()) {
 		for i := range tr.Spans {
 			if s := &tr.Spans[i]; s.Tags.Get("go.span.kind") == "region" {
 				got[s.OperationName] = s
@@ -277,7 +272,7 @@ func TestNoTasks(t *testing.T) {
 	t.Parallel()
 	j := jaegertest.StartTest(t)
 	rep := send(t, j, testtrace.Data(t, "leak"), testOptions(), "")
-	traces := stored(t, j, rep.total())
+	traces := stored(t, j, rep.Total())
 	if len(traces) != 1 {
 		t.Fatalf("%d traces", len(traces))
 	}
@@ -306,7 +301,7 @@ func TestLimit(t *testing.T) {
 		t.Fatal("nothing left out")
 	}
 	var leftOut int64
-	traces := stored(t, j, rep.total())
+	traces := stored(t, j, rep.Total())
 	spans := make(map[string]*jaegertest.Span)
 	for _, tr := range traces {
 		if len(tr.Spans) > 20 {

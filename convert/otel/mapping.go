@@ -1,14 +1,11 @@
 package otel
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
@@ -17,11 +14,11 @@ import (
 // mapping encodes spans as OTLP has them: as protobuf, with the bytes that the
 // generated code would make. It has no effect but its result.
 type mapping struct {
-	offset int64 // wall clock less trace clock, ns
-	clock  bool  // the trace has told it
-	stacks map[*model.Stack][]byte
-	size   int // bytes in stacks
-	buffer []byte
+	offset     int64 // wall clock less trace clock, ns
+	clock      bool  // the trace has told it
+	stacks     map[*model.Stack][]byte
+	stackBytes int // bytes in stacks
+	buffer     []byte
 }
 
 // maxStackBytes limits the memory for encoded stacks, which are kept because most
@@ -55,7 +52,7 @@ func (m *mapping) span(trace traceID, s *span) []byte {
 	if s.name != "" {
 		b = wire.AppendString(b, fSpanName, validUTF8(s.name))
 	}
-	b = wire.AppendUint(b, fSpanKind, uint64(tracepb.Span_SPAN_KIND_INTERNAL))
+	b = wire.AppendUint(b, fSpanKind, spanKindInternal)
 	b = m.time(b, fSpanStart, s.start)
 	b = m.time(b, fSpanEnd, s.end)
 	b = m.attributes(b, s)
@@ -178,23 +175,25 @@ func (s *sums) attributes(b []byte) []byte {
 	return b
 }
 
+// maxStacks limits those that are kept encoded, of 2 kB each.
+const maxStacks = 10_000
+
 // stack gives the place in the program, and the whole stack as the runtime
 // prints it, as attributes. The result is shared.
 func (m *mapping) stack(s *model.Stack) []byte {
 	b, ok := m.stacks[s]
 	if !ok {
-		f := codeFrame(s)
-		var text strings.Builder
-		for _, f := range s.Frames {
-			fmt.Fprintf(&text, "%s\n\t%s:%d\n", f.Func, f.File, f.Line)
+		if len(m.stacks) >= maxStacks {
+			clear(m.stacks)
 		}
+		f := codeFrame(s)
 		b = appendStringAttr(b, fSpanAttribute, "code.function.name", f.Func)
 		b = appendStringAttr(b, fSpanAttribute, "code.file.path", f.File)
 		b = appendIntAttr(b, fSpanAttribute, "code.line.number", int64(f.Line))
-		b = appendStringAttr(b, fSpanAttribute, "code.stacktrace", text.String())
-		if m.size += len(b); m.size > maxStackBytes {
+		b = appendStringAttr(b, fSpanAttribute, "code.stacktrace", stackText(s))
+		if m.stackBytes += len(b); m.stackBytes > maxStackBytes {
 			clear(m.stacks)
-			m.size = len(b)
+			m.stackBytes = len(b)
 		}
 		m.stacks[s] = b
 	}

@@ -117,8 +117,12 @@ func TestSpan(t *testing.T) {
 		}},
 	} {
 		c.want.Kind = tracepb.Span_SPAN_KIND_INTERNAL
-		if got := decodeSpan(t, m.span(trace, &c.in)); !proto.Equal(got, c.want) {
+		encoded := m.span(trace, &c.in)
+		if got := decodeSpan(t, encoded); !proto.Equal(got, c.want) {
 			t.Errorf("%s: got %v\nwant %v", c.name, got, c.want)
+		}
+		if size := m.size(&c.in); size < len(encoded) || size > 2*len(encoded)+400 {
+			t.Errorf("%s: %d bytes, taken for %d", c.name, len(encoded), size)
 		}
 	}
 }

@@ -4,9 +4,9 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/trace2x/trace2x/model"
+	"go.opentelemetry.io/otel/attribute"
 
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	"github.com/trace2x/trace2x/model"
 )
 
 // Detail says how much becomes spans; each level has those before it.
@@ -42,10 +42,11 @@ type Options struct {
 	// MinSpan is the shortest state that becomes a span.
 	MinSpan time.Duration
 	// MaxSpansPerTrace limits the spans of a trace, and those below a task that
-	// is a span; 0 is no limit. What it leaves out is counted on the root span, in
-	// go.spans.left_out, or on the spans of goroutines below a task that is one,
-	// each with what is new.
-	MaxSpansPerTrace int
+	// is a span, and MaxBytesPerTrace their size in protobuf, without the resource;
+	// 0 is no limit. The spans that took longest are sent. How many are left out is
+	// on the root span, in go.spans.left_out, or on the spans of goroutines below a
+	// task that is a span, each with what is new.
+	MaxSpansPerTrace, MaxBytesPerTrace int
 	// MinTask keeps only root tasks that take at least this long, with all
 	// below them, Task those whose type matches, and TraceID those that are spans
 	// of this distributed trace. A task that is a span is a root unless its parent
@@ -59,14 +60,15 @@ type Options struct {
 	// start at Unix time 0.
 	WallStart time.Time
 	// Resource are the attributes of the program that was traced.
-	Resource []*commonpb.KeyValue
+	Resource []attribute.KeyValue
 	// Version is the version of trace2x, in the instrumentation scope.
 	Version string
 }
 
-// DefaultOptions keep a backend alive.
+// DefaultOptions returns limits that spare the backend: Jaeger's page does not
+// show many more spans, and Tempo refuses traces of more than 5 MB.
 func DefaultOptions() Options {
-	return Options{Detail: States, MinSpan: time.Millisecond, MaxSpansPerTrace: 10_000}
+	return Options{Detail: States, MinSpan: time.Millisecond, MaxSpansPerTrace: 10_000, MaxBytesPerTrace: 4_000_000}
 }
 
 // filtered reports whether only some of the tasks are wanted.

@@ -1,14 +1,9 @@
 package otel
 
 import (
-	"fmt"
+	"math"
 
-	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/trace2x/trace2x/internal/wire"
 )
@@ -20,21 +15,74 @@ type envelope struct {
 	schema   []byte // field of both, which has the same number in both
 }
 
-// newEnvelope fails if a text is not UTF-8.
-func newEnvelope(resource *resourcepb.Resource, scope *commonpb.InstrumentationScope, schemaURL string) (e envelope, err error) {
-	for _, part := range []struct {
-		field *[]byte
-		in    proto.Message
-	}{
-		{&e.resource, &tracepb.ResourceSpans{Resource: resource}},
-		{&e.scope, &tracepb.ScopeSpans{Scope: scope}},
-		{&e.schema, &tracepb.ScopeSpans{SchemaUrl: schemaURL}},
-	} {
-		if *part.field, err = proto.Marshal(part.in); err != nil {
-			return e, fmt.Errorf("the resource or the scope of the spans: %w", err)
-		}
+// newEnvelope encodes what describes the program that was traced, and this one.
+func newEnvelope(resource []attribute.KeyValue, version string) (e envelope) {
+	var b []byte
+	for _, kv := range resource {
+		b = appendKeyValue(b, fResourceAttribute, kv)
 	}
-	return e, nil
+	e.resource = wire.AppendBytes(nil, fResourceSpansResource, b)
+	b = wire.AppendString(nil, fScopeName, scopeName)
+	if version != "" {
+		b = wire.AppendString(b, fScopeVersion, validUTF8(version))
+	}
+	e.scope = wire.AppendBytes(nil, fScopeSpansScope, b)
+	e.schema = wire.AppendString(nil, fSchemaURL, schemaURL)
+	return e
+}
+
+// appendKeyValue appends an attribute with a value of any type.
+func appendKeyValue(b []byte, num wire.Number, kv attribute.KeyValue) []byte {
+	b, attr, value := openAttr(b, num, validUTF8(string(kv.Key)))
+	return wire.Close(wire.Close(appendValue(b, kv.Value), value), attr)
+}
+
+// appendValue appends the field of an AnyValue; none for a value that is empty.
+func appendValue(b []byte, v attribute.Value) []byte {
+	switch v.Type() {
+	case attribute.EMPTY:
+		return b
+	case attribute.BOOL:
+		n := uint64(0)
+		if v.AsBool() {
+			n = 1
+		}
+		return wire.AppendUint(b, fValueBool, n)
+	case attribute.INT64:
+		return wire.AppendUint(b, fValueInt, uint64(v.AsInt64()))
+	case attribute.FLOAT64:
+		return wire.AppendFixed64(b, fValueDouble, math.Float64bits(v.AsFloat64()))
+	case attribute.BYTESLICE:
+		return wire.AppendBytes(b, fValueBytes, v.AsByteSlice())
+	case attribute.BOOLSLICE:
+		return appendArray(b, v.AsBoolSlice(), attribute.BoolValue)
+	case attribute.INT64SLICE:
+		return appendArray(b, v.AsInt64Slice(), attribute.Int64Value)
+	case attribute.FLOAT64SLICE:
+		return appendArray(b, v.AsFloat64Slice(), attribute.Float64Value)
+	case attribute.STRINGSLICE:
+		return appendArray(b, v.AsStringSlice(), attribute.StringValue)
+	case attribute.SLICE:
+		return appendArray(b, v.AsSlice(), func(v attribute.Value) attribute.Value { return v })
+	case attribute.MAP:
+		b, list := wire.Open(b, fValueMap)
+		for _, kv := range v.AsMap() {
+			b = appendKeyValue(b, fMapEntry, kv)
+		}
+		return wire.Close(b, list)
+	default:
+		return wire.AppendString(b, fValueString, validUTF8(v.String()))
+	}
+}
+
+func appendArray[T any](b []byte, list []T, value func(T) attribute.Value) []byte {
+	b, array := wire.Open(b, fValueArray)
+	for _, x := range list {
+		var mark int
+		b, mark = wire.Open(b, fArrayValue)
+		b = wire.Close(appendValue(b, value(x)), mark)
+	}
+	return wire.Close(b, array)
 }
 
 // request returns an encoded request with the spans of a batch.
@@ -56,34 +104,4 @@ func (e *envelope) request(spans []byte) []byte {
 func (e *envelope) size() int {
 	const lengths = 2 * 4 // of ResourceSpans and ScopeSpans, up to 256 MiB
 	return len(e.request(nil)) + lengths
-}
-
-// encodedMessages returns messages for the SDK's clients, which encode them to the
-// bytes of the request: what a message holds is among its fields that the
-// generated code does not know, which are copied as they are. To decode a request
-// only for them to encode it would take longer than all else that becomes of it.
-func encodedMessages(request []byte) (ms []*tracepb.ResourceSpans, err error) {
-	for len(request) > 0 {
-		num, typ, n := protowire.ConsumeField(request)
-		if n < 0 {
-			return nil, protowire.ParseError(n)
-		}
-		if num != fRequestResourceSpans || typ != protowire.BytesType {
-			return nil, fmt.Errorf("field %d of type %d in a request", num, typ)
-		}
-		_, _, tag := protowire.ConsumeTag(request)
-		fields, _ := protowire.ConsumeBytes(request[tag:n])
-		m := new(tracepb.ResourceSpans)
-		m.ProtoReflect().SetUnknown(fields)
-		ms = append(ms, m)
-		request = request[n:]
-	}
-	return ms, nil
-}
-
-// decodedMessages is for what is not sent as protobuf.
-func decodedMessages(request []byte) ([]*tracepb.ResourceSpans, error) {
-	var r coltracepb.ExportTraceServiceRequest
-	err := proto.Unmarshal(request, &r)
-	return r.ResourceSpans, err
 }

@@ -42,7 +42,7 @@ type span struct {
 	reason string
 	waker  *waker
 
-	leftOut int            // of a root: spans that the limit left out
+	leftOut int            // of a root: spans that the limits left out
 	misuse  map[string]int // of the program
 }
 
@@ -75,15 +75,15 @@ type node struct {
 	span
 	root   *root
 	parent *node // nil for a root
-	// sent says that it becomes a span. What is below a node that does not, and
-	// is not linked, is below its parent.
-	sent bool
+	// sent says that it becomes a span, if there is a place for it; certain, that
+	// there is. What is below a node that does not become one, and is not linked, is
+	// below its parent.
+	sent, certain bool
+	paid          int64 // for what is certain
+	dropped       int   // states that were held, of a goroutine of the program
 
 	// linked says that the span is one that the program sent itself.
 	linked bool
-
-	// under is the ID under which its children stand.
-	under spanID
 
 	// A goroutine at work for a task, and a region, are windows: their sums are
 	// those of the goroutine at their end less those at their beginning.
@@ -93,18 +93,6 @@ type node struct {
 	around, within *node // open regions of the same task and goroutine, likewise
 
 	held []*span // states of a goroutine that works for no task
-}
-
-// place puts the node below its parent, and tells its children where they stand:
-// below it, or below its parent if it does not become a span.
-func (n *node) place() {
-	if n.parent != nil {
-		n.span.parent = n.parent.under
-	}
-	n.under = n.span.parent
-	if n.sent || n.linked {
-		n.under = n.id
-	}
 }
 
 // verdict says whether a trace is wanted.
@@ -122,19 +110,13 @@ type root struct {
 	trace   traceID
 	node    *node
 	verdict verdict
-	pending []*span // while undecided
-	spans   int     // that it has, or will have when they end
-	leftOut int
-	told    int // of leftOut, below a linked root
 	linked  int // tasks that are spans, while undecided
-}
+	ended   bool
 
-// reserve takes a place in the trace for a span.
-func (r *root) reserve(limit int) bool {
-	if limit > 0 && r.spans >= limit {
-		r.leftOut++
-		return false
-	}
-	r.spans++
-	return true
+	kept     []kept // spans that are complete, and may be left out
+	keptCost int64
+	spent    int64      // of the budget, by spans that are sent or will be
+	shortest model.Time // spans that are shorter have no place
+	leftOut  int
+	told     int // of leftOut, below a linked root
 }

@@ -13,7 +13,7 @@ type Stats struct {
 	// Spans counts spans by what they stand for: program, task, region,
 	// goroutine, state, gc.
 	Spans map[string]int
-	// LeftOut counts spans that the limit of a trace left out.
+	// LeftOut counts spans that the limits of a trace left out.
 	LeftOut int
 }
 
@@ -35,6 +35,8 @@ type tree struct {
 	counts     [numKinds]int
 	stats      Stats
 	program    *program // nil if it is not wanted
+	budget     budget
+	keptSpans  int // of all roots
 	tasks      map[*model.Task]*node
 	works      map[*model.Work]*node
 	goroutines []goroutine // by slot
@@ -77,6 +79,7 @@ func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 		opts:    opts,
 		minSpan: model.Time(opts.MinSpan),
 		minTask: model.Time(opts.MinTask),
+		budget:  newBudget(&opts),
 		out:     out,
 		failed:  failed,
 		tasks:   make(map[*model.Task]*node),
@@ -103,20 +106,6 @@ func (t *tree) Sync(s *model.Sync) {
 	}
 }
 
-// emit hands on a span of a trace, or keeps it until it is known whether the
-// trace is wanted.
-func (t *tree) emit(r *root, s *span) {
-	if r.verdict == undecided && t.now-r.node.start >= t.minTask {
-		t.want(r)
-	}
-	switch r.verdict {
-	case undecided:
-		r.pending = append(r.pending, s)
-	case wanted:
-		t.send(r, s)
-	}
-}
-
 func (t *tree) send(r *root, s *span) {
 	t.counts[s.kind]++
 	if t.out != nil {
@@ -130,10 +119,6 @@ func (t *tree) want(r *root) {
 	if !r.node.linked {
 		t.stats.Traces++
 	}
-	for _, s := range r.pending {
-		t.send(r, s)
-	}
-	r.pending = nil
 }
 
 func (t *tree) goroutine(g *model.Goroutine) *goroutine {
@@ -185,13 +170,12 @@ func (t *tree) TaskStart(task *model.Task) {
 	}
 	switch {
 	case !n.linked:
-		n.sent = n.root.reserve(t.opts.MaxSpansPerTrace)
+		n.sent = true
 	case n.root.verdict == wanted:
 		t.stats.Linked++
 	default:
 		n.root.linked++
 	}
-	n.place()
 	t.tasks[task] = n
 }
 
@@ -222,16 +206,15 @@ func (t *tree) TaskEnd(task *model.Task) {
 	if parent := t.tasks[task.Parent]; parent != nil {
 		parent.sums.add(n.sums)
 	}
-	if n.root.node == n && n.root.verdict != unwanted {
-		n.leftOut = n.root.leftOut
-		t.stats.LeftOut += n.leftOut
-		if n.root.verdict == undecided && task.End-task.Start < t.minTask {
-			n.root.verdict, n.root.pending = unwanted, nil
+	switch r := n.root; {
+	case r.node == n:
+		if r.verdict == undecided && task.End-task.Start < t.minTask {
+			r.verdict = unwanted
 			t.stats.Filtered++
 		}
-	}
-	if n.sent {
-		t.emit(n.root, &n.span)
+		t.end(r)
+	case n.sent:
+		t.emitNode(n)
 	}
 }
 
@@ -257,8 +240,7 @@ func (t *tree) WorkStart(work *model.Work) {
 		},
 		g: g, root: task.root, parent: task,
 	}
-	w.sent = t.opts.Detail >= Goroutines && w.root.reserve(t.opts.MaxSpansPerTrace)
-	w.place()
+	w.sent = t.opts.Detail >= Goroutines
 	t.works[work] = w
 	t.windowOpened(w, gr, work.Start)
 }
@@ -337,12 +319,7 @@ func (t *tree) windowClosed(w *node, gr *goroutine, now model.Time) {
 	w.sums = &sums{}
 	t.sumsNow(w.sums, g, gr, now)
 	w.sums.sub(&w.begin)
-	if w.kind == kindGoroutine && w.root.node.linked {
-		// The root of the trace is not sent: the goroutines tell, each what is new.
-		w.leftOut = w.root.leftOut - w.root.told
-		w.root.told = w.root.leftOut
-	}
-	t.emit(w.root, &w.span)
+	t.emitNode(w)
 }
 
 // breakState makes a span of the part up to now of the state that a goroutine is in,
@@ -422,7 +399,6 @@ func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *spa
 	return &span{
 		kind:      kindState,
 		id:        t.ids.span(kindState, uint64(w.start), uint64(w.span.task), uint64(w.kind), uint64(g.ID), uint64(start)),
-		parent:    w.under,
 		start:     start,
 		end:       end,
 		task:      w.span.task,
@@ -432,13 +408,13 @@ func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *spa
 	}
 }
 
-// child sends a span below a window, or leaves it out.
+// child emits a span below a window.
 func (t *tree) child(w *node, x *span) {
 	switch {
 	case w.root == nil: // alone
 		t.program.state(w, x)
-	case w.root.reserve(t.opts.MaxSpansPerTrace):
-		t.emit(w.root, x)
+	default:
+		t.emitLeaf(w, x)
 	}
 }
 
@@ -481,8 +457,7 @@ func (t *tree) RegionStart(r *model.Region) {
 	} else {
 		n.id = t.ids.span(kindRegion, uint64(r.Goroutine.ID), uint64(r.Start))
 	}
-	n.sent = t.opts.Detail >= Regions && n.root.reserve(t.opts.MaxSpansPerTrace)
-	n.place()
+	n.sent = t.opts.Detail >= Regions
 	for r.Depth >= len(gr.regions) {
 		gr.regions = append(gr.regions, nil)
 	}
@@ -508,7 +483,7 @@ func (t *tree) RegionEnd(r *model.Region) {
 	if r.Before {
 		if n.sent {
 			n.startFunc, n.end, n.open = r.Goroutine.Func, r.End, r.Open
-			t.emit(n.root, &n.span)
+			t.emitNode(n)
 		}
 		return
 	}

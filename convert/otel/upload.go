@@ -1,15 +1,14 @@
 package otel
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 )
 
@@ -26,6 +25,16 @@ type Result struct {
 	Warnings []string
 }
 
+// mostFrequent returns the reason of most spans.
+func (r *Result) mostFrequent() (most string) {
+	for reason, n := range r.Reasons {
+		if m := r.Reasons[most]; n > m || n == m && reason < most {
+			most = reason
+		}
+	}
+	return most
+}
+
 const (
 	maxReasons   = 20
 	otherReasons = "other reasons"
@@ -36,8 +45,6 @@ const (
 	// minSplit is the size of a batch, in bytes, below which "too large" is not
 	// believed, and not answered with smaller batches.
 	minSplit = 16 << 10
-	// stopTime is how long a client may take to close its connections.
-	stopTime = 5 * time.Second
 )
 
 // uploader batches spans and sends them while the caller goes on. It is bounded:
@@ -54,7 +61,6 @@ type uploader struct {
 	batcher  batcher
 	queue    chan batch
 	workers  sync.WaitGroup
-	started  bool // the client
 	closed   bool
 
 	gone chan struct{} // closed when given up
@@ -66,8 +72,9 @@ type uploader struct {
 	gaveUp   error // why
 }
 
-// newUploader starts the client; close stops it. That ctx ends stops all uploads.
-// The client's batches come one at a time and in order if it is a file.
+// newUploader returns an uploader, which closes the client when it is closed. The
+// end of ctx ends all uploads. Batches come one at a time and in order if the
+// client is a file.
 func newUploader(ctx context.Context, client Client, e envelope) *uploader {
 	l := limitsOf(client)
 	u := &uploader{
@@ -78,11 +85,6 @@ func newUploader(ctx context.Context, client Client, e envelope) *uploader {
 		queue:    make(chan batch, l.waiting),
 		gone:     make(chan struct{}),
 		result:   Result{Reasons: make(map[string]int64)},
-	}
-	if err := client.Start(ctx); err != nil {
-		u.giveUp(err)
-	} else {
-		u.started = true
 	}
 	for range l.inFlight {
 		u.workers.Go(u.work)
@@ -113,13 +115,13 @@ func (u *uploader) err() error {
 	return u.gaveUp
 }
 
-// close sends what is left, waits for all uploads and stops the client. Every
-// span that was added is in the result. The error is not nil if one was
-// rejected, if ctx ended (then errors.Is finds its cause), or if the client
-// could not be stopped. add must not be called afterwards; a second close
+// close sends what is left, waits for all uploads and closes the client. Every
+// span that was added is in the result. The error is a [*RejectedError] if a span
+// was rejected. If ctx ended, errors.Is finds its cause. Else it is the error of
+// closing the client. add must not be called afterwards; a second close
 // returns the result again.
 func (u *uploader) close() (Result, error) {
-	var stopErr error
+	var closeErr error
 	if !u.closed {
 		u.closed = true
 		if rest := u.batcher.take(); len(rest.ends) > 0 {
@@ -127,30 +129,18 @@ func (u *uploader) close() (Result, error) {
 		}
 		close(u.queue)
 		u.workers.Wait()
-		stopErr = u.stop()
+		closeErr = u.client.Close()
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	r := u.result
 	r.Reasons = maps.Clone(r.Reasons)
 	r.Warnings = slices.Clone(r.Warnings)
-	if stopErr == nil {
-		stopErr = context.Cause(u.ctx)
-	}
+	err := cmp.Or(context.Cause(u.ctx), closeErr)
 	if r.Rejected == 0 {
-		return r, stopErr
+		return r, err
 	}
-	return r, &rejectedError{result: r, err: errors.Join(stopErr, u.gaveUp)}
-}
-
-// stop does not use the uploads' context, which may have ended.
-func (u *uploader) stop() error {
-	if !u.started {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), stopTime)
-	defer cancel()
-	return u.client.Stop(ctx)
+	return r, &RejectedError{Result: r, GaveUp: u.gaveUp != nil, Err: errors.Join(err, u.gaveUp)}
 }
 
 func (u *uploader) enqueue(b batch) {
@@ -177,13 +167,9 @@ func (u *uploader) send(b batch) {
 		return
 	}
 	before := u.acceptedBatches()
-	err := u.client.Export(u.ctx, u.envelope.request(b.spans))
+	answer, err := u.client.Export(u.ctx, u.envelope.request(b.spans))
 	if err == nil {
-		u.accept(len(b.ends), &PartialSuccess{})
-		return
-	}
-	if p := new(PartialSuccess); errors.As(err, &p) {
-		u.accept(len(b.ends), p)
+		u.accept(len(b.ends), answer)
 		return
 	}
 	if context.Cause(u.ctx) != nil {
@@ -191,8 +177,8 @@ func (u *uploader) send(b batch) {
 		return
 	}
 	cause := causeOf(err)
-	small := cause == tooLarge && len(b.spans) < minSplit
-	if cause == tooLarge && !small && len(b.ends) > 1 {
+	small := cause == TooLarge && len(b.spans) < minSplit
+	if cause == TooLarge && !small && len(b.ends) > 1 {
 		first, second := b.halves()
 		u.send(first)
 		u.send(second)
@@ -201,21 +187,22 @@ func (u *uploader) send(b batch) {
 
 	u.reject(len(b.ends), u.reason(err))
 	switch {
-	case cause == unusable,
-		cause == passing && u.acceptedBatches() == before,
-		(cause == refused || cause == passing || small) && u.failedInRow() >= maxFailed:
+	case cause == Unusable,
+		cause == Passing && u.acceptedBatches() == before,
+		(cause == Refused || cause == Passing || small) && u.failedInRow() >= maxFailed:
 		u.giveUp(err)
 	}
 }
 
-// accept counts a batch of n spans that the client took, all but those of p.
-func (u *uploader) accept(n int, p *PartialSuccess) {
-	rejected := min(max(p.Rejected, 0), int64(n))
+// accept counts a batch of n spans that the client took, except those that it
+// rejected.
+func (u *uploader) accept(n int, answer Answer) {
+	rejected := min(max(answer.Rejected, 0), int64(n))
 	u.mu.Lock()
 	u.accepted++
 	u.failed = 0
 	u.result.Accepted += int64(n) - rejected
-	text := clean(p.Message)
+	text := clean(answer.Message)
 	if w := u.result.Warnings; rejected == 0 && text != "" && len(w) < maxReasons && !slices.Contains(w, text) {
 		u.result.Warnings = append(w, text)
 	}
@@ -279,55 +266,11 @@ type gaveUpError struct{ err error }
 func (e *gaveUpError) Error() string { return "sending was given up: " + clean(e.err.Error()) }
 func (e *gaveUpError) Unwrap() error { return e.err }
 
-// rejectedError tells how many spans were rejected and the most frequent reason.
-type rejectedError struct {
-	result Result
-	err    error // may be nil
-}
-
-func (e *rejectedError) Error() string {
-	var most string
-	for reason, n := range e.result.Reasons {
-		if m := e.result.Reasons[most]; n > m || n == m && reason < most {
-			most = reason
-		}
+func causeOf(err error) Cause {
+	if e := new(SendError); errors.As(err, &e) {
+		return e.Cause
 	}
-	text := fmt.Sprintf("%d of %d spans were rejected: %s", e.result.Rejected, e.result.Accepted+e.result.Rejected, most)
-	if more := len(e.result.Reasons) - 1; more > 0 {
-		text += fmt.Sprintf(" (and for %d other reasons)", more)
-	}
-	return text
-}
-
-func (e *rejectedError) Unwrap() error { return e.err }
-
-// A failureCause says what to do about a request that failed.
-type failureCause int
-
-const (
-	refused  failureCause = iota // by the backend, and it would be again
-	passing                      // trying again later could succeed
-	tooLarge                     // smaller requests could succeed
-	unusable                     // no request can succeed
-)
-
-// sendError is an error of the clients of this package. Those of other clients
-// count as refused.
-type sendError struct {
-	cause  failureCause
-	reason string        // for people; the same for the same reason
-	after  time.Duration // how long the backend asks to wait; 0 if it does not
-	err    error         // may be nil
-}
-
-func (e *sendError) Error() string { return e.reason }
-func (e *sendError) Unwrap() error { return e.err }
-
-func causeOf(err error) failureCause {
-	if e := new(sendError); errors.As(err, &e) {
-		return e.cause
-	}
-	return refused
+	return Refused
 }
 
 // localPort is our end of a connection in errors of package net: a port that is

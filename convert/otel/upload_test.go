@@ -6,17 +6,15 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-)
 
-// soon is generous: only that something ends matters, not when.
-const soon = 20 * time.Second
+	"github.com/trace2x/trace2x/convert/otel/otlptest"
+)
 
 func testSpans(n int) []*tracepb.Span {
 	spans := make([]*tracepb.Span, n)
@@ -35,74 +33,42 @@ func upload(ctx context.Context, c Client, spans ...*tracepb.Span) (Result, erro
 	return u.close()
 }
 
-// received is what a backend or a client got.
-type received struct {
-	mu       sync.Mutex
-	spans    map[int]int // how often, by number
-	requests int
-}
-
-func (r *received) add(resources []*tracepb.ResourceSpans) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.spans == nil {
-		r.spans = make(map[int]int)
-	}
-	r.requests++
-	for _, rs := range resources {
-		for _, ss := range rs.ScopeSpans {
-			for _, s := range ss.Spans {
-				r.spans[spanNumber(s)]++
-			}
-		}
-	}
-}
-
-func (r *received) count() (spans, requests int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.spans), r.requests
-}
-
 // testLimits make many batches of few spans.
 var testLimits = limits{bytes: 1 << 20, spans: 100, waiting: 4, inFlight: 2}
 
 // testClient is a client that answers with a function.
 type testClient struct {
-	received
+	otlptest.Received
 	calls  atomic.Int64
-	starts atomic.Int64
-	stops  atomic.Int64
-	answer func(ctx context.Context, call int, spans []*tracepb.Span) error
+	closed atomic.Int64
+	answer func(ctx context.Context, call int, spans []*tracepb.Span) (Answer, error)
 }
 
 func (c *testClient) limits() limits { return testLimits }
 
-func (c *testClient) Start(context.Context) error { c.starts.Add(1); return nil }
+func (c *testClient) Close() error { c.closed.Add(1); return nil }
 
-func (c *testClient) Stop(ctx context.Context) error { c.stops.Add(1); return ctx.Err() }
-
-func (c *testClient) Export(ctx context.Context, request []byte) error {
+func (c *testClient) Export(ctx context.Context, request []byte) (Answer, error) {
 	call := int(c.calls.Add(1))
 	resource := decode(request)
-	if err := c.answer(ctx, call, resource.ScopeSpans[0].Spans); err != nil {
-		return err
+	answer, err := c.answer(ctx, call, resource.ScopeSpans[0].Spans)
+	if err == nil {
+		c.Add([]*tracepb.ResourceSpans{resource})
 	}
-	c.add([]*tracepb.ResourceSpans{resource})
-	return nil
+	return answer, err
 }
 
 func TestUploader(t *testing.T) {
-	c := &testClient{answer: func(context.Context, int, []*tracepb.Span) error { return nil }}
+	c := &testClient{answer: func(context.Context, int, []*tracepb.Span) (Answer, error) { return Answer{}, nil }}
 	r, err := upload(t.Context(), c, testSpans(499)...)
 	if err != nil || r.Accepted != 499 || r.Rejected != 0 || len(r.Reasons) != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if spans, requests := c.count(); spans != 499 || requests != 5 {
+	if spans, requests := c.Count(); spans != 499 || requests != 5 {
 		t.Errorf("%d spans in %d requests", spans, requests)
 	}
-	if c.starts.Load() != 1 || c.stops.Load() != 1 {
-		t.Errorf("started %d times, stopped %d times", c.starts.Load(), c.stops.Load())
+	if c.closed.Load() != 1 {
+		t.Errorf("closed %d times", c.closed.Load())
 	}
 	if r, err := upload(t.Context(), c); err != nil || r.Accepted != 0 {
 		t.Errorf("no spans: %+v, %v", r, err)
@@ -110,14 +76,14 @@ func TestUploader(t *testing.T) {
 }
 
 func TestUploaderClosed(t *testing.T) {
-	c := &testClient{answer: func(context.Context, int, []*tracepb.Span) error { return nil }}
+	c := &testClient{answer: func(context.Context, int, []*tracepb.Span) (Answer, error) { return Answer{}, nil }}
 	u := newUploader(t.Context(), c, testEnvelope())
 	u.add(encode(testSpan(1)))
 	first, err := u.close()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := u.close(); err != nil || again.Accepted != first.Accepted || c.stops.Load() != 1 {
+	if again, err := u.close(); err != nil || again.Accepted != first.Accepted || c.closed.Load() != 1 {
 		t.Errorf("closed again: %+v, %v", again, err)
 	}
 	u.add(encode(testSpan(2)))
@@ -126,24 +92,12 @@ func TestUploaderClosed(t *testing.T) {
 	}
 }
 
-type unstartable struct{ testClient }
-
-func (*unstartable) Start(context.Context) error { return errors.New("no such target") }
-
-func TestUploaderStartFails(t *testing.T) {
-	c := new(unstartable)
-	r, err := upload(t.Context(), c, testSpans(250)...)
-	if err == nil || r.Rejected != 250 || r.Reasons["no such target"] != 250 || c.stops.Load() != 0 {
-		t.Errorf("%+v, %v", r, err)
-	}
-}
-
 // A backend that does not answer stops the caller, with a bounded number of
 // batches in memory.
 func TestUploaderBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		c := &testClient{answer: func(context.Context, int, []*tracepb.Span) error { <-release; return nil }}
+		c := &testClient{answer: func(context.Context, int, []*tracepb.Span) (Answer, error) { <-release; return Answer{}, nil }}
 		u := newUploader(t.Context(), c, testEnvelope())
 		var added atomic.Int64
 		done := make(chan Result)
@@ -175,7 +129,10 @@ func TestUploaderCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("interrupted")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		c := &testClient{answer: func(ctx context.Context, _ int, _ []*tracepb.Span) error { <-ctx.Done(); return ctx.Err() }}
+		c := &testClient{answer: func(ctx context.Context, _ int, _ []*tracepb.Span) (Answer, error) {
+			<-ctx.Done()
+			return Answer{}, ctx.Err()
+		}}
 		u := newUploader(ctx, c, testEnvelope())
 		time.AfterFunc(time.Second, func() { cancel(cause) })
 		start := time.Now()
@@ -192,25 +149,25 @@ func TestUploaderCanceled(t *testing.T) {
 		if d := time.Since(start); d > time.Second {
 			t.Errorf("took %v", d)
 		}
-		if c.stops.Load() != 1 {
-			t.Error("not stopped")
+		if c.closed.Load() != 1 {
+			t.Error("not closed")
 		}
 	})
 }
 
 // What is refused is counted, and the rest is sent all the same.
 func TestUploaderRefused(t *testing.T) {
-	c := &testClient{answer: func(_ context.Context, _ int, spans []*tracepb.Span) error {
+	c := &testClient{answer: func(_ context.Context, _ int, spans []*tracepb.Span) (Answer, error) {
 		if n := spanNumber(spans[0]); n == 100 || n == 300 {
-			return errors.New("400 Bad Request")
+			return Answer{}, errors.New("400 Bad Request")
 		}
-		return nil
+		return Answer{}, nil
 	}}
 	r, err := upload(t.Context(), c, testSpans(1000)...)
 	if err == nil || r.Accepted != 800 || r.Rejected != 200 || r.Reasons["400 Bad Request"] != 200 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	const want = "200 of 1000 spans were rejected: 400 Bad Request"
+	const want = "200 of 1000 spans were not accepted: 400 Bad Request"
 	if err != nil && err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
 	}
@@ -222,12 +179,12 @@ func TestUploaderGivesUp(t *testing.T) {
 		maxCalls int64
 	}{
 		"refused":          {errors.New("no"), maxFailed + 1},
-		"time ran out":     {&sendError{cause: passing, reason: "no"}, 2},
-		"unusable":         {&sendError{cause: unusable, reason: "no"}, 2},
-		"always too large": {&sendError{cause: tooLarge, reason: "no"}, 100},
+		"time ran out":     {&SendError{Cause: Passing, Reason: "no"}, 2},
+		"unusable":         {&SendError{Cause: Unusable, Reason: "no"}, 2},
+		"always too large": {&SendError{Cause: TooLarge, Reason: "no"}, 100},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &testClient{answer: func(context.Context, int, []*tracepb.Span) error { return test.err }}
+			c := &testClient{answer: func(context.Context, int, []*tracepb.Span) (Answer, error) { return Answer{}, test.err }}
 			u := newUploader(t.Context(), c, testEnvelope())
 			for _, s := range testSpans(5000) {
 				u.add(encode(s))
@@ -249,13 +206,13 @@ func TestUploaderGivesUp(t *testing.T) {
 // A batch that gets nowhere does not stop others that do.
 func TestUploaderGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &testClient{answer: func(_ context.Context, _ int, spans []*tracepb.Span) error {
+		c := &testClient{answer: func(_ context.Context, _ int, spans []*tracepb.Span) (Answer, error) {
 			if n := spanNumber(spans[0]); n == 100 || n == 500 {
 				time.Sleep(time.Minute)
-				return &sendError{cause: passing, reason: "connection closed"}
+				return Answer{}, &SendError{Cause: Passing, Reason: "connection closed"}
 			}
 			time.Sleep(time.Second)
-			return nil
+			return Answer{}, nil
 		}}
 		r, _ := upload(t.Context(), c, testSpans(3000)...)
 		if r.Accepted != 2800 || r.Rejected != 200 {
@@ -265,11 +222,11 @@ func TestUploaderGoesOn(t *testing.T) {
 }
 
 func TestUploaderTooLarge(t *testing.T) {
-	c := &testClient{answer: func(_ context.Context, _ int, spans []*tracepb.Span) error {
+	c := &testClient{answer: func(_ context.Context, _ int, spans []*tracepb.Span) (Answer, error) {
 		if len(spans) > 150 || len(spans[0].Name) > 1<<20 {
-			return &sendError{cause: tooLarge, reason: "413"}
+			return Answer{}, &SendError{Cause: TooLarge, Reason: "413"}
 		}
-		return nil
+		return Answer{}, nil
 	}}
 	spans := testSpans(5000)
 	for n := 2500; n < 2510; n++ { // more than maxFailed
@@ -280,24 +237,24 @@ func TestUploaderTooLarge(t *testing.T) {
 	if err == nil || r.Accepted != 4990 || r.Rejected != 10 || r.Reasons["413"] != 10 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if got, _ := c.count(); got != 4990 {
+	if got, _ := c.Count(); got != 4990 {
 		t.Errorf("%d spans", got)
 	}
 }
 
 func TestUploaderPartialSuccess(t *testing.T) {
-	c := &testClient{answer: func(_ context.Context, call int, spans []*tracepb.Span) error {
+	c := &testClient{answer: func(_ context.Context, call int, spans []*tracepb.Span) (Answer, error) {
 		switch spanNumber(spans[0]) {
 		case 0:
-			return &PartialSuccess{Rejected: 3, Message: "too old"}
+			return Answer{Rejected: 3, Message: "too old"}, nil
 		case 100:
-			return fmt.Errorf("wrapped: %w", &PartialSuccess{Message: "use\nnew\x1b[31m paths"})
+			return Answer{Message: "use\nnew\x1b[31m paths"}, nil
 		case 200:
-			return &PartialSuccess{Rejected: 1 << 40} // more than there were
+			return Answer{Rejected: 1 << 40}, nil // more than there were
 		case 300:
-			return &PartialSuccess{Rejected: -5, Message: "odd"}
+			return Answer{Rejected: -5, Message: "odd"}, nil
 		}
-		return nil
+		return Answer{}, nil
 	}}
 	r, err := upload(t.Context(), c, testSpans(500)...)
 	if err == nil || r.Accepted != 500-103 || r.Rejected != 103 {
@@ -315,8 +272,8 @@ func TestUploaderPartialSuccess(t *testing.T) {
 }
 
 func TestUploaderManyReasons(t *testing.T) {
-	c := &testClient{answer: func(_ context.Context, call int, _ []*tracepb.Span) error {
-		return &PartialSuccess{Rejected: 1, Message: fmt.Sprint("reason ", call)}
+	c := &testClient{answer: func(_ context.Context, call int, _ []*tracepb.Span) (Answer, error) {
+		return Answer{Rejected: 1, Message: fmt.Sprint("reason ", call)}, nil
 	}}
 	r, _ := upload(t.Context(), c, testSpans(5000)...)
 	if len(r.Reasons) != maxReasons+1 || r.Reasons[otherReasons] != 30 || r.Rejected != 50 {
@@ -357,6 +314,6 @@ func benchmarkUpload(b *testing.B, client func() Client) {
 }
 
 func BenchmarkUploader(b *testing.B) {
-	c := &testClient{answer: func(context.Context, int, []*tracepb.Span) error { return &PartialSuccess{} }}
+	c := &testClient{answer: func(context.Context, int, []*tracepb.Span) (Answer, error) { return Answer{}, nil }}
 	benchmarkUpload(b, func() Client { return c })
 }

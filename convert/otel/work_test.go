@@ -155,7 +155,9 @@ func TestNested(t *testing.T) {
 	below := make(map[string]int)
 	slept := 0
 	for _, s := range spans {
-		below[string(s.ParentSpanId)]++
+		if s.Name == "region" { // states of a busy machine stand there, too
+			below[string(s.ParentSpanId)]++
+		}
 		if s.Name == "task" || s.Name == "region" {
 			if intAttr(s, "go.block_time_ns.sleep") >= 1e6 {
 				slept++
@@ -167,7 +169,7 @@ func TestNested(t *testing.T) {
 	}
 	for _, s := range spans {
 		if s.Name == "region" && below[string(s.SpanId)] > 1 {
-			t.Errorf("%d spans are below a region", below[string(s.SpanId)])
+			t.Errorf("%d regions are below a region", below[string(s.SpanId)])
 		}
 	}
 }

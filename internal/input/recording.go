@@ -35,8 +35,8 @@ type body struct {
 	mu      sync.Mutex
 	state   bodyState
 	borders *decode.Borders // nil if it is not a recording
-	held    []byte   // that may belong to the next generation
-	from    int64    // where Finish was called
+	held    []byte          // that may belong to the next generation
+	from    int64           // where Finish was called
 	timer   *time.Timer
 }
 

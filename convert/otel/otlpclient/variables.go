@@ -1,4 +1,4 @@
-package otel
+package otlpclient
 
 import (
 	"crypto/tls"

@@ -1,16 +1,17 @@
-package otel
+package otlpclient
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/trace2x/trace2x/internal/address"
 )
 
-func (o *ClientOptions) protocol() (string, error) {
+func (o *Options) protocol() (string, error) {
 	key, value := "protocol", o.Protocol
 	if value == "" {
 		key, value = variable("PROTOCOL")
@@ -28,7 +29,7 @@ func (o *ClientOptions) protocol() (string, error) {
 // endpoint returns the option or the variable, and where it comes from; or
 // whole, if the option is not given and the environment has an endpoint for
 // traces alone, whose path nothing is added to.
-func (o *ClientOptions) endpoint() (key, value string, whole bool) {
+func (o *Options) endpoint() (key, value string, whole bool) {
 	if o.Endpoint != "" {
 		return "endpoint", o.Endpoint, false
 	}
@@ -37,13 +38,13 @@ func (o *ClientOptions) endpoint() (key, value string, whole bool) {
 }
 
 // insecure tells whether an endpoint that does not tell has no TLS.
-func (o *ClientOptions) insecure() bool {
+func (o *Options) insecure() bool {
 	_, value := variable("INSECURE")
 	return o.Insecure || strings.EqualFold(value, "true")
 }
 
 // httpEndpoint returns the URL to send requests to.
-func (o *ClientOptions) httpEndpoint() (*url.URL, error) {
+func (o *Options) httpEndpoint() (*url.URL, error) {
 	key, value, whole := o.endpoint()
 	if value == "" {
 		return &url.URL{Scheme: "http", Host: "localhost:4318", Path: tracesPath}, nil
@@ -66,15 +67,18 @@ type grpcEndpoint struct {
 	tls     bool
 }
 
-func (o *ClientOptions) grpcEndpoint() (grpcEndpoint, error) {
+func (o *Options) grpcEndpoint() (grpcEndpoint, error) {
 	key, value, _ := o.endpoint()
 	if value == "" {
 		return grpcEndpoint{address: "localhost:4317"}, nil
 	}
-	switch scheme, _, _ := strings.Cut(value, ":"); scheme {
+	switch scheme, rest, _ := strings.Cut(value, ":"); scheme {
 	case "unix", "unix-abstract":
 		return grpcEndpoint{address: value}, nil
 	case "dns", "passthrough", "ipv4", "ipv6":
+		if strings.ContainsAny(rest, "@?#") {
+			return grpcEndpoint{}, fmt.Errorf("%s: %s: takes only hosts and ports", key, scheme)
+		}
 		return grpcEndpoint{address: value, tls: !o.insecure()}, nil
 	}
 	u, err := o.parseURL(key, value, "4317")
@@ -89,20 +93,16 @@ func (o *ClientOptions) grpcEndpoint() (grpcEndpoint, error) {
 }
 
 // parseURL reads a URL or HOST:PORT, which gets a scheme, and a port if it has
-// none. Parts that would not be sent are errors.
-func (o *ClientOptions) parseURL(key, value, port string) (*url.URL, error) {
+// none. Parts that would not be sent are errors, which do not show them: they may
+// be secrets.
+func (o *Options) parseURL(key, value, port string) (*url.URL, error) {
 	full := value
 	if !strings.Contains(value, "://") {
 		full = "//" + value
 	}
 	u, err := url.Parse(full)
 	if err != nil {
-		// Its own text has the whole URL, which may have a password.
-		var inner *url.Error
-		if errors.As(err, &inner) {
-			err = inner.Err
-		}
-		return nil, fmt.Errorf("%s: not a URL: %w", key, err)
+		return nil, fmt.Errorf("%s: not a URL: %w", key, address.Reason(err))
 	}
 	switch {
 	case u.Scheme == "":
@@ -119,12 +119,12 @@ func (o *ClientOptions) parseURL(key, value, port string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s: an https:// URL asks for TLS, insecure for none", key)
 	}
 	switch {
-	case u.Hostname() == "":
-		return nil, fmt.Errorf("%s: no host in %q", key, value)
 	case u.User != nil:
 		return nil, fmt.Errorf("%s: a user and password are not sent: use a header", key)
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("%s: what follows the path of a URL is not sent", key)
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("%s: no host in %q", key, value)
 	}
 	return u, nil
 }

@@ -1,0 +1,271 @@
+package otel
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// The limits of a trace decide which of its spans are sent: the longest ones. What
+// takes long is what somebody looks for, and a span is never shorter than what is
+// below it, so that those that are left out are leaves. Therefore spans are kept
+// until the root of their trace ends, or until too many are kept in all.
+
+// maxKept limits the spans that are kept for all traces together.
+const maxKept = 200_000
+
+// budget is the most that a trace may have. Spans and bytes are one currency, in
+// which a span costs the larger part of the two limits.
+type budget struct {
+	spans, bytes int64 // 0 is no limit
+}
+
+func newBudget(o *Options) budget {
+	const most = 1 << 30 // so that their product, and twice that, can be counted
+	return budget{int64(min(max(o.MaxSpansPerTrace, 0), most)), int64(min(max(o.MaxBytesPerTrace, 0), most))}
+}
+
+// total is what there is to spend.
+func (b budget) total() int64 {
+	switch {
+	case b.spans == 0 && b.bytes == 0:
+		return math.MaxInt64
+	case b.spans == 0:
+		return b.bytes
+	case b.bytes == 0:
+		return b.spans
+	}
+	return b.spans * b.bytes
+}
+
+// cost is that of a span of so many bytes.
+func (b budget) cost(size int) int64 {
+	switch {
+	case b.spans == 0 && b.bytes == 0:
+		return 0
+	case b.spans == 0:
+		return int64(size)
+	case b.bytes == 0:
+		return 1
+	}
+	return max(b.bytes, int64(size)*b.spans)
+}
+
+// cost is that of a span.
+func (t *tree) cost(s *span) int64 { return t.budget.cost(t.mapping.size(s)) }
+
+// kept is a span that is complete, but may be left out.
+type kept struct {
+	*span
+	node *node // whose span it is; nil for one that has nothing below it
+	up   *node // under which it stands
+	cost int64
+}
+
+func (k *kept) duration() model.Time { return k.end - k.start }
+
+// emitNode takes the span of a node that ended.
+func (t *tree) emitNode(n *node) {
+	if n.certain { // something below it was sent already
+		n.root.spent += t.cost(&n.span) - n.paid
+		n.span.parent = t.parent(n.parent)
+		t.send(n.root, &n.span)
+		return
+	}
+	t.keep(n.root, kept{span: &n.span, node: n, up: n.parent})
+}
+
+// emitLeaf takes a span below a node.
+func (t *tree) emitLeaf(up *node, s *span) { t.keep(up.root, kept{span: s, up: up}) }
+
+// keep keeps a span until it is known whether there is a place for it.
+func (t *tree) keep(r *root, k kept) {
+	if r.verdict == unwanted {
+		return
+	}
+	if n := r.node; n.paid == 0 && !n.linked { // the root is sent in any case
+		n.paid = t.cost(&n.span)
+		r.spent += n.paid
+	}
+	k.cost = t.cost(k.span)
+	if k.duration() < r.shortest { // longer ones fill the budget
+		t.leaveOut(r, &k)
+		return
+	}
+	r.kept = append(r.kept, k)
+	r.keptCost += k.cost
+	t.keptSpans++
+	if left := t.budget.total() - r.spent; r.keptCost/2 > left {
+		t.cut(r, left)
+	}
+	if r.ended || t.keptSpans > maxKept {
+		t.release(r)
+	}
+}
+
+// cut leaves out the shortest of the spans that are kept, so that the rest fits
+// into what is left of the budget.
+func (t *tree) cut(r *root, left int64) {
+	order := make([]int, len(r.kept))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(r.kept[j].duration(), r.kept[i].duration()) })
+	var spent int64
+	fits := make([]bool, len(r.kept))
+	for n, i := range order {
+		if spent += r.kept[i].cost; spent > left {
+			r.shortest = r.kept[order[max(n-1, 0)]].duration()
+			break
+		}
+		fits[i] = true
+	}
+	rest := r.kept[:0]
+	r.keptCost = 0
+	for i := range r.kept {
+		if k := r.kept[i]; fits[i] {
+			rest = append(rest, k)
+			r.keptCost += k.cost
+		} else {
+			t.leaveOut(r, &k)
+			t.keptSpans--
+		}
+	}
+	clear(r.kept[len(rest):])
+	r.kept = rest
+}
+
+// leaveOut counts a span that is not sent. What is below it stands below its
+// parent.
+func (t *tree) leaveOut(r *root, k *kept) {
+	if k.node != nil {
+		k.node.sent = false
+	}
+	r.leftOut++
+	if r.ended {
+		t.stats.LeftOut++ // its root cannot tell any more
+	}
+}
+
+// release sends what is kept of a trace, as far as the budget goes, unless it is
+// not wanted or that is not known yet.
+func (t *tree) release(r *root) {
+	if r.verdict == undecided && t.now-r.node.start >= t.minTask {
+		t.want(r)
+	}
+	if r.verdict == undecided {
+		return
+	}
+	if r.verdict == wanted {
+		if left := t.budget.total() - r.spent; r.keptCost > left {
+			t.cut(r, left)
+		}
+		for i := range r.kept {
+			if n := r.kept[i].node; n != nil {
+				n.certain = true
+			}
+		}
+		// The goroutines below a task that the program sent itself tell what is left
+		// out, each what is new.
+		if last := r.lastGoroutine(); last != nil && r.node.linked {
+			last.leftOut, r.told = r.leftOut-r.told, r.leftOut
+		}
+		r.spent += r.keptCost
+		for i := range r.kept {
+			k := &r.kept[i]
+			k.parent = t.parent(k.up)
+			t.send(r, k.span)
+		}
+	}
+	t.keptSpans -= len(r.kept)
+	r.kept, r.keptCost = nil, 0
+}
+
+func (r *root) lastGoroutine() *span {
+	for i := range slices.Backward(r.kept) {
+		if k := &r.kept[i]; k.kind == kindGoroutine {
+			return k.span
+		}
+	}
+	return nil
+}
+
+// end ends a trace with its root: what is kept of it is sent, and then the root.
+// What comes later is sent as long as there is a place for it.
+func (t *tree) end(r *root) {
+	n := r.node
+	if !n.linked && r.verdict != unwanted {
+		// The logs of the root take half of the bytes at most.
+		for t.budget.bytes > 0 && len(n.events) > 0 && int64(t.mapping.size(&n.span)) > t.budget.bytes/2 {
+			half := len(n.events) / 2
+			n.eventsLeft += len(n.events) - half
+			n.events = n.events[:half]
+		}
+		r.spent += t.cost(&n.span) - n.paid
+	}
+	t.release(r)
+	r.ended = true
+	n.leftOut = r.leftOut
+	if r.verdict != unwanted {
+		t.stats.LeftOut += r.leftOut
+	}
+	if !n.linked && r.verdict == wanted {
+		t.send(r, &n.span)
+	}
+}
+
+// parent returns the ID of the span under which others stand: that of the node, or
+// of the nearest above it that is sent.
+func (t *tree) parent(n *node) spanID {
+	for ; n != nil; n = n.parent {
+		switch {
+		case n.linked, n.certain, n.sent && n.root.node == n:
+			return n.id
+		case !n.sent:
+			continue
+		}
+		// It is open still.
+		if cost := t.cost(&n.span); cost <= t.budget.total()-n.root.spent {
+			n.root.spent += cost
+			n.paid, n.certain = cost, true
+			return n.id
+		}
+		n.sent = false
+		n.root.leftOut++
+		if n.root.ended {
+			t.stats.LeftOut++
+		}
+	}
+	return spanID{}
+}
+
+// size is at least that of a span when it is encoded.
+func (m *mapping) size(s *span) int {
+	const (
+		fixed = 320 // IDs, times, and attributes with numbers
+		text  = 45  // of an attribute with a text, without that
+		place = 3 * text
+	)
+	size := fixed + len(s.name) + len(s.startFunc) + len(s.reason)
+	if s.stack != nil {
+		size += len(m.stack(s.stack))
+	}
+	if w := s.waker; w != nil {
+		size += 2*text + len(w.startFunc)
+		if f := codeFrame(w.stack); f != nil {
+			size += place + len(f.Func) + len(f.File)
+		}
+	}
+	if s.sums != nil {
+		size += 6 * text
+		for _, b := range s.sums.block {
+			size += text + len(b.reason)
+		}
+	}
+	for _, e := range s.events {
+		size += 2*text + len(e.category) + len(e.message)
+	}
+	return size
+}
