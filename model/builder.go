@@ -108,7 +108,7 @@ func (b *builder) take(chunk *decode.Chunk, c *clip) {
 // begin begins the trace.
 func (b *builder) begin(t Time) {
 	b.begun = true
-	b.trace.Start, b.since, b.now = t, t, t
+	b.trace.Start, b.trace.Origin, b.since, b.now = t, t, t, t
 	b.sink.Begin(&b.trace)
 }
 

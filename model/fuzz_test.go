@@ -69,6 +69,10 @@ func checkRead(t *testing.T, data []byte) {
 		for _, gap := range sum.Gaps {
 			checkDamage(t, gap.Damage, len(data))
 		}
+	case model.IsDamage(err):
+		if len(sum.Inconsistent)+sum.Missing == 0 {
+			t.Fatalf("%v, but the summary %+v", err, sum)
+		}
 	case errors.As(err, &format):
 		if sum != nil || calls.begins+calls.ends > 0 {
 			t.Fatalf("%v, but the sink was called", err)

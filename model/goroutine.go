@@ -250,7 +250,7 @@ func (b *builder) gone(g *Goroutine, t Time) {
 		g.assist = nil
 	}
 	if g.span != nil {
-		b.inconsistent(spanWithoutTask)
+		b.misuse(spanWithoutTask)
 	}
 	g.End = t
 	b.turn(g, nil, 0, t)

@@ -69,7 +69,7 @@ func (b *builder) link(g *Goroutine, id TaskID, category, message string) bool {
 			return false
 		}
 		if g.span != nil {
-			b.inconsistent(spanWithoutTask)
+			b.misuse(spanWithoutTask)
 		}
 		g.span = &s
 		return true
@@ -97,7 +97,7 @@ func (b *builder) spanOf(g *Goroutine, typ string) *SpanContext {
 	s := g.span
 	g.span = nil
 	if !s.is(typ) {
-		b.inconsistent(spanWithoutTask)
+		b.misuse(spanWithoutTask)
 		return nil
 	}
 	b.summary.LinkedSpans++

@@ -156,7 +156,7 @@ func TestLink(t *testing.T) {
 			tt.feed(f, main, on{2, 1, 2})
 			f.want(tt.want...)
 			if tt.inconsistent {
-				f.wantInconsistent(spanWithoutTask)
+				f.wantMisuse(map[string]int{spanWithoutTask: 1})
 			} else {
 				f.wantInconsistent()
 			}

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -17,6 +18,38 @@ type FormatError = decode.FormatError
 // generation, mostly. It is in the error of a [Read] that reported everything else.
 type Damage = decode.Damage
 
+// ContradictionError says that a trace contradicts itself: it is damaged, or comes
+// from a runtime with a mistake. Summary.Inconsistent and Summary.Missing have the
+// details.
+type ContradictionError struct {
+	// Count is how many events or references were left out.
+	Count int
+}
+
+func (e *ContradictionError) Error() string {
+	if e.Count == 1 {
+		return "the trace contradicts itself once, and what does is left out; the rest may be wrong, too"
+	}
+	return fmt.Sprintf("the trace contradicts itself %d times, and what does is left out; the rest may be wrong, too", e.Count)
+}
+
+// IsDamage reports whether an error of [Read] is about the trace alone: all that
+// could be read was reported.
+func IsDamage(err error) bool {
+	var damage *Damage
+	var contradiction *ContradictionError
+	return errors.As(err, &damage) || errors.As(err, &contradiction)
+}
+
+// contradictions returns how many events or references contradict the rest.
+func (s *Summary) contradictions() int {
+	n := s.Missing
+	for _, k := range s.Inconsistent {
+		n += k
+	}
+	return n
+}
+
 // CheckHeader looks at the first bytes of an input, all of them or 512. It
 // returns nil if a Go execution trace begins there, also one that is too new for
 // [Read], and else a *[FormatError].
@@ -27,8 +60,9 @@ func CheckHeader(head []byte) error { return decode.CheckHeader(head) }
 //
 // If the trace is truncated or damaged, or r fails in the midst of it, Read
 // reports what can be read before that and behind it, with a [Gap] between, and
-// returns the summary with an error that wraps each *[Damage]. For other errors the
-// summary is nil: a *[FormatError] if r is not a trace that can be read, before any
+// returns the summary with an error that wraps each *[Damage]. If the trace
+// contradicts itself, the error wraps a *[ContradictionError]: all that does not is
+// reported. For other errors the summary is nil: a *[FormatError] if r is not a trace that can be read, before any
 // call of sink; the error of the sink; or that of ctx.
 func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	in, err := decode.Open(r)
@@ -123,6 +157,9 @@ func read(ctx context.Context, in *decode.Input, sink Sink, c *clip) (*Summary, 
 	summary := b.finish()
 	if err := b.stop(); err != nil && (summary == nil || b.sink.Err() != nil) {
 		return nil, err
+	}
+	if n := summary.contradictions(); n > 0 {
+		damages = append(damages, &ContradictionError{n})
 	}
 	return summary, errors.Join(damages...)
 }

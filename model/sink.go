@@ -86,8 +86,11 @@ type Trace struct {
 	// Format is the version of the trace format, such as "Go 1.23": the first
 	// Go release that wrote it. Later releases may write the same format.
 	Format string
-	// Start is the time of the first event.
+	// Start is the time of the first event, or when the window begins.
 	Start Time
+	// Origin is the time of the first event of the whole trace: moments that are
+	// shown count from it, also in a window.
+	Origin Time
 	// Fingerprint identifies the trace: a hash of its first bytes, which have
 	// times in them, so that it differs between recordings.
 	Fingerprint [16]byte

@@ -205,6 +205,7 @@ func (c *clip) behind(e *decode.Event) {
 // the first one.
 func (c *clip) open(sync bool) {
 	c.opened = true
+	c.b.trace.Origin = c.start
 	c.b.restart(c.sink, c.from)
 	if !sync {
 		c.b.border(&Sync{Time: c.from, Clock: c.lastClock})

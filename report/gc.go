@@ -149,7 +149,7 @@ func (b *Builder) gcReport() GC {
 		MaxGoal:     c.maxGoal,
 		Pauses:      []Pause{},
 		Assists:     []Assist{},
-		Utilization: b.mmu.report(b.trace.Start),
+		Utilization: b.mmu.report(b.trace.Origin),
 	}
 	for reason, p := range c.pauses {
 		out.Pauses = append(out.Pauses, Pause{reason, p.spread.n, p.report(), Moment{time.Duration(p.at), time.Duration(p.longest), p.g, p.fn}})

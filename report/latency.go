@@ -200,7 +200,7 @@ func (s *scheduling) report(sum *model.Summary) Scheduling {
 	}
 	for _, w := range s.worst {
 		out.Worst = append(out.Worst, SchedWait{
-			Moment{time.Duration(w.at - sum.Start), time.Duration(w.duration), w.goroutine, w.fn}, w.after,
+			Moment{time.Duration(w.at - sum.Origin), time.Duration(w.duration), w.goroutine, w.fn}, w.after,
 		})
 	}
 	return out

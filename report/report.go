@@ -13,8 +13,10 @@ import (
 // Report is what there is to tell of a trace. Lists are sorted, the most
 // important first.
 type Report struct {
-	Overview Overview  `json:"overview"`
-	Suspects []Suspect `json:"suspects"`
+	// Trace is what was read; nil in a Report that was read from JSON.
+	Trace    *model.Summary `json:"-"`
+	Overview Overview       `json:"overview"`
+	Suspects []Suspect      `json:"suspects"`
 	// Goroutines are by start function.
 	Goroutines []Group `json:"goroutines"`
 	// Blocking is by reason and place.
@@ -242,13 +244,14 @@ func (b *Builder) End(s *model.Summary) {
 // Report is the report of the trace that has ended.
 func (b *Builder) Report() *Report {
 	r := &Report{
+		Trace:           b.summary,
 		Overview:        b.overview(),
 		Goroutines:      b.groups.report(&b.reasons),
 		Blocking:        b.blockings(),
 		Scheduling:      b.sched.report(b.summary),
 		GC:              b.gcReport(),
-		Tasks:           b.tasks.report(&b.reasons, b.trace.Start),
-		Regions:         b.regions.report(&b.reasons, b.trace.Start),
+		Tasks:           b.tasks.report(&b.reasons, b.trace.Origin),
+		Regions:         b.regions.report(&b.reasons, b.trace.Origin),
 		Suspects:        b.suspects(),
 		CannotTell:      b.cannotTell(),
 		PercentileError: PercentileError,
@@ -260,7 +263,7 @@ func (b *Builder) Report() *Report {
 }
 
 // since is a moment as users see it: the time since the trace began.
-func (b *Builder) since(t model.Time) time.Duration { return time.Duration(t - b.trace.Start) }
+func (b *Builder) since(t model.Time) time.Duration { return time.Duration(t - b.trace.Origin) }
 
 // Limit shortens all lists to their first n entries.
 func (r *Report) Limit(n int) {

@@ -99,10 +99,9 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 	defer srv.Close()
 
 	err = c.run(ctx, e, from, file, shown)
-	var damage *model.Damage
 	var missed *missedError
 	switch {
-	case errors.As(err, &damage) && !errors.As(err, &missed):
+	case model.IsDamage(err) && !errors.As(err, &missed):
 		fmt.Fprintf(e.stderr, "warning: %s\n", oneLine(err))
 		err = errTold
 	case err != nil:

@@ -280,8 +280,12 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, opts otel
 	e.reportSpans(name, rep, &opts)
 	if rejected != nil {
 		var damage *model.Damage
-		if errors.As(err, &damage) {
+		var contradiction *model.ContradictionError
+		switch {
+		case errors.As(err, &damage):
 			return inDamage(in, damage)
+		case errors.As(err, &contradiction):
+			return inDamage(in, contradiction)
 		}
 		return errTold
 	}

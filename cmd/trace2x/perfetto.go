@@ -227,8 +227,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 		o := out
 		lines = append(lines, func() {
 			english.Fprintf(e.stderr, "%s: %s, %s in %v\n", outName(o.Name()), byteCount(o.Size()), plural(int(sum.Events), "event"), time.Duration(sum.End-sum.Start))
-			e.warn(sum.Unknown, sum.Inconsistent)
-			e.tellMisuse(sum.Misuse)
+			e.warn(sum)
 		})
 		if c.missed(in, focus) != nil {
 			return nil

@@ -36,24 +36,25 @@ func (e *env) report(in *input.Input, s *model.Summary) {
 	if s.LinkedSpans > 0 {
 		fmt.Fprintf(e.stderr, "%s of OpenTelemetry among the tasks\n", plural(s.LinkedSpans, "span"))
 	}
-	e.warn(s.Unknown, s.Inconsistent)
-	e.tellMisuse(s.Misuse)
+	e.warn(s)
 }
 
-// tellMisuse tells what the program did wrong with regions and tasks.
-func (e *env) tellMisuse(misuse map[string]int) {
-	for _, what := range slices.Sorted(maps.Keys(misuse)) {
-		english.Fprintf(e.stderr, "misuse of runtime/trace by the program, %d times: %s\n", misuse[what], what)
+// warn tells what of a trace was left out, or is not as it should be.
+func (e *env) warn(s *model.Summary) {
+	for _, what := range slices.Sorted(maps.Keys(s.Unknown)) {
+		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", s.Unknown[what], escaped(what))
 	}
-}
-
-// warn tells what of a trace was left out.
-func (e *env) warn(unknown, inconsistent map[string]int) {
-	for _, what := range slices.Sorted(maps.Keys(unknown)) {
-		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", unknown[what], escaped(what))
+	for _, what := range slices.Sorted(maps.Keys(s.Inconsistent)) {
+		english.Fprintf(e.stderr, "warning: the trace contradicts itself, %s: %s\n", plural(s.Inconsistent[what], "time"), escaped(what))
 	}
-	for _, what := range slices.Sorted(maps.Keys(inconsistent)) {
-		english.Fprintf(e.stderr, "warning: the trace contradicts itself, %d times: %s\n", inconsistent[what], escaped(what))
+	if s.Missing > 0 {
+		fmt.Fprintf(e.stderr, "warning: %s to stacks or strings that are not in the trace: these events have none\n", plural(s.Missing, "reference"))
+	}
+	if s.ClockSteps > 0 {
+		fmt.Fprintf(e.stderr, "warning: the time of day was set %s during the recording: all times of day are by the clock as it was before\n", plural(s.ClockSteps, "time"))
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.Misuse)) {
+		fmt.Fprintf(e.stderr, "misuse of runtime/trace by the program, %s: %s\n", plural(s.Misuse[what], "time"), what)
 	}
 }
 

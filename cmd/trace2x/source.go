@@ -237,8 +237,7 @@ func inInput(in *input.Input, err error) error {
 
 // inDamage names the input in an error that is about what is wrong with it.
 func inDamage(in *input.Input, err error) error {
-	var damage *model.Damage
-	if errors.As(err, &damage) {
+	if model.IsDamage(err) {
 		return &inputError{fmt.Sprintf("%s: %s", in.Name, in.Hide(err.Error())), err}
 	}
 	return err

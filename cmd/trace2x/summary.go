@@ -126,8 +126,7 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 	if writeErr := e.writeSummary(rep, fl); writeErr != nil {
 		return fmt.Errorf("writing standard output: %w", writeErr)
 	}
-	e.warn(rep.Overview.Unknown, rep.Overview.Inconsistent)
-	e.tellMisuse(rep.Overview.Misuse)
+	e.warn(rep.Trace)
 	return inDamage(in, err)
 }
 

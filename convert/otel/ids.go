@@ -19,14 +19,15 @@ func newIDs(fingerprint [16]byte) ids {
 	return ids{[2]uint64{binary.LittleEndian.Uint64(fingerprint[:8]), binary.LittleEndian.Uint64(fingerprint[8:])}}
 }
 
-// trace is the ID of the trace of a root task; task 0 is the program.
-func (x ids) trace(task model.TaskID) (id traceID) {
-	binary.BigEndian.PutUint64(id[:8], notZero(hash(x.seed[0], uint64(task))))
-	binary.BigEndian.PutUint64(id[8:], notZero(hash(x.seed[1], uint64(task))))
+// trace returns the ID of the trace of a root task; task 0 is the program. A trace
+// that contradicts itself may use the number of a task again: not at the same time.
+func (x ids) trace(task model.TaskID, start model.Time) (id traceID) {
+	binary.BigEndian.PutUint64(id[:8], notZero(hash(x.seed[0], uint64(task), uint64(start))))
+	binary.BigEndian.PutUint64(id[8:], notZero(hash(x.seed[1], uint64(task), uint64(start))))
 	return id
 }
 
-// span is the ID of a span of this kind; what identifies it among them.
+// span returns the ID of a span of this kind; what identifies it among them.
 func (x ids) span(k kind, what ...uint64) (id spanID) {
 	binary.BigEndian.PutUint64(id[:], notZero(hash(hash(x.seed[0]^x.seed[1], what...), uint64(k))))
 	return id

@@ -26,7 +26,7 @@ func newProgram(t *tree) *program {
 		kind: kindProgram, id: t.ids.span(kindProgram), name: "program",
 		start: t.trace.Start, before: true, goroutine: model.NoGoroutine, thread: model.NoThread,
 	}, sent: true}
-	r := &root{trace: t.ids.trace(model.BackgroundTask), node: n, verdict: wanted}
+	r := &root{trace: t.ids.trace(model.BackgroundTask, t.trace.Start), node: n, verdict: wanted}
 	n.root = r
 	t.stats.Traces++
 	return &program{tree: t, root: r, node: n}

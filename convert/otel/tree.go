@@ -150,11 +150,11 @@ func (t *tree) TaskStart(task *model.Task) {
 	if !asked && parent == nil {
 		return
 	}
-	trace := t.ids.trace(task.ID)
+	trace := t.ids.trace(task.ID, task.Start)
 	if task.Span != nil {
 		trace, n.id, n.linked = task.Span.TraceID, task.Span.SpanID, true
 	} else {
-		n.id = t.ids.span(kindTask, uint64(task.ID))
+		n.id = t.ids.span(kindTask, uint64(task.ID), uint64(task.Start))
 	}
 	if parent != nil && (!n.linked || parent.root.trace == trace) {
 		n.root, n.parent = parent.root, parent

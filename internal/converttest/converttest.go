@@ -5,7 +5,6 @@ package converttest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -64,7 +63,7 @@ func Load(t testing.TB, converted []byte) (p *traceprocessor.Processor, file str
 
 func failUnlessDamage(t testing.TB, err error) {
 	t.Helper()
-	if damage := (*model.Damage)(nil); err != nil && !errors.As(err, &damage) {
+	if err != nil && !model.IsDamage(err) {
 		t.Fatal(err)
 	}
 }

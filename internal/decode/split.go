@@ -119,14 +119,25 @@ func (s *splitter) truncated(p *part) *part {
 // if it is cut, and else what is wrong with its header, of which nothing has been
 // read then.
 func (s *splitter) batch() (*batch, error) {
-	head, err := s.r.Peek(maxBatchHeader)
-	if len(head) == 0 {
-		if s.err.err != nil {
-			return nil, io.ErrUnexpectedEOF
+	// A recording that goes on may send nothing for a while behind a generation: no
+	// more bytes are asked for than the header has.
+	var head []byte
+	var b batch
+	var header, size int
+	err := io.ErrUnexpectedEOF
+	for n := 1; err == io.ErrUnexpectedEOF; n = max(n+1, s.r.Buffered()) {
+		var short error
+		head, short = s.r.Peek(min(n, maxBatchHeader))
+		if len(head) == 0 {
+			if s.err.err != nil {
+				return nil, io.ErrUnexpectedEOF
+			}
+			return nil, io.EOF
 		}
-		return nil, io.EOF
+		if b, header, size, err = parseBatch(head); short != nil {
+			break
+		}
 	}
-	b, header, size, err := parseBatch(head)
 	if err != nil {
 		return nil, err
 	}
