@@ -1,0 +1,376 @@
+package critical
+
+import (
+	"github.com/trace2x/trace2x/model"
+)
+
+// Options say what to find.
+type Options struct {
+	// Kinds are the kinds of units to find; none for the first of [AllKinds] that
+	// the trace has: others may be found first, but none once there is a task.
+	Kinds Kinds
+	// States is how many states are kept, to walk back in; 0 for 1<<20, which take
+	// 64 MB. It is rounded up to a power of 2.
+	States int
+}
+
+// Finder is a [model.Sink] that finds the units of work of a trace and, as each
+// ends, its critical path.
+type Finder struct {
+	model.NopSink
+	kinds    Kinds
+	auto     bool
+	complete [kinds]bool // there is a unit of the kind that is complete
+	found    func(*Unit)
+
+	trace   model.Trace
+	ring    ring
+	slots   []goroutine
+	funcs   names
+	reasons names
+	stacks  []*model.Stack // by ID
+	tasks   map[model.TaskID]begun
+	conns   conns
+	runs    runs
+	samples samples
+
+	frames []frame
+	path   path
+	unit   Unit
+	// steps is how many states all walks have been through.
+	steps uint64
+
+	reasonCutOff, reasonNoCreator, reasonNoEnd uint16
+}
+
+var _ model.Sink = (*Finder)(nil)
+
+// goroutine is what is known of one that is alive.
+type goroutine struct {
+	id model.GoID
+	// cur is the state that it is in, or was in last; start, prev and first are
+	// those of it, to make it anew.
+	cur, prev uint64
+	start     model.Time
+	fn        int32
+	creation  int32
+	kind      model.StateKind
+	first     bool
+	tasks     []model.TaskID // that it is at work for, the latest last
+	conn      *conn          // that it serves
+	// running is one more than the index in runs.running, 0 for none; since then.
+	running int
+	since   model.Time
+}
+
+// begun is what is known of a task while it is open.
+type begun struct {
+	g     model.GoID
+	stack *model.Stack
+}
+
+// NewFinder returns a sink that calls found for each unit as it ends. A unit is
+// only valid during the call, and calls come in the order of the ends.
+func NewFinder(opts Options, found func(*Unit)) *Finder {
+	if opts.States <= 0 {
+		opts.States = 1 << 20
+	}
+	f := &Finder{
+		kinds: opts.Kinds, auto: opts.Kinds == 0, found: found,
+		ring:   newRing(opts.States),
+		tasks:  make(map[model.TaskID]begun),
+		stacks: []*model.Stack{nil},
+	}
+	if f.auto {
+		f.kinds = KindsOf(AllKinds[:]...)
+	}
+	f.reasons.id("")
+	f.funcs.id("")
+	f.reasonCutOff = uint16(f.reasons.id(CutOff))
+	f.reasonNoCreator = uint16(f.reasons.id(NoCreator))
+	f.reasonNoEnd = uint16(f.reasons.id(NoEnd))
+	return f
+}
+
+// Begin is part of [model.Sink], as the other methods are.
+func (f *Finder) Begin(t *model.Trace) { f.trace = *t }
+
+// enter makes a goroutine be in a state from now on.
+func (f *Finder) enter(slot int, gr *goroutine, kind model.StateKind, now model.Time, prev uint64, first bool) *state {
+	gr.start, gr.prev, gr.kind, gr.first = now, prev, kind, first
+	if kind == model.Running {
+		f.running(slot, gr, now)
+	}
+	return f.add(slot, gr)
+}
+
+// add adds the state that a goroutine is in to the ring.
+func (f *Finder) add(slot int, gr *goroutine) *state {
+	n, s := f.ring.add()
+	*s = state{start: gr.start, goid: gr.id, prev: gr.prev, slot: int32(slot), fn: gr.fn, kind: gr.kind, first: gr.first, task: gr.task()}
+	if gr.first {
+		s.wakerStack = gr.creation
+	}
+	gr.cur = n
+	return s
+}
+
+// current is the state that a goroutine is in. If it lasts so long that it is not
+// kept any more, it is added again.
+func (f *Finder) current(slot int, gr *goroutine) (uint64, *state) {
+	if f.ring.has(gr.cur) {
+		return gr.cur, f.ring.at(gr.cur)
+	}
+	s := f.add(slot, gr)
+	return gr.cur, s
+}
+
+func (gr *goroutine) task() model.TaskID {
+	if n := len(gr.tasks); n > 0 {
+		return gr.tasks[n-1]
+	}
+	return model.BackgroundTask
+}
+
+// goroutine is what is known of one that has been announced.
+func (f *Finder) goroutine(g *model.Goroutine) *goroutine { return &f.slots[g.Slot] }
+
+// GoroutineStart is part of [model.Sink].
+func (f *Finder) GoroutineStart(g *model.Goroutine) {
+	for g.Slot >= len(f.slots) {
+		f.slots = append(f.slots, goroutine{id: model.NoGoroutine})
+	}
+	gr := f.goroutine(g)
+	*gr = goroutine{id: g.ID, fn: f.funcs.id(g.Func), creation: f.stackID(g.Creation), tasks: gr.tasks[:0]}
+	var prev uint64
+	if g.Creator != nil {
+		prev, _ = f.current(g.Creator.Slot, f.goroutine(g.Creator))
+		f.handling(g.Creator, g.Creation, g.Func)
+	}
+	f.enter(g.Slot, gr, g.State, g.Start, prev, true)
+	f.connStart(g, gr)
+}
+
+// GoroutineState is part of [model.Sink].
+func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	f.connWaits()
+	gr := f.goroutine(g)
+	if gr.fn == 0 && g.Func != "" {
+		gr.fn = f.funcs.id(g.Func)
+		f.connStart(g, gr)
+	}
+	n, st := f.current(g.Slot, gr)
+	st.fn, st.kind = gr.fn, s.Kind
+	st.stack, st.reason = f.stackID(s.Stack), f.reason(s.Reason)
+	if w := s.Waker.Goroutine; w != nil && s.Kind == model.Waiting {
+		// Only what holds a P can wake up others; a trace that says something else
+		// contradicts itself, and could lead in circles.
+		wr := f.goroutine(w)
+		if waker, ws := f.current(w.Slot, wr); w != g && (ws.kind == model.Running || ws.kind == model.Syscall) && f.ring.has(n) {
+			st.waker, st.wakerStack = waker, f.stackID(s.Waker.Stack)
+			f.handling(w, s.Waker.Stack, "")
+		}
+	}
+	if since, ok := g.Assist(); ok && s.Kind == model.Running && since < s.End {
+		n = f.assisted(g.Slot, gr, since, nil)
+	}
+	f.connState(g, gr, s)
+	if !s.Open && s.Next != model.NotExist {
+		f.enter(g.Slot, gr, s.Next, s.End, n, false)
+	}
+}
+
+// assisted notes that a running goroutine has been assisting the garbage collector
+// since a moment: that is a part of its own of the state. It returns its number.
+func (f *Finder) assisted(slot int, gr *goroutine, since model.Time, stack *model.Stack) uint64 {
+	n, st := f.current(slot, gr)
+	if since > gr.start {
+		st = f.enter(slot, gr, model.Running, since, n, false)
+	}
+	st.reason, st.stack = f.reason(Assist), f.stackID(stack)
+	return gr.cur
+}
+
+// Range is part of [model.Sink].
+func (f *Finder) Range(r *model.Range) {
+	if r.Kind != model.MarkAssist || r.Goroutine == nil || r.Open {
+		return
+	}
+	if gr := f.goroutine(r.Goroutine); gr.kind == model.Running && gr.start < r.End {
+		n := f.assisted(r.Goroutine.Slot, gr, r.Start, r.Stack)
+		f.enter(r.Goroutine.Slot, gr, model.Running, r.End, n, false)
+	}
+}
+
+// GoroutineEnd is part of [model.Sink].
+func (f *Finder) GoroutineEnd(g *model.Goroutine) {
+	gr := f.goroutine(g)
+	f.stopped(gr)
+	if gr.conn != nil {
+		f.connEnd(g, gr)
+	}
+	if f.kinds.Has(GoroutineLife) && !g.System() {
+		f.end(Unit{
+			Kind: GoroutineLife, Type: g.Func, Goroutine: g.ID, EndGoroutine: g.ID,
+			Start: g.Start, End: g.End, Cut: g.Before || g.Open, Stack: g.Creation,
+		}, gr.cur, nil)
+	}
+}
+
+// TaskStart is part of [model.Sink].
+func (f *Finder) TaskStart(t *model.Task) {
+	if t.Goroutine != nil {
+		f.tasks[t.ID] = begun{t.Goroutine.ID, t.Stack}
+	}
+}
+
+// TaskEnd is part of [model.Sink].
+func (f *Finder) TaskEnd(t *model.Task) {
+	b, ok := f.tasks[t.ID]
+	if ok {
+		delete(f.tasks, t.ID)
+	} else {
+		b.g = model.NoGoroutine
+	}
+	if !f.kinds.Has(Task) {
+		return
+	}
+	u := Unit{
+		Kind: Task, Type: t.Type, Task: t.ID, Span: t.Span, Goroutine: b.g, EndGoroutine: model.NoGoroutine,
+		Start: t.Start, End: t.End, Cut: t.Before || t.Open, Stack: b.stack,
+	}
+	var cur uint64
+	if g := t.EndGoroutine; g != nil {
+		u.EndGoroutine = g.ID
+		cur, _ = f.current(g.Slot, f.goroutine(g))
+	}
+	f.end(u, cur, t.EndStack)
+}
+
+// RegionEnd is part of [model.Sink].
+func (f *Finder) RegionEnd(r *model.Region) {
+	if !f.kinds.Has(Region) {
+		return
+	}
+	g := r.Goroutine
+	gr := f.goroutine(g)
+	f.end(Unit{
+		Kind: Region, Type: r.Type, Task: r.TaskID, Goroutine: g.ID, EndGoroutine: g.ID,
+		Start: r.Start, End: r.End, Cut: r.Before || r.Open, Stack: r.Stack,
+	}, gr.cur, r.EndStack)
+}
+
+// WorkStart is part of [model.Sink].
+func (f *Finder) WorkStart(w *model.Work) { f.atWork(w, w.Start, true) }
+
+// WorkResume is part of [model.Sink].
+func (f *Finder) WorkResume(w *model.Work, now model.Time) { f.atWork(w, now, true) }
+
+// WorkPause is part of [model.Sink].
+func (f *Finder) WorkPause(w *model.Work) { f.atWork(w, w.End, false) }
+
+// WorkEnd is part of [model.Sink].
+func (f *Finder) WorkEnd(w *model.Work, now model.Time) { f.atWork(w, now, false) }
+
+// atWork makes a goroutine be at work for a task from now on, or not any more.
+func (f *Finder) atWork(w *model.Work, now model.Time, on bool) {
+	g := w.Goroutine
+	gr := f.goroutine(g)
+	was, id := gr.task(), w.Task.ID
+	if on {
+		gr.tasks = append(gr.tasks, id)
+	} else {
+		for i := len(gr.tasks) - 1; i >= 0; i-- {
+			if gr.tasks[i] == id {
+				gr.tasks = append(gr.tasks[:i], gr.tasks[i+1:]...)
+				break
+			}
+		}
+	}
+	if gr.task() == was {
+		return
+	}
+	if cur := g.Current(); gr.kind == model.Running && cur.Kind == model.Running && gr.start < now && cur.Start < now {
+		n, _ := f.current(g.Slot, gr)
+		f.enter(g.Slot, gr, model.Running, now, n, false)
+		return
+	}
+	if f.ring.has(gr.cur) && (on || gr.start == now) {
+		f.ring.at(gr.cur).task = gr.task()
+	}
+}
+
+// Sync is part of [model.Sink].
+func (f *Finder) Sync(*model.Sync) { f.connWaits() }
+
+// end counts a unit that ended in state n, with the goroutine at a stack.
+func (f *Finder) end(u Unit, n uint64, stack *model.Stack) {
+	f.unit = u
+	x := &f.unit
+	x.finder = f
+	if x.Cut {
+		f.found(x)
+		return
+	}
+	if f.auto && !f.complete[x.Kind] {
+		f.complete[x.Kind] = true
+		if x.Kind == Task {
+			f.kinds = KindsOf(Task)
+		}
+	}
+	if n == 0 {
+		f.path.segments, f.path.waits = f.path.segments[:0], f.path.waits[:0]
+		f.path.unknown(x.Start, x.End, -1, f.reasonNoEnd)
+	} else {
+		f.walk(n, x.Start, x.End, f.stackID(stack))
+	}
+	x.path = &f.path
+	f.found(x)
+}
+
+// stackID is the number of a stack, 0 for none.
+func (f *Finder) stackID(s *model.Stack) int32 {
+	if s == nil {
+		return 0
+	}
+	if s.ID >= len(f.stacks) {
+		f.stacks = append(f.stacks, make([]*model.Stack, s.ID+1-len(f.stacks))...)
+	}
+	f.stacks[s.ID] = s
+	return int32(s.ID)
+}
+
+// maxReasons bounds the number of reasons. The runtime has some thirty.
+const maxReasons = 1 << 12
+
+// reason is the number of a reason.
+func (f *Finder) reason(name string) uint16 {
+	for i, n := range f.reasons.list[:min(len(f.reasons.list), 64)] {
+		if n == name {
+			return uint16(i)
+		}
+	}
+	if _, ok := f.reasons.ids[name]; !ok && len(f.reasons.list) >= maxReasons {
+		name = otherReason
+	}
+	return uint16(f.reasons.id(name))
+}
+
+// names numbers strings from 0.
+type names struct {
+	ids  map[string]int32
+	list []string
+}
+
+func (n *names) id(s string) int32 {
+	id, ok := n.ids[s]
+	if !ok {
+		if n.ids == nil {
+			n.ids = make(map[string]int32)
+		}
+		id = int32(len(n.list))
+		n.ids[s] = id
+		n.list = append(n.list, s)
+	}
+	return id
+}

@@ -1,0 +1,159 @@
+package critical
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Ran is how long the goroutines of a start function held Ps.
+type Ran struct {
+	Func string
+	Time time.Duration
+}
+
+// runs keeps what held the Ps lately, to tell why a goroutine had to wait for one.
+type runs struct {
+	last    []run // a ring in the order of the ends
+	n       int   // of all runs
+	running []int32
+	procs   int
+}
+
+type run struct {
+	start, end model.Time
+	fn         int32
+	proc       int32
+}
+
+const maxRuns = 1 << 16
+
+// running notes that a goroutine runs, and so holds a P until its run is reported.
+func (f *Finder) running(slot int, gr *goroutine, now model.Time) {
+	if gr.running == 0 {
+		f.runs.running = append(f.runs.running, int32(slot))
+		gr.running, gr.since = len(f.runs.running), now
+	}
+}
+
+// Run is part of [model.Sink].
+func (f *Finder) Run(r *model.Run) {
+	gr := f.goroutine(r.Goroutine)
+	rs := &f.runs
+	x := run{r.Start, r.End, gr.fn, int32(r.Proc)}
+	if len(rs.last) < maxRuns {
+		rs.last = append(rs.last, x)
+	} else {
+		rs.last[rs.n%maxRuns] = x
+	}
+	rs.n++
+	rs.procs = max(rs.procs, int(r.Proc)+1)
+	f.stopped(gr)
+}
+
+// stopped notes that a goroutine holds no P any more.
+func (f *Finder) stopped(gr *goroutine) {
+	if gr.running == 0 {
+		return
+	}
+	list := f.runs.running
+	last := len(list) - 1
+	f.slots[list[last]].running = gr.running
+	list[gr.running-1] = list[last]
+	f.runs.running = list[:last]
+	gr.running = 0
+}
+
+// Ran returns what held the Ps in an interval, most time first. It is to be called
+// for intervals of the unit that is being found: what ran long ago is forgotten.
+func (f *Finder) Ran(from, to model.Time) []Ran {
+	sums := make(map[int32]model.Time)
+	add := func(start, end model.Time, fn int32) {
+		if d := min(end, to) - max(start, from); d > 0 {
+			sums[fn] += d
+		}
+	}
+	rs := &f.runs
+	n := len(rs.last)
+	at := func(i int) *run { return &rs.last[(rs.n-n+i)%maxRuns] }
+	later := make(map[int32]bool) // Ps whose runs are all later from here on
+	for i := sort.Search(n, func(i int) bool { return at(i).end > from }); i < n && len(later) < rs.procs; i++ {
+		r := at(i)
+		if r.start >= to {
+			later[r.proc] = true
+		}
+		add(r.start, r.end, r.fn)
+	}
+	for _, slot := range rs.running {
+		gr := &f.slots[slot]
+		add(gr.since, to, gr.fn)
+	}
+	out := make([]Ran, 0, len(sums))
+	for fn, d := range sums {
+		out = append(out, Ran{f.funcs.list[fn], time.Duration(d)})
+	}
+	slices.SortFunc(out, func(a, b Ran) int {
+		return cmp.Or(cmp.Compare(b.Time, a.Time), strings.Compare(a.Func, b.Func))
+	})
+	return out
+}
+
+// samples keeps the last samples of the CPU profiler, by time.
+type samples struct {
+	last []sample
+	n    int
+}
+
+type sample struct {
+	time  model.Time
+	goid  model.GoID
+	stack int32
+}
+
+const maxSamples = 1 << 14
+
+// Sample is part of [model.Sink].
+func (f *Finder) Sample(s *model.Sample) {
+	if s.Goroutine == nil || s.Stack == nil {
+		return
+	}
+	x, ss := sample{s.Time, s.Goroutine.ID, f.stackID(s.Stack)}, &f.samples
+	if len(ss.last) < maxSamples {
+		ss.last = append(ss.last, x)
+	} else {
+		ss.last[ss.n%maxSamples] = x
+	}
+	ss.n++
+}
+
+// addRunning adds a segment in which a goroutine ran. Samples of the CPU profiler
+// divide it into parts, one around each of them.
+func (f *Finder) addRunning(p *path, seg segment) {
+	ss := &f.samples
+	n := len(ss.last)
+	at := func(i int) *sample { return &ss.last[(ss.n-n+i)%maxSamples] }
+	i := sort.Search(n, func(i int) bool { return at(i).time >= seg.end }) - 1
+	newer := model.Time(-1) // the time of the sample behind
+	for ; i >= 0 && at(i).time >= seg.start; i-- {
+		s := at(i)
+		if s.goid != seg.goid {
+			continue
+		}
+		if newer >= 0 {
+			part := seg
+			part.start = newer - (newer-s.time)/2
+			if part.start < part.end {
+				p.add(part)
+				seg.end = part.start
+			}
+		}
+		newer, seg.stack = s.time, s.stack
+	}
+	if seg.start < seg.end {
+		p.add(seg)
+	}
+}
