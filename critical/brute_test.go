@@ -224,6 +224,9 @@ func (b *brute) transition(e *exptrace.Event, st *exptrace.StateTransition, curr
 	case from == exptrace.GoUndetermined || from == to:
 		return
 	}
+	if fs := frames(st.Stack); g.fn == "" && len(fs) > 0 && len(fs) < 128 {
+		g.fn = fs[len(fs)-1].Func
+	}
 	last := g.states[len(g.states)-1]
 	last.end = t
 	if from == exptrace.GoWaiting && to == exptrace.GoRunnable && current != nil && current != g {
@@ -427,23 +430,15 @@ func (g *bruteG) splitAssists(out *[]bruteSegment, seg bruteSegment, s *bruteSta
 
 // place is where a goroutine was in its state i, at the end of which it stopped.
 func (g *bruteG) place(i int, stopped []exptrace.StackFrame) []exptrace.StackFrame {
-	s := g.states[i]
-	if s.kind == exptrace.GoRunning && stopped != nil {
+	if g.states[i].kind == exptrace.GoRunning && stopped != nil {
 		return stopped
 	}
-	if s.stack != nil {
-		return s.stack
-	}
-	if i == 0 {
-		return g.creation
-	}
-	if prev := g.states[i-1]; prev.stack != nil || i == 1 || s.kind != exptrace.GoRunning {
-		if prev.stack == nil && i == 1 {
-			return nil
+	for ; i >= 0; i-- {
+		if stack := g.states[i].stack; stack != nil {
+			return stack
 		}
-		return prev.stack
 	}
-	return g.states[i-2].stack
+	return g.creation
 }
 
 // kind of a state as the model has it.

@@ -47,13 +47,14 @@ var _ model.Sink = (*Finder)(nil)
 
 // goroutine is what is known of one that is alive.
 type goroutine struct {
-	id model.GoID
+	id   model.GoID
+	slot int32
 	// cur is the state that it is in, or was in last; start, prev and first are
 	// those of it, to make it anew.
 	cur, prev uint64
 	start     model.Time
 	fn        int32
-	creation  int32
+	at        int32 // the last stack that is known, at first where it was created
 	kind      model.StateKind
 	first     bool
 	tasks     []model.TaskID // that it is at work for, the latest last
@@ -96,33 +97,43 @@ func NewFinder(opts Options, found func(*Unit)) *Finder {
 func (f *Finder) Begin(t *model.Trace) { f.trace = *t }
 
 // enter makes a goroutine be in a state from now on.
-func (f *Finder) enter(slot int, gr *goroutine, kind model.StateKind, now model.Time, prev uint64, first bool) *state {
+func (f *Finder) enter(gr *goroutine, kind model.StateKind, now model.Time, prev uint64, first bool) {
 	gr.start, gr.prev, gr.kind, gr.first = now, prev, kind, first
 	if kind == model.Running {
-		f.running(slot, gr, now)
+		f.running(gr, now)
 	}
-	return f.add(slot, gr)
+	f.add(gr)
 }
 
 // add adds the state that a goroutine is in to the ring.
-func (f *Finder) add(slot int, gr *goroutine) *state {
+func (f *Finder) add(gr *goroutine) {
 	n, s := f.ring.add()
-	*s = state{start: gr.start, goid: gr.id, prev: gr.prev, slot: int32(slot), fn: gr.fn, kind: gr.kind, first: gr.first, task: gr.task()}
-	if gr.first {
-		s.wakerStack = gr.creation
-	}
+	*s = state{start: gr.start, goid: gr.id, prev: gr.prev, task: gr.task(), from: gr.at, fn: gr.fn, slot: gr.slot, kind: gr.kind, first: gr.first}
 	gr.cur = n
-	return s
 }
 
-// current is the state that a goroutine is in. If it lasts so long that it is not
-// kept any more, it is added again.
-func (f *Finder) current(slot int, gr *goroutine) (uint64, *state) {
-	if f.ring.has(gr.cur) {
-		return gr.cur, f.ring.at(gr.cur)
+// current returns the number of the state that a goroutine is in. If it lasts so
+// long that it is not kept any more, it is added again. Assisting the garbage
+// collector is a part of its own.
+func (f *Finder) current(g *model.Goroutine) uint64 {
+	gr := f.goroutine(g)
+	if !f.ring.has(gr.cur) {
+		f.add(gr)
 	}
-	s := f.add(slot, gr)
-	return gr.cur, s
+	if since, ok := g.Assist(); ok && gr.kind == model.Running {
+		f.assisted(gr, since, nil)
+	}
+	return gr.cur
+}
+
+// assisted notes that a running goroutine has been assisting the garbage collector
+// since a moment.
+func (f *Finder) assisted(gr *goroutine, since model.Time, stack *model.Stack) {
+	if since > gr.start {
+		f.enter(gr, model.Running, since, gr.cur, false)
+	}
+	s := f.ring.at(gr.cur)
+	s.reason, s.stack = f.reason(Assist), f.stackID(stack)
 }
 
 func (gr *goroutine) task() model.TaskID {
@@ -141,13 +152,13 @@ func (f *Finder) GoroutineStart(g *model.Goroutine) {
 		f.slots = append(f.slots, goroutine{id: model.NoGoroutine})
 	}
 	gr := f.goroutine(g)
-	*gr = goroutine{id: g.ID, fn: f.funcs.id(g.Func), creation: f.stackID(g.Creation), tasks: gr.tasks[:0]}
+	*gr = goroutine{id: g.ID, slot: int32(g.Slot), fn: f.funcs.id(g.Func), at: f.stackID(g.Creation), tasks: gr.tasks[:0]}
 	var prev uint64
 	if g.Creator != nil {
-		prev, _ = f.current(g.Creator.Slot, f.goroutine(g.Creator))
+		prev = f.current(g.Creator)
 		f.handling(g.Creator, g.Creation, g.Func)
 	}
-	f.enter(g.Slot, gr, g.State, g.Start, prev, true)
+	f.enter(gr, g.State, g.Start, prev, true)
 	f.connStart(g, gr)
 }
 
@@ -159,36 +170,32 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		gr.fn = f.funcs.id(g.Func)
 		f.connStart(g, gr)
 	}
-	n, st := f.current(g.Slot, gr)
-	st.fn, st.kind = gr.fn, s.Kind
-	st.stack, st.reason = f.stackID(s.Stack), f.reason(s.Reason)
-	if w := s.Waker.Goroutine; w != nil && s.Kind == model.Waiting {
+	n := f.current(g)
+	var waker uint64
+	if w := s.Waker.Goroutine; w != nil && w != g && s.Kind == model.Waiting {
+		waker = f.current(w)
+		f.handling(w, s.Waker.Stack, "")
+	}
+	if f.ring.has(n) { // not if the waker's took its place
+		st := f.ring.at(n)
+		st.fn, st.kind = gr.fn, s.Kind
+		if s.Stack != nil {
+			st.stack = f.stackID(s.Stack)
+			gr.at = st.stack
+		}
+		if s.Reason != "" {
+			st.reason = f.reason(s.Reason)
+		}
 		// Only what holds a P can wake up others; a trace that says something else
 		// contradicts itself, and could lead in circles.
-		wr := f.goroutine(w)
-		if waker, ws := f.current(w.Slot, wr); w != g && (ws.kind == model.Running || ws.kind == model.Syscall) && f.ring.has(n) {
+		if waker != 0 && f.ring.at(waker).holdsP() {
 			st.waker, st.wakerStack = waker, f.stackID(s.Waker.Stack)
-			f.handling(w, s.Waker.Stack, "")
 		}
-	}
-	if since, ok := g.Assist(); ok && s.Kind == model.Running && since < s.End {
-		n = f.assisted(g.Slot, gr, since, nil)
 	}
 	f.connState(g, gr, s)
 	if !s.Open && s.Next != model.NotExist {
-		f.enter(g.Slot, gr, s.Next, s.End, n, false)
+		f.enter(gr, s.Next, s.End, n, false)
 	}
-}
-
-// assisted notes that a running goroutine has been assisting the garbage collector
-// since a moment: that is a part of its own of the state. It returns its number.
-func (f *Finder) assisted(slot int, gr *goroutine, since model.Time, stack *model.Stack) uint64 {
-	n, st := f.current(slot, gr)
-	if since > gr.start {
-		st = f.enter(slot, gr, model.Running, since, n, false)
-	}
-	st.reason, st.stack = f.reason(Assist), f.stackID(stack)
-	return gr.cur
 }
 
 // Range is part of [model.Sink].
@@ -197,8 +204,9 @@ func (f *Finder) Range(r *model.Range) {
 		return
 	}
 	if gr := f.goroutine(r.Goroutine); gr.kind == model.Running && gr.start < r.End {
-		n := f.assisted(r.Goroutine.Slot, gr, r.Start, r.Stack)
-		f.enter(r.Goroutine.Slot, gr, model.Running, r.End, n, false)
+		f.current(r.Goroutine)
+		f.assisted(gr, r.Start, r.Stack)
+		f.enter(gr, model.Running, r.End, gr.cur, false)
 	}
 }
 
@@ -239,12 +247,11 @@ func (f *Finder) TaskEnd(t *model.Task) {
 		Kind: Task, Type: t.Type, Task: t.ID, Span: t.Span, Goroutine: b.g, EndGoroutine: model.NoGoroutine,
 		Start: t.Start, End: t.End, Cut: t.Before || t.Open, Stack: b.stack,
 	}
-	var cur uint64
+	var last uint64
 	if g := t.EndGoroutine; g != nil {
-		u.EndGoroutine = g.ID
-		cur, _ = f.current(g.Slot, f.goroutine(g))
+		u.EndGoroutine, last = g.ID, f.current(g)
 	}
-	f.end(u, cur, t.EndStack)
+	f.end(u, last, t.EndStack)
 }
 
 // RegionEnd is part of [model.Sink].
@@ -253,11 +260,10 @@ func (f *Finder) RegionEnd(r *model.Region) {
 		return
 	}
 	g := r.Goroutine
-	gr := f.goroutine(g)
 	f.end(Unit{
 		Kind: Region, Type: r.Type, Task: r.TaskID, Goroutine: g.ID, EndGoroutine: g.ID,
 		Start: r.Start, End: r.End, Cut: r.Before || r.Open, Stack: r.Stack,
-	}, gr.cur, r.EndStack)
+	}, f.current(g), r.EndStack)
 }
 
 // WorkStart is part of [model.Sink].
@@ -291,8 +297,7 @@ func (f *Finder) atWork(w *model.Work, now model.Time, on bool) {
 		return
 	}
 	if cur := g.Current(); gr.kind == model.Running && cur.Kind == model.Running && gr.start < now && cur.Start < now {
-		n, _ := f.current(g.Slot, gr)
-		f.enter(g.Slot, gr, model.Running, now, n, false)
+		f.enter(gr, model.Running, now, f.current(g), false)
 		return
 	}
 	if f.ring.has(gr.cur) && (on || gr.start == now) {

@@ -16,14 +16,19 @@ type state struct {
 	waker uint64
 	// task is what the goroutine was at work for, BackgroundTask for nothing.
 	task model.TaskID
-	// stack is where the state was entered, wakerStack where the waker ended it.
-	stack, wakerStack int32
-	fn                int32 // start function, 0 if unknown when the state ended
+	// stack is where the goroutine entered the state, 0 if it just went on at from:
+	// the last place before that is known, or where it was created. The waker ended
+	// the wait at wakerStack.
+	stack, from, wakerStack int32
+	fn                      int32 // start function, 0 if unknown when the state ended
 	slot              int32
 	reason            uint16
 	kind              model.StateKind
 	first             bool // prev is of another goroutine
 }
+
+// holdsP reports whether a goroutine in this state can hold a P.
+func (s *state) holdsP() bool { return s.kind == model.Running || s.kind == model.Syscall }
 
 // ring keeps the last states, which are numbered from 1. It grows to its size.
 type ring struct {

@@ -33,9 +33,9 @@ type run struct {
 const maxRuns = 1 << 16
 
 // running notes that a goroutine runs, and so holds a P until its run is reported.
-func (f *Finder) running(slot int, gr *goroutine, now model.Time) {
+func (f *Finder) running(gr *goroutine, now model.Time) {
 	if gr.running == 0 {
-		f.runs.running = append(f.runs.running, int32(slot))
+		f.runs.running = append(f.runs.running, gr.slot)
 		gr.running, gr.since = len(f.runs.running), now
 	}
 }

@@ -110,7 +110,7 @@ func (f *Finder) walk(n uint64, from, at model.Time, stack int32) *path {
 		f.steps++
 		if start < t {
 			seg := segment{
-				start: start, end: t, goid: s.goid, task: s.task, stack: f.stackOf(s, stack), fn: f.funcOf(s),
+				start: start, end: t, goid: s.goid, task: s.task, stack: s.place(stack), fn: f.funcOf(s),
 				wait: around, reason: s.reason, kind: s.kind,
 			}
 			if s.kind == model.Running && s.stack == 0 && f.samples.n > 0 {
@@ -135,32 +135,24 @@ func (f *Finder) walk(n uint64, from, at model.Time, stack int32) *path {
 func (s *state) before(ended int32) (n uint64, stack int32) {
 	switch {
 	case s.first:
-		return s.prev, s.wakerStack // where it was created
+		return s.prev, s.from
 	case s.kind == model.Running && s.stack == 0:
 		return s.prev, ended // maybe another part of it
 	}
 	return s.prev, s.stack
 }
 
-// stackOf is the stack that tells most about a state: where a goroutine waited,
-// made a system call or was preempted; where it stopped running; or, for one that
-// is to run, where it goes on.
-func (f *Finder) stackOf(s *state, stopped int32) int32 {
+// place is the stack that tells most about a state: where the goroutine waited,
+// made a system call or was preempted; where it stopped running; or, if that is not
+// known, where it went on.
+func (s *state) place(stopped int32) int32 {
 	switch {
 	case s.stack != 0:
 		return s.stack
 	case s.kind == model.Running && stopped != 0:
 		return stopped
-	case s.first:
-		return s.wakerStack // where it was created
-	case f.ring.has(s.prev):
-		prev := f.ring.at(s.prev)
-		if prev.stack != 0 || !f.ring.has(prev.prev) || prev.first || s.kind != model.Running {
-			return prev.stack
-		}
-		return f.ring.at(prev.prev).stack // of what came before it was runnable
 	}
-	return 0
+	return s.from
 }
 
 // funcOf is the start function of the goroutine in a state, also if it became
