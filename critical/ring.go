@@ -21,10 +21,10 @@ type state struct {
 	// the wait at wakerStack.
 	stack, from, wakerStack int32
 	fn                      int32 // start function, 0 if unknown when the state ended
-	slot              int32
-	reason            uint16
-	kind              model.StateKind
-	first             bool // prev is of another goroutine
+	slot                    int32
+	reason                  uint16
+	kind                    model.StateKind
+	first                   bool // prev is of another goroutine
 }
 
 // holdsP reports whether a goroutine in this state can hold a P.

@@ -2,6 +2,7 @@ package critical_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -24,15 +25,17 @@ func TestSums(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := newFound(critical.Options{Kinds: all})
+			if err := read(t, data, f); errors.As(err, new(*model.FormatError)) {
+				return
+			} else if err != nil {
+				t.Fatal(err)
+			}
 			sums := critical.NewSums(critical.SumOptions{Options: critical.Options{Kinds: all}, Keep: func(u *critical.Unit) bool { return u.Task == 3 }})
-			for _, sink := range []model.Sink{f, sums} {
-				if err := read(t, data, sink); err != nil {
-					t.Fatal(err)
-				}
+			if err := read(t, data, sums); err != nil {
+				t.Fatal(err)
 			}
 			r := sums.Report()
 			checkSums(t, r)
-			types := 0
 			for _, typ := range r.Types {
 				var units []*critical.Kept
 				cut := int64(0)
@@ -45,7 +48,6 @@ func TestSums(t *testing.T) {
 						units = append(units, u)
 					}
 				}
-				types++
 				if int64(len(units)) != typ.Count || cut != typ.Cut {
 					t.Errorf("%v %q: %d and %d cut, want %d and %d", typ.Kind, typ.Name, typ.Count, typ.Cut, len(units), cut)
 				}
@@ -181,7 +183,7 @@ func TestPlanted(t *testing.T) {
 		}
 		if typ.Name == "too few Ps" {
 			for _, seg := range typ.Slowest[0].Path.Segments {
-				if seg.State == model.Runnable && seg.End-seg.Start > 1e6 && (len(seg.Ran) == 0 || seg.Ran[0].Func != "main.hog") {
+				if seg.State == model.Runnable && seg.End-seg.Start > 5e6 && (len(seg.Ran) == 0 || seg.Ran[0].Func != "main.hog") {
 					t.Errorf("what held the Ps: %+v", seg.Ran)
 				}
 			}

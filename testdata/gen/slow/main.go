@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"runtime/trace"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -70,10 +71,6 @@ func run(output string) error {
 
 const planted = 15 * time.Millisecond
 
-// compute runs for a while. Its callers are what is to be named, so that it is
-// inlined into none of them and calls nothing that could be.
-func busy(start time.Time, d time.Duration) bool { return time.Since(start) < d }
-
 func lockOfSleeper(_ context.Context, slow bool) {
 	var mu sync.RWMutex
 	held := make(chan struct{})
@@ -106,7 +103,10 @@ func lockOfComputer(_ context.Context, slow bool) {
 func computingHolder(mu *sync.Mutex, held chan<- struct{}, slow bool) {
 	mu.Lock()
 	close(held)
-	for start := time.Now(); slow && busy(start, planted); { // planted: lock of one that computes
+	if slow {
+		time.Sleep(time.Millisecond) // so that the other one waits for the lock by then
+	}
+	for start := time.Now(); slow && time.Since(start) < planted; { // planted: lock of one that computes
 	}
 	mu.Unlock() // planted: lock of one that computes
 }
@@ -145,7 +145,7 @@ func lateSender(_ context.Context, slow bool) {
 
 //go:noinline
 func sender(ch chan<- int, slow bool) {
-	for start := time.Now(); slow && busy(start, planted); { // planted: late sender
+	for start := time.Now(); slow && time.Since(start) < planted; { // planted: late sender
 	}
 	ch <- 1 // planted: late sender
 }
@@ -166,30 +166,31 @@ func fanWorker(wg *sync.WaitGroup, slow bool) {
 	if slow {
 		d = planted
 	}
-	for start := time.Now(); busy(start, d); { // planted: fan-out
+	for start := time.Now(); time.Since(start) < d; { // planted: fan-out
 	}
 	wg.Done() // planted: fan-out
 }
 
-// tooFewPs yields. There are goroutines that keep all Ps busy.
+// tooFewPs yields. The slow one does so to goroutines that keep all Ps busy.
 func tooFewPs(_ context.Context, slow bool) {
-	var wg sync.WaitGroup
+	var hogs atomic.Int32
 	if slow {
-		for range 4 {
-			wg.Go(hog)
-		}
+		hogs.Store(4)
 	}
-	runtime.Gosched() // planted: too few Ps
-	if !slow {
-		return
+	for range hogs.Load() {
+		go hog(&hogs)
 	}
-	runtime.Gosched() // planted: too few Ps
+	runtime.Gosched()
+	for hogs.Load() > 0 {
+		runtime.Gosched() // planted: too few Ps
+	}
 }
 
 //go:noinline
-func hog() {
-	for start := time.Now(); busy(start, planted); {
+func hog(hogs *atomic.Int32) {
+	for start := time.Now(); time.Since(start) < planted; {
 	}
+	hogs.Add(-1)
 }
 
 func systemCall(_ context.Context, slow bool) {
