@@ -32,7 +32,7 @@ type found struct {
 func newFound(opts critical.Options) *found {
 	f := &found{}
 	f.Finder = critical.NewFinder(opts, func(u *critical.Unit) {
-		f.units = append(f.units, critical.Kept{Unit: *u, Path: u.Path()})
+		f.units = append(f.units, critical.Kept{Unit: *u, Path: u.Path(0)})
 	})
 	return f
 }

@@ -379,3 +379,4 @@ func (n *names) id(s string) int32 {
 	}
 	return id
 }
+func (f *Finder) Steps() uint64 { return f.steps }

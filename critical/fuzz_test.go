@@ -67,12 +67,12 @@ func (s *stepped) Sample(x *model.Sample) {
 func (s *stepped) unit(u *critical.Unit) {
 	s.units++
 	if u.Cut {
-		if u.Path() != nil {
+		if u.Path(0) != nil {
 			s.tb.Errorf("%v %q: a path of what is cut", u.Kind, u.Type)
 		}
 		return
 	}
-	path := u.Path()
+	path := u.Path(0)
 	checkPath(s.tb, &critical.Kept{Unit: *u, Path: path})
 	if len(path.Segments) > s.states+len(path.Waits)+1 || len(path.Waits) > s.states {
 		s.tb.Errorf("%v %q: %d segments and %d waits of %d states", u.Kind, u.Type, len(path.Segments), len(path.Waits), s.states)

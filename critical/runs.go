@@ -21,16 +21,20 @@ type runs struct {
 	last    []run // a ring in the order of the ends
 	n       int   // of all runs
 	running []int32
-	procs   int
+	looked  int // how many all calls of addRan have looked at
 }
 
 type run struct {
 	start, end model.Time
 	fn         int32
-	proc       int32
 }
 
-const maxRuns = 1 << 16
+const (
+	maxRuns = 1 << 16
+	// lookedPerRun bounds how often each is looked at: the time for that is not to
+	// grow with the square of anything.
+	lookedPerRun = 16
+)
 
 // running notes that a goroutine runs, and so holds a P until its run is reported.
 func (f *Finder) running(gr *goroutine, now model.Time) {
@@ -44,14 +48,13 @@ func (f *Finder) running(gr *goroutine, now model.Time) {
 func (f *Finder) Run(r *model.Run) {
 	gr := f.goroutine(r.Goroutine)
 	rs := &f.runs
-	x := run{r.Start, r.End, gr.fn, int32(r.Proc)}
+	x := run{r.Start, r.End, gr.fn}
 	if len(rs.last) < maxRuns {
 		rs.last = append(rs.last, x)
 	} else {
 		rs.last[rs.n%maxRuns] = x
 	}
 	rs.n++
-	rs.procs = max(rs.procs, int(r.Proc)+1)
 	f.stopped(gr)
 }
 
@@ -68,38 +71,61 @@ func (f *Finder) stopped(gr *goroutine) {
 	gr.running = 0
 }
 
-// Ran returns what held the Ps in an interval, most time first. It is to be called
-// for intervals of the unit that is being found: what ran long ago is forgotten.
-func (f *Finder) Ran(from, to model.Time) []Ran {
-	sums := make(map[int32]model.Time)
-	add := func(start, end model.Time, fn int32) {
-		if d := min(end, to) - max(start, from); d > 0 {
-			sums[fn] += d
+// addRan tells for each segment in which a goroutine was runnable what held the Ps
+// meanwhile. It is to be called for the unit that is being found: what ran long ago
+// is forgotten.
+func (f *Finder) addRan(segments []Segment) {
+	var waits []*Segment
+	for i := range segments {
+		if s := &segments[i]; s.State == model.Runnable {
+			waits = append(waits, s)
 		}
 	}
 	rs := &f.runs
-	n := len(rs.last)
-	at := func(i int) *run { return &rs.last[(rs.n-n+i)%maxRuns] }
-	later := make(map[int32]bool) // Ps whose runs are all later from here on
-	for i := sort.Search(n, func(i int) bool { return at(i).end > from }); i < n && len(later) < rs.procs; i++ {
-		r := at(i)
-		if r.start >= to {
-			later[r.proc] = true
+	if len(waits) == 0 || rs.looked > lookedPerRun*rs.n+maxRuns {
+		return
+	}
+	sums := make([]map[int32]model.Time, len(waits))
+	add := func(start, end model.Time, fn int32) {
+		i := sort.Search(len(waits), func(i int) bool { return waits[i].End > start })
+		for ; i < len(waits) && waits[i].Start < end; i++ {
+			if sums[i] == nil {
+				sums[i] = make(map[int32]model.Time)
+			}
+			sums[i][fn] += min(end, waits[i].End) - max(start, waits[i].Start)
+		}
+	}
+	for i := rs.n - 1; i >= rs.n-len(rs.last); i-- {
+		rs.looked++
+		r := &rs.last[i%maxRuns]
+		if r.end <= waits[0].Start {
+			break // so did those that ended earlier
 		}
 		add(r.start, r.end, r.fn)
 	}
 	for _, slot := range rs.running {
 		gr := &f.slots[slot]
-		add(gr.since, to, gr.fn)
+		add(gr.since, waits[len(waits)-1].End, gr.fn)
 	}
+	for i, s := range waits {
+		s.Ran = f.ran(sums[i])
+	}
+}
+
+// ran returns the sums of functions, most time first.
+func (f *Finder) ran(sums map[int32]model.Time) []Ran {
 	out := make([]Ran, 0, len(sums))
 	for fn, d := range sums {
 		out = append(out, Ran{f.funcs.list[fn], time.Duration(d)})
 	}
-	slices.SortFunc(out, func(a, b Ran) int {
+	sortRan(out)
+	return out
+}
+
+func sortRan(list []Ran) {
+	slices.SortFunc(list, func(a, b Ran) int {
 		return cmp.Or(cmp.Compare(b.Time, a.Time), strings.Compare(a.Func, b.Func))
 	})
-	return out
 }
 
 // samples keeps the last samples of the CPU profiler, by time.

@@ -49,6 +49,10 @@ const MaxTail = 4096
 // maxWeight bounds what all tails take, in parts.
 const maxWeight = 1 << 19
 
+// MaxSegments is the largest number of segments of a path that is kept: the newest
+// ones, and one with the reason [LeftOut] in place of the others.
+const MaxSegments = 1000
+
 // MinLives is how many goroutines with a start function must have ended for their
 // lives to be units.
 const MinLives = 20
@@ -285,13 +289,9 @@ func (s *Sums) keep(t *typ, u *Unit) {
 	if !isSlow && !isWanted {
 		return
 	}
-	k := Kept{*u, u.Path()}
+	k := Kept{*u, u.Path(MaxSegments)}
 	k.path = nil
-	for i := range k.Path.Segments {
-		if x := &k.Path.Segments[i]; x.State == model.Runnable {
-			x.Ran = s.Ran(x.Start, x.End)
-		}
-	}
+	s.addRan(k.Path.Segments)
 	if isWanted {
 		s.kept = append(s.kept, k)
 	}

@@ -2,6 +2,7 @@ package critical
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,8 +100,8 @@ type Path struct {
 // Segment is a part of a critical path in which one goroutine was in one state.
 type Segment struct {
 	Start, End model.Time
-	// State is NotExist where the trace does not tell; then Reason tells why not:
-	// [CutOff], [NoCreator] or [NoEnd].
+	// State is NotExist where the path is not told; then Reason tells why not:
+	// [CutOff], [NoCreator], [NoEnd] or [LeftOut].
 	State model.StateKind
 	// Reason is that of a wait, which no goroutine ended, of a goroutine that is
 	// runnable because it was preempted, or [Assist].
@@ -146,20 +147,34 @@ func (u *Unit) own(g model.GoID) bool {
 }
 
 // Path returns the critical path, which the caller may keep. It is nil for a unit
-// that is Cut.
-func (u *Unit) Path() *Path {
+// that is Cut. Of a path with more segments than the limit, the newest are returned,
+// behind one with the reason [LeftOut]; 0 is no limit.
+func (u *Unit) Path(limit int) *Path {
 	if u.path == nil {
 		return nil
 	}
-	f := u.finder
-	out := &Path{Segments: make([]Segment, 0, len(u.path.segments)), Waits: make([]Wait, len(u.path.waits))}
+	f, segments, waits := u.finder, u.path.segments, u.path.waits
+	from := u.Start
+	var out Path
+	if limit > 0 && len(segments) > limit {
+		segments = segments[:limit]
+		from = segments[limit-1].start
+		for i := range waits {
+			if waits[i].end <= from {
+				waits = waits[:i] // the others ended earlier
+				break
+			}
+		}
+		out.Segments = append(out.Segments, Segment{Start: u.Start, End: from, Reason: LeftOut, Goroutine: model.NoGoroutine, Wait: -1})
+	}
 	// The path is newest first: so are the waits, but with what is within a wait
 	// behind it. Oldest first, that is to stay so.
-	place := u.path.order()
-	for i := range u.path.waits {
-		w := &u.path.waits[i]
+	place := order(waits)
+	out.Waits = make([]Wait, len(waits))
+	for i := range waits {
+		w := &waits[i]
 		x := Wait{
-			Start: w.start, End: w.end, Reason: f.reasons.list[w.reason], Goroutine: w.goid, Func: f.funcs.list[w.fn],
+			Start: max(w.start, from), End: w.end, Reason: f.reasons.list[w.reason], Goroutine: w.goid, Func: f.funcs.list[w.fn],
 			Own: u.own(w.goid), Task: w.task, Stack: f.stacks[w.stack], WakerStack: f.stacks[w.wakerStack], Wait: -1,
 		}
 		if w.outer >= 0 {
@@ -168,8 +183,9 @@ func (u *Unit) Path() *Path {
 		}
 		out.Waits[place[i]] = x
 	}
-	for i := len(u.path.segments) - 1; i >= 0; i-- {
-		s := &u.path.segments[i]
+	out.Segments = slices.Grow(out.Segments, len(segments))
+	for i := len(segments) - 1; i >= 0; i-- {
+		s := &segments[i]
 		x := Segment{
 			Start: s.start, End: s.end, State: s.kind, Reason: f.reasons.list[s.reason], Goroutine: s.goid, Func: f.funcs.list[s.fn],
 			Own: u.own(s.goid), Task: s.task, Stack: f.stacks[s.stack], Wait: -1,
@@ -180,19 +196,19 @@ func (u *Unit) Path() *Path {
 		}
 		out.Segments = append(out.Segments, x)
 	}
-	return out
+	return &out
 }
 
 // order returns where each wait is when the oldest comes first, but before those
 // within it.
-func (p *path) order() []int32 {
-	n := len(p.waits)
+func order(waits []wait) []int32 {
+	n := len(waits)
 	place := make([]int32, n)
 	// within counts each wait and those within it, which come behind it.
 	within := make([]int32, n)
 	for i := n - 1; i >= 0; i-- {
 		within[i]++
-		if o := p.waits[i].outer; o >= 0 {
+		if o := waits[i].outer; o >= 0 {
 			within[o] += within[i]
 		}
 	}
@@ -202,7 +218,7 @@ func (p *path) order() []int32 {
 	end := int32(n)
 	for i := range n {
 		behind := &end
-		if o := p.waits[i].outer; o >= 0 {
+		if o := waits[i].outer; o >= 0 {
 			behind = &next[o]
 		}
 		*behind -= within[i]

@@ -39,7 +39,7 @@ type frame struct {
 	index int32      // of the wait around it
 }
 
-// Reasons that the runtime does not have; the first three of what is not known:
+// Reasons that the runtime does not have; the first four of what is not told:
 // segments whose State is model.NotExist.
 const (
 	// CutOff is the reason of what is not kept any more.
@@ -49,6 +49,9 @@ const (
 	NoCreator = "no creator"
 	// NoEnd is the reason of a unit that no known goroutine ended.
 	NoEnd = "no end"
+
+	// LeftOut is the reason of the oldest part of a long path, see [Unit.Path].
+	LeftOut = "left out"
 
 	// Assist is the reason of running segments in which the goroutine had to help
 	// the garbage collector to mark, because it allocated.
