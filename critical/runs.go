@@ -16,6 +16,40 @@ type Ran struct {
 	Time time.Duration
 }
 
+// RanSum is the sum of what held the Ps while some units were runnable.
+type RanSum struct {
+	// Units is how many units were runnable, Runnable for how long altogether.
+	Units    int
+	Runnable time.Duration
+	// Ran is what held the Ps in that time, most time first. With n Ps, these may be
+	// n times as long.
+	Ran []Ran
+}
+
+func ranSum(units []Kept) (out RanSum) {
+	sums := make(map[string]time.Duration)
+	for i := range units {
+		was := out.Runnable
+		for _, s := range units[i].Path.Segments {
+			if s.State != model.Runnable {
+				continue
+			}
+			out.Runnable += time.Duration(s.End - s.Start)
+			for _, r := range s.Ran {
+				sums[r.Func] += r.Time
+			}
+		}
+		if out.Runnable > was {
+			out.Units++
+		}
+	}
+	for fn, d := range sums {
+		out.Ran = append(out.Ran, Ran{fn, d})
+	}
+	sortRan(out.Ran)
+	return out
+}
+
 // runs keeps what held the Ps lately, to tell why a goroutine had to wait for one.
 type runs struct {
 	last    []run // a ring in the order of the ends

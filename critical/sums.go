@@ -31,6 +31,7 @@ type Sums struct {
 	kinds  map[segmentKey]int32
 	keys   []segmentKey
 	places places
+	recent [256]recentKind
 
 	// parts is the unit at hand, by kind of segment: those in touched.
 	parts   []part
@@ -100,6 +101,12 @@ type segmentKey struct {
 	reason    uint16
 	state     model.StateKind
 	own       bool
+}
+
+type recentKind struct {
+	key   segmentKey
+	kind  int32
+	known bool
 }
 
 // part is what a unit has of one kind of segment.
@@ -188,7 +195,7 @@ func (s *Sums) split(u *Unit) {
 		if x.kind == model.NotExist && x.reason == s.reasonCutOff {
 			cut += d
 		}
-		k := s.kind(segmentKey{s.places.of(x.stack, s.stacks), x.fn, x.reason, x.kind, u.own(x.goid)})
+		k := s.kind(x.stack, x.fn, x.reason, x.kind, u.own(x.goid))
 		p := &s.parts[k]
 		if p.ns == 0 {
 			p.kind = k
@@ -211,7 +218,14 @@ func (s *Sums) split(u *Unit) {
 	}
 }
 
-func (s *Sums) kind(key segmentKey) int32 {
+// kind numbers the kinds of segments.
+func (s *Sums) kind(stack, fn int32, reason uint16, state model.StateKind, own bool) int32 {
+	key := segmentKey{s.places.of(stack, s.stacks), fn, reason, state, own}
+	// Most are one of a few, and looking those up in the map takes most of the time.
+	last := &s.recent[(uint32(key.place)*7+uint32(fn)*31+uint32(reason)*5+uint32(state))%uint32(len(s.recent))]
+	if last.key == key && last.known {
+		return last.kind
+	}
 	k, ok := s.kinds[key]
 	if !ok {
 		k = int32(len(s.keys))
@@ -219,6 +233,7 @@ func (s *Sums) kind(key segmentKey) int32 {
 		s.keys = append(s.keys, key)
 		s.parts = append(s.parts, part{})
 	}
+	*last = recentKind{key, k, true}
 	return k
 }
 
@@ -374,6 +389,9 @@ type Type struct {
 	TailUnits []Unit
 	// Slowest has the slowest ones, the slowest first.
 	Slowest []Kept
+	// Ran is what held the Ps while those units of the tail that are in Slowest were
+	// runnable.
+	Ran RanSum
 }
 
 // PathSum is the sum of critical paths.
@@ -465,6 +483,7 @@ func (s *Sums) report(t *typ) *Type {
 		}
 	}
 	out.Tail = s.pathSum(int64(len(tail)), sums)
+	out.Ran = ranSum(out.Slowest[:min(len(tail), len(out.Slowest))])
 	return out
 }
 

@@ -120,6 +120,9 @@ type Segment struct {
 	// Wait is the index in Path.Waits of the innermost wait that the segment is a
 	// part of, -1 if nothing waited for it. Depth is the number of these waits.
 	Wait, Depth int
+	// Stalled is for how much of the segment the whole process did not run: for at
+	// least [MinStall] nothing happened although a goroutine was running.
+	Stalled time.Duration
 	// Ran is what held the Ps while the goroutine was runnable. Only [Kept] paths
 	// have it.
 	Ran []Ran
@@ -188,7 +191,7 @@ func (u *Unit) Path(limit int) *Path {
 		s := &segments[i]
 		x := Segment{
 			Start: s.start, End: s.end, State: s.kind, Reason: f.reasons.list[s.reason], Goroutine: s.goid, Func: f.funcs.list[s.fn],
-			Own: u.own(s.goid), Task: s.task, Stack: f.stacks[s.stack], Wait: -1,
+			Own: u.own(s.goid), Task: s.task, Stack: f.stacks[s.stack], Stalled: f.stalled(s.start, s.end), Wait: -1,
 		}
 		if s.wait >= 0 {
 			x.Wait = int(place[s.wait])
