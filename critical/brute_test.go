@@ -443,6 +443,6 @@ func (g *bruteG) place(i int, stopped []exptrace.StackFrame) []exptrace.StackFra
 
 // kind of a state as the model has it.
 var modelKinds = map[exptrace.GoState]model.StateKind{
-	exptrace.GoNotExist: model.NotExist, exptrace.GoUndetermined: model.NotExist, exptrace.GoRunnable: model.Runnable,
+	exptrace.GoNotExist: model.Unknown, exptrace.GoUndetermined: model.Unknown, exptrace.GoRunnable: model.Runnable,
 	exptrace.GoRunning: model.Running, exptrace.GoWaiting: model.Waiting, exptrace.GoSyscall: model.Syscall,
 }

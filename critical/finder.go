@@ -40,7 +40,7 @@ type Finder struct {
 	// steps is how many states all walks have been through.
 	steps uint64
 
-	reasonCutOff, reasonNoCreator, reasonNoEnd uint16
+	reasonCutOff, reasonNoCreator, reasonNoEnd, reasonDamaged uint16
 }
 
 var _ model.Sink = (*Finder)(nil)
@@ -57,8 +57,8 @@ type goroutine struct {
 	at        int32 // the last stack that is known, at first where it was created
 	kind      model.StateKind
 	first     bool
-	tasks     []model.TaskID // that it is at work for, the latest last
-	conn      *conn          // that it serves
+	task      model.TaskID // that it is at work for
+	conn      *conn        // that it serves
 	// running is one more than the index in runs.running, 0 for none; since then.
 	running int
 	since   model.Time
@@ -90,6 +90,7 @@ func NewFinder(opts Options, found func(*Unit)) *Finder {
 	f.reasonCutOff = uint16(f.reasons.id(CutOff))
 	f.reasonNoCreator = uint16(f.reasons.id(NoCreator))
 	f.reasonNoEnd = uint16(f.reasons.id(NoEnd))
+	f.reasonDamaged = uint16(f.reasons.id(Damaged))
 	return f
 }
 
@@ -109,7 +110,7 @@ func (f *Finder) enter(gr *goroutine, kind model.StateKind, now model.Time, prev
 func (f *Finder) add(gr *goroutine) {
 	n, s := f.ring.add()
 	// One by one, which takes half the time: this is done for each state.
-	s.start, s.goid, s.task, s.fn, s.slot = gr.start, gr.id, gr.task(), gr.fn, gr.slot
+	s.start, s.goid, s.task, s.fn, s.slot = gr.start, gr.id, gr.task, gr.fn, gr.slot
 	s.kind, s.first, s.prev, s.from = gr.kind, gr.first, gr.prev, gr.at
 	s.stack, s.reason, s.waker, s.wakerStack = 0, 0, 0, 0
 	gr.cur = n
@@ -139,13 +140,6 @@ func (f *Finder) assisted(gr *goroutine, since model.Time, stack *model.Stack) {
 	s.reason, s.stack = f.reason(Assist), f.stackID(stack)
 }
 
-func (gr *goroutine) task() model.TaskID {
-	if n := len(gr.tasks); n > 0 {
-		return gr.tasks[n-1]
-	}
-	return model.BackgroundTask
-}
-
 // goroutine is what is known of one that has been announced.
 func (f *Finder) goroutine(g *model.Goroutine) *goroutine { return &f.slots[g.Slot] }
 
@@ -155,7 +149,7 @@ func (f *Finder) GoroutineStart(g *model.Goroutine) {
 		f.slots = append(f.slots, goroutine{id: model.NoGoroutine})
 	}
 	gr := f.goroutine(g)
-	*gr = goroutine{id: g.ID, slot: int32(g.Slot), fn: f.funcs.id(g.Func), at: f.stackID(g.Creation), tasks: gr.tasks[:0]}
+	*gr = goroutine{id: g.ID, slot: int32(g.Slot), fn: f.funcs.id(g.Func), at: f.stackID(g.Creation), task: model.BackgroundTask}
 	var prev uint64
 	if g.Creator != nil {
 		prev = f.current(g.Creator)
@@ -187,8 +181,11 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 			st.stack = f.stackID(s.Stack)
 			gr.at = st.stack
 		}
-		if s.Reason != "" {
+		switch {
+		case s.Reason != "":
 			st.reason = f.reason(s.Reason)
+		case s.Kind == model.Unknown:
+			st.reason = f.reasonDamaged
 		}
 		// Only what holds a P can wake up others; a trace that says something else
 		// contradicts itself, and could lead in circles.
@@ -197,7 +194,7 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		}
 	}
 	f.connState(g, gr, s)
-	if !s.Open && s.Next != model.NotExist {
+	if s.Next != model.NotExist && (!s.Open || s.Next == model.Unknown) {
 		f.enter(gr, s.Next, s.End, n, false)
 	}
 }
@@ -224,7 +221,7 @@ func (f *Finder) GoroutineEnd(g *model.Goroutine) {
 	if f.kinds.Has(GoroutineLife) && !g.System() {
 		f.end(Unit{
 			Kind: GoroutineLife, Type: g.Func, Goroutine: g.ID, EndGoroutine: g.ID,
-			Start: g.Start, End: g.End, Cut: g.Before || g.Open, Stack: g.Creation,
+			Start: g.Start, End: g.End, Cut: g.Before || g.Open || gr.kind == model.Unknown, Stack: g.Creation,
 		}, gr.cur, nil)
 	}
 }
@@ -264,50 +261,40 @@ func (f *Finder) RegionEnd(r *model.Region) {
 		return
 	}
 	g := r.Goroutine
+	exited := f.goroutine(g).kind == model.Unknown // in a gap
 	f.end(Unit{
 		Kind: Region, Type: r.Type, Task: r.TaskID, Goroutine: g.ID, EndGoroutine: g.ID,
-		Start: r.Start, End: r.End, Cut: r.Before || r.Open, Stack: r.Stack,
+		Start: r.Start, End: r.End, Cut: r.Before || r.Open || exited, Stack: r.Stack,
 	}, f.current(g), r.EndStack)
 }
 
 // WorkStart is part of [model.Sink].
-func (f *Finder) WorkStart(w *model.Work) { f.atWork(w, w.Start, true) }
-
-// WorkResume is part of [model.Sink].
-func (f *Finder) WorkResume(w *model.Work, now model.Time) { f.atWork(w, now, true) }
-
-// WorkPause is part of [model.Sink].
-func (f *Finder) WorkPause(w *model.Work) { f.atWork(w, w.End, false) }
+func (f *Finder) WorkStart(w *model.Work) { f.turn(w.Goroutine, w.Start) }
 
 // WorkEnd is part of [model.Sink].
-func (f *Finder) WorkEnd(w *model.Work, now model.Time) { f.atWork(w, now, false) }
+func (f *Finder) WorkEnd(w *model.Work) { f.turn(w.Goroutine, w.End) }
 
-// atWork makes a goroutine be at work for a task from now on, or not any more.
-func (f *Finder) atWork(w *model.Work, now model.Time, on bool) {
-	g := w.Goroutine
+// turn makes a goroutine be at work for another task from now on.
+func (f *Finder) turn(g *model.Goroutine, now model.Time) {
+	task := model.BackgroundTask
+	if w := g.Work(); w != nil {
+		task = w.Task.ID
+	}
 	gr := f.goroutine(g)
-	was, id := gr.task(), w.Task.ID
-	if on {
-		gr.tasks = append(gr.tasks, id)
-	} else {
-		for i := len(gr.tasks) - 1; i >= 0; i-- {
-			if gr.tasks[i] == id {
-				gr.tasks = append(gr.tasks[:i], gr.tasks[i+1:]...)
-				break
-			}
-		}
-	}
-	if gr.task() == was {
+	if gr.task == task {
 		return
 	}
-	if cur := g.Current(); gr.kind == model.Running && cur.Kind == model.Running && gr.start < now && cur.Start < now {
+	gr.task = task
+	switch {
+	case gr.start == now && f.ring.has(gr.cur):
+		f.ring.at(gr.cur).task = task
+	case gr.kind == model.Running:
 		f.enter(gr, model.Running, now, f.current(g), false)
-		return
-	}
-	if f.ring.has(gr.cur) && (on || gr.start == now) {
-		f.ring.at(gr.cur).task = gr.task()
 	}
 }
+
+// Gap is part of [model.Sink].
+func (f *Finder) Gap(g *model.Gap) { f.stalls.last = g.End }
 
 // Sync is part of [model.Sink].
 func (f *Finder) Sync(*model.Sync) { f.connWaits() }

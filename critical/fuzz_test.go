@@ -39,19 +39,9 @@ func (s *stepped) WorkStart(w *model.Work) {
 	s.Finder.WorkStart(w)
 }
 
-func (s *stepped) WorkPause(w *model.Work) {
+func (s *stepped) WorkEnd(w *model.Work) {
 	s.states++
-	s.Finder.WorkPause(w)
-}
-
-func (s *stepped) WorkResume(w *model.Work, now model.Time) {
-	s.states++
-	s.Finder.WorkResume(w, now)
-}
-
-func (s *stepped) WorkEnd(w *model.Work, now model.Time) {
-	s.states++
-	s.Finder.WorkEnd(w, now)
+	s.Finder.WorkEnd(w)
 }
 
 func (s *stepped) Range(r *model.Range) {
@@ -78,7 +68,7 @@ func (s *stepped) unit(u *critical.Unit) {
 		s.tb.Errorf("%v %q: %d segments and %d waits of %d states", u.Kind, u.Type, len(path.Segments), len(path.Waits), s.states)
 	}
 	for _, x := range path.Segments {
-		if x.State == model.NotExist && x.Reason != critical.CutOff && x.Reason != critical.NoCreator && x.Reason != critical.NoEnd {
+		if x.State == model.Unknown && x.Reason != critical.CutOff && x.Reason != critical.Damaged && x.Reason != critical.NoCreator && x.Reason != critical.NoEnd {
 			s.tb.Errorf("%v %q: unknown, because %q", u.Kind, u.Type, x.Reason)
 		}
 	}

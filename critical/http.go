@@ -173,6 +173,14 @@ func (f *Finder) connState(g *model.Goroutine, gr *goroutine, s *model.GoState) 
 	if s.Next == model.Waiting && !s.Open {
 		f.conns.blocked = g
 	}
+	if s.Kind == model.Unknown {
+		// What was handled before the gap has ended in it, or its end is another's.
+		if c.handled {
+			f.requestEnd(g, c, s.Start, gr.prev, nil, true)
+		}
+		*c = conn{}
+		return
+	}
 	if s.Stack == nil {
 		return
 	}

@@ -192,7 +192,7 @@ func (s *Sums) split(u *Unit) {
 	for i := range u.path.segments {
 		x := &u.path.segments[i]
 		d := x.end - x.start
-		if x.kind == model.NotExist && x.reason == s.reasonCutOff {
+		if x.kind == model.Unknown && x.reason == s.reasonCutOff {
 			cut += d
 		}
 		k := s.kind(x.stack, x.fn, x.reason, x.kind, u.own(x.goid))
@@ -406,7 +406,7 @@ type PathSum struct {
 
 // SegmentSum is the sum of the segments of a kind.
 type SegmentSum struct {
-	State  model.StateKind // NotExist if unknown
+	State  model.StateKind
 	Reason string
 	Own    bool
 	// Func is the start function of the goroutine, Place the call for which

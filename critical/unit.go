@@ -100,8 +100,8 @@ type Path struct {
 // Segment is a part of a critical path in which one goroutine was in one state.
 type Segment struct {
 	Start, End model.Time
-	// State is NotExist where the path is not told; then Reason tells why not:
-	// [CutOff], [NoCreator], [NoEnd] or [LeftOut].
+	// State is Unknown where the path is not told; then Reason tells why not: [CutOff],
+	// [Damaged], [NoCreator], [NoEnd] or [LeftOut].
 	State model.StateKind
 	// Reason is that of a wait, which no goroutine ended, of a goroutine that is
 	// runnable because it was preempted, or [Assist].
@@ -168,7 +168,7 @@ func (u *Unit) Path(limit int) *Path {
 				break
 			}
 		}
-		out.Segments = append(out.Segments, Segment{Start: u.Start, End: from, Reason: LeftOut, Goroutine: model.NoGoroutine, Wait: -1})
+		out.Segments = append(out.Segments, Segment{Start: u.Start, End: from, State: model.Unknown, Reason: LeftOut, Goroutine: model.NoGoroutine, Wait: -1})
 	}
 	// The path is newest first: so are the waits, but with what is within a wait
 	// behind it. Oldest first, that is to stay so.

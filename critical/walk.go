@@ -17,7 +17,7 @@ type segment struct {
 	fn         int32
 	wait       int32 // index in path.waits, -1 for none
 	reason     uint16
-	kind       model.StateKind // NotExist if unknown
+	kind       model.StateKind
 }
 
 // wait is a wait that another goroutine ended, what led to which is on the path
@@ -39,13 +39,15 @@ type frame struct {
 	index int32      // of the wait around it
 }
 
-// Reasons that the runtime does not have; the first four of what is not told:
-// segments whose State is model.NotExist.
+// Reasons that the runtime does not have. The first are those of segments that are
+// Unknown.
 const (
 	// CutOff is the reason of what is not kept any more.
 	CutOff = "cut off"
-	// NoCreator is the reason of what was before a goroutine that no other one
-	// created: a timer did, or C.
+	// Damaged is the reason of what is in a part of the trace that cannot be read.
+	Damaged = "damaged"
+	// NoCreator is the reason of what was before a goroutine that no known one
+	// created: a timer did, or C, or it was created in a damaged part.
 	NoCreator = "no creator"
 	// NoEnd is the reason of a unit that no known goroutine ended.
 	NoEnd = "no end"
@@ -171,7 +173,7 @@ func (f *Finder) funcOf(s *state) int32 {
 
 func (p *path) unknown(start, end model.Time, around int32, reason uint16) {
 	if start < end {
-		p.add(segment{start: start, end: end, goid: model.NoGoroutine, wait: around, reason: reason})
+		p.add(segment{start: start, end: end, goid: model.NoGoroutine, kind: model.Unknown, wait: around, reason: reason})
 	}
 }
 
