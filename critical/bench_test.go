@@ -1,23 +1,17 @@
 package critical_test
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
 
 // BenchmarkSums compares the model alone with the sums of critical paths.
 func BenchmarkSums(b *testing.B) {
-	file := filepath.Join(b.TempDir(), "load.trace")
-	if out, err := exec.Command("go", "run", "../testdata/gen/load", "-events", "3100000", file).CombinedOutput(); err != nil {
-		b.Fatalf("%v: %s", err, out)
-	}
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(testtrace.Load(b, 3_100_000))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -37,7 +31,7 @@ func BenchmarkSums(b *testing.B) {
 		b.Run(bm.name, func(b *testing.B) {
 			for b.Loop() {
 				sink := bm.sink()
-				if err := read(b, data, sink); err != nil {
+				if err := read(data, sink); err != nil {
 					b.Fatal(err)
 				}
 				if s, ok := sink.(*critical.Sums); ok {
@@ -45,7 +39,7 @@ func BenchmarkSums(b *testing.B) {
 					b.ReportMetric(float64(r.Units), "units")
 					b.ReportMetric(float64(r.CutOff), "cut-off")
 					if len(r.Types) == 0 {
-						b.Fatal(fmt.Sprint("no units: ", r))
+						b.Fatal("no units")
 					}
 				}
 			}

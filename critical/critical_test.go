@@ -5,21 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
-
-func traces(tb testing.TB) []string {
-	files, err := filepath.Glob("../testdata/traces/*.trace")
-	if err != nil || len(files) < 20 {
-		tb.Fatalf("%d traces, %v", len(files), err)
-	}
-	return files
-}
 
 // found collects the units of a trace and their paths.
 type found struct {
@@ -52,7 +43,8 @@ func (f *found) End(s *model.Summary) {
 	f.Finder.End(s)
 }
 
-func read(_ testing.TB, data []byte, sink model.Sink) error {
+// read reads a trace, also a damaged one.
+func read(data []byte, sink model.Sink) error {
 	_, err := model.Read(context.Background(), bytes.NewReader(data), sink)
 	if damage := (*model.Damage)(nil); errors.As(err, &damage) {
 		return nil
@@ -79,20 +71,16 @@ func (k key) String() string {
 // computation finds that has everything in memory.
 func TestBruteForce(t *testing.T) {
 	total := make(map[critical.Kind]int)
-	for _, file := range traces(t) {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
+	for _, name := range testtrace.Readable(t) {
+		t.Run(name, func(t *testing.T) {
+			data := testtrace.Data(t, name)
+			f := newFound(critical.Options{Kinds: all})
+			if err := read(data, f); err != nil {
 				t.Fatal(err)
 			}
-			f := newFound(critical.Options{Kinds: all})
-			readErr := read(t, data, f)
 			b, err := readBrute(bytes.NewReader(data))
-			if format := (*model.FormatError)(nil); errors.As(readErr, &format) && err != nil {
-				return // a format of which only whole traces can be read
-			}
-			if readErr != nil || b == nil {
-				t.Fatal(readErr, err)
+			if b == nil {
+				t.Fatal(err)
 			}
 			end := int64(b.now - b.start)
 			want := make(map[key]*bruteUnit)

@@ -1,11 +1,10 @@
 package critical_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -114,19 +113,13 @@ func checkSums(tb testing.TB, r *critical.Report) {
 }
 
 func FuzzFinder(f *testing.F) {
-	for _, name := range []string{"chain", "cgo", "flightrecorder", "leak-go1.21", "manytasks", "states", "truncated", "truncated-go1.21", "slow"} {
-		data, err := os.ReadFile(filepath.Join("../testdata/traces", name+".trace"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	testtrace.Seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if read(t, data, checked(t, critical.Options{Kinds: all})) != nil {
+		if read(data, checked(t, critical.Options{Kinds: all})) != nil {
 			return
 		}
 		sums := critical.NewSums(critical.SumOptions{Options: critical.Options{Kinds: all}})
-		if err := read(t, data, sums); err != nil {
+		if err := read(data, sums); err != nil {
 			t.Fatal(err)
 		}
 		checkSums(t, sums.Report())

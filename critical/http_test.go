@@ -73,7 +73,7 @@ func TestRequests(t *testing.T) {
 	trace.Stop()
 
 	sums := critical.NewSums(critical.SumOptions{})
-	if err := read(t, buf.Bytes(), sums); err != nil {
+	if err := read(buf.Bytes(), sums); err != nil {
 		t.Fatal(err)
 	}
 	r := sums.Report()

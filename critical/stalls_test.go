@@ -65,7 +65,7 @@ func TestStall(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := newFound(critical.Options{})
-	if err := read(t, data, f); err != nil {
+	if err := read(data, f); err != nil {
 		t.Fatal(err)
 	}
 	if len(f.units) == 0 || f.units[0].Kind != critical.Task {

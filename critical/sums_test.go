@@ -2,36 +2,30 @@ package critical_test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
 
 // TestSums compares the sums of each trace with those of its units.
 func TestSums(t *testing.T) {
-	for _, file := range traces(t) {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+	for _, name := range testtrace.Readable(t) {
+		t.Run(name, func(t *testing.T) {
+			data := testtrace.Data(t, name)
 			f := newFound(critical.Options{Kinds: all})
-			if err := read(t, data, f); errors.As(err, new(*model.FormatError)) {
-				return
-			} else if err != nil {
+			if err := read(data, f); err != nil {
 				t.Fatal(err)
 			}
 			sums := critical.NewSums(critical.SumOptions{Options: critical.Options{Kinds: all}, Keep: func(u *critical.Unit) bool { return u.Task == 3 }})
-			if err := read(t, data, sums); err != nil {
+			if err := read(data, sums); err != nil {
 				t.Fatal(err)
 			}
 			r := sums.Report()
@@ -150,12 +144,8 @@ func TestPlanted(t *testing.T) {
 		"created late":              {model.Waiting, "sleep", false, "main.creator", "main.creator", "chan receive"},
 		"assist":                    {model.Running, critical.Assist, true, "main.main", "main.allocate", ""},
 	}
-	data, err := os.ReadFile("../testdata/traces/slow.trace")
-	if err != nil {
-		t.Fatal(err)
-	}
 	sums := critical.NewSums(critical.SumOptions{})
-	if err := read(t, data, sums); err != nil {
+	if err := read(testtrace.Data(t, "slow"), sums); err != nil {
 		t.Fatal(err)
 	}
 	r := sums.Report()

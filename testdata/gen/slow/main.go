@@ -180,8 +180,7 @@ func tooFewPs(_ context.Context, slow bool) {
 	for range hogs.Load() {
 		go hog(&hogs)
 	}
-	runtime.Gosched()
-	for hogs.Load() > 0 {
+	for n := 0; n == 0 || n < 100 && hogs.Load() > 0; n++ {
 		runtime.Gosched() // planted: too few Ps
 	}
 }
