@@ -38,6 +38,10 @@
 // as many. What is older than the states that are kept, or would take more steps, is
 // an unknown segment with the reason [CutOff].
 //
+// What a gap of the trace hides is an unknown segment with the reason [Damaged].
+// Where the whole process did not run, [Segment.Stalled] tells for how long; that
+// shows only while a goroutine was running, not while all waited for timers.
+//
 // A [Sums] also keeps the sums, whose number is bounded by that of the different
 // functions, places and reasons, and the units that may be in a tail, see [MaxTail].
 package critical

@@ -20,6 +20,8 @@ type stepped struct {
 	tb     testing.TB
 	states int // that have begun
 	units  int
+	// damaged is how many segments are in a part that cannot be read.
+	damaged int
 }
 
 func (s *stepped) GoroutineStart(g *model.Goroutine) {
@@ -63,10 +65,19 @@ func (s *stepped) unit(u *critical.Unit) {
 	}
 	path := u.Path(0)
 	checkPath(s.tb, &critical.Kept{Unit: *u, Path: path})
+	const limit = 3
+	short := u.Path(limit)
+	checkPath(s.tb, &critical.Kept{Unit: *u, Path: short})
+	if n := len(path.Segments); n > limit && (len(short.Segments) != limit+1 || short.Segments[0].Reason != critical.LeftOut || short.Segments[1].End != path.Segments[n-limit].End) {
+		s.tb.Errorf("%v %q: the newest %d of %d segments are %+v", u.Kind, u.Type, limit, n, short.Segments)
+	}
 	if len(path.Segments) > s.states+len(path.Waits)+1 || len(path.Waits) > s.states {
 		s.tb.Errorf("%v %q: %d segments and %d waits of %d states", u.Kind, u.Type, len(path.Segments), len(path.Waits), s.states)
 	}
 	for _, x := range path.Segments {
+		if x.Reason == critical.Damaged {
+			s.damaged++
+		}
 		if x.State == model.Unknown && x.Reason != critical.CutOff && x.Reason != critical.Damaged && x.Reason != critical.NoCreator && x.Reason != critical.NoEnd {
 			s.tb.Errorf("%v %q: unknown, because %q", u.Kind, u.Type, x.Reason)
 		}
@@ -108,6 +119,19 @@ func checkSums(tb testing.TB, r *critical.Report) {
 		}
 		if len(t.Slowest) > 0 && t.Slowest[0].Duration() != t.Max {
 			tb.Errorf("%v %q: the slowest is of %v, max %v", t.Kind, t.Name, t.Slowest[0].Duration(), t.Max)
+		}
+	}
+}
+
+// TestInvariants checks all traces, and that what a gap hides is said to be damaged.
+func TestInvariants(t *testing.T) {
+	for _, name := range testtrace.Readable(t) {
+		s := checked(t, critical.Options{Kinds: all})
+		if err := read(testtrace.Data(t, name), s); err != nil {
+			t.Fatal(err)
+		}
+		if s.damaged > 0 != (name == "damaged") {
+			t.Errorf("%s: %d damaged segments", name, s.damaged)
 		}
 	}
 }
