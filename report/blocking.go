@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/histogram"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -37,12 +38,12 @@ type Spread struct {
 	Max   time.Duration `json:"max_ns"`
 }
 
-func spread(h *histogram, total, largest model.Time) Spread {
+func spread(h *histogram.Histogram, total, largest model.Time) Spread {
 	return Spread{
 		Total: time.Duration(total),
-		P50:   h.quantile(.5, largest),
-		P90:   h.quantile(.9, largest),
-		P99:   h.quantile(.99, largest),
+		P50:   h.Quantile(.5, largest),
+		P90:   h.Quantile(.9, largest),
+		P99:   h.Quantile(.99, largest),
 		Max:   time.Duration(largest),
 	}
 }
@@ -86,7 +87,7 @@ type site struct {
 	mutex   bool
 	program bool // a goroutine of the program was concerned
 	total   model.Time
-	spread  histogram
+	spread  histogram.Histogram
 	longest longest
 	endedBy []*endedBy
 	// held is the time in which goroutines in system calls held their Ps, and
@@ -150,8 +151,8 @@ func (b *Builder) waited(g *model.Goroutine, s *model.GoState) {
 	d := s.Duration()
 	site := b.site(b.places.of(s.Stack), b.reasons.index(s.Reason))
 	site.total += d
-	site.spread.add(d)
-	if d > site.longest.duration || site.spread.n == 1 {
+	site.spread.Add(d)
+	if d > site.longest.duration || site.spread.N == 1 {
 		site.longest.offer(g, s.Start, d, s.Stack)
 	}
 	site.program = site.program || !ofRuntime(g)
@@ -203,7 +204,7 @@ func (b *Builder) syscallEnded(g *model.Goroutine, s *model.GoState) {
 	if d := s.End - s.ProcLost; d > 0 {
 		site.program = site.program || !ofRuntime(g)
 		site.total += d
-		site.spread.add(d)
+		site.spread.Add(d)
 		if d > site.longest.duration {
 			site.longest.offer(g, s.ProcLost, d, s.Stack)
 		}
@@ -213,13 +214,13 @@ func (b *Builder) syscallEnded(g *model.Goroutine, s *model.GoState) {
 func (b *Builder) blockings() []Blocking {
 	out := []Blocking{}
 	for _, s := range b.blocking.sites {
-		if s.spread.n == 0 {
+		if s.spread.N == 0 {
 			continue // only system calls that kept their Ps
 		}
 		x := Blocking{
 			Reason:  "syscall",
 			Place:   *s.place,
-			Count:   s.spread.n,
+			Count:   s.spread.N,
 			Spread:  spread(&s.spread, s.total, s.longest.duration),
 			Longest: s.longest.moment(b),
 			System:  !s.program,

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/histogram"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -57,13 +58,13 @@ type gc struct {
 
 type durations struct {
 	total, longest model.Time
-	spread         histogram
+	spread         histogram.Histogram
 }
 
 func (d *durations) add(x model.Time) {
 	d.total += x
 	d.longest = max(d.longest, x)
-	d.spread.add(x)
+	d.spread.Add(x)
 }
 
 func (d *durations) report() Spread { return spread(&d.spread, d.total, d.longest) }
@@ -89,7 +90,7 @@ func (c *gc) add(r *model.Range, start model.Time) {
 			p = &pause{}
 			c.pauses[r.Reason] = p
 		}
-		if d > p.longest || p.spread.n == 0 {
+		if d > p.longest || p.spread.N == 0 {
 			p.at, p.g, p.fn = r.Start-start, 0, ""
 			if r.Goroutine != nil {
 				p.g, p.fn = r.Goroutine.ID, r.Goroutine.Func
@@ -143,7 +144,7 @@ func (b *Builder) assistEnded(r *model.Range) {
 func (b *Builder) gcReport() GC {
 	c := &b.gc
 	out := GC{
-		Cycles:      c.mark.spread.n,
+		Cycles:      c.mark.spread.N,
 		Mark:        c.mark.report(),
 		MaxHeap:     c.maxHeap,
 		MaxGoal:     c.maxGoal,
@@ -152,7 +153,7 @@ func (b *Builder) gcReport() GC {
 		Utilization: b.mmu.report(b.trace.Origin),
 	}
 	for reason, p := range c.pauses {
-		out.Pauses = append(out.Pauses, Pause{reason, p.spread.n, p.report(), Moment{time.Duration(p.at), time.Duration(p.longest), p.g, p.fn}})
+		out.Pauses = append(out.Pauses, Pause{reason, p.spread.N, p.report(), Moment{time.Duration(p.at), time.Duration(p.longest), p.g, p.fn}})
 	}
 	slices.SortFunc(out.Pauses, func(a, b Pause) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), strings.Compare(a.Reason, b.Reason))

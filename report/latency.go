@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/histogram"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -47,7 +48,7 @@ type scheduling struct {
 	keep     int
 	total    model.Time
 	longest  model.Time
-	waits    histogram
+	waits    histogram.Histogram
 	worst    []worst // the longest first
 	runnable timeline
 
@@ -98,7 +99,7 @@ func (s *scheduling) waited(g *model.Goroutine, st *model.GoState, prev model.St
 	d := st.Duration()
 	s.total += d
 	s.longest = max(s.longest, d)
-	s.waits.add(d)
+	s.waits.Add(d)
 	s.runnable.add(st.Start, st.End)
 	if len(s.worst) < s.keep || d > s.worst[len(s.worst)-1].duration {
 		s.addWorst(g, st, prev)
@@ -191,9 +192,9 @@ func (s *scheduling) end(now model.Time) {
 
 func (s *scheduling) report(sum *model.Summary) Scheduling {
 	out := Scheduling{
-		Count:       s.waits.n,
+		Count:       s.waits.N,
 		Spread:      spread(&s.waits, s.total, s.longest),
-		P999:        s.waits.quantile(.999, s.longest),
+		P999:        s.waits.Quantile(.999, s.longest),
 		Worst:       []SchedWait{},
 		Runnable:    s.runnable.report(sum.End),
 		MaxRunnable: s.most,

@@ -7,8 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/histogram"
 	"github.com/trace2x/trace2x/model"
 )
+
+// PercentileError is the largest relative error of a percentile.
+const PercentileError = histogram.MaxError
 
 // Report is what there is to tell of a trace. Lists are sorted, the most
 // important first.

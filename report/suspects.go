@@ -134,10 +134,10 @@ func (b *Builder) suspects() []Suspect {
 	}
 	out = append(out, b.siteSuspects(ContendedMutex, func(s *site) (model.Time, *longest, int64, string) {
 		waiters := float64(s.total) / float64(max(length, 1))
-		if !s.mutex || s.reason == ofSyscalls || waiters < minWaiters || s.spread.n < minLockWaits {
+		if !s.mutex || s.reason == ofSyscalls || waiters < minWaiters || s.spread.N < minLockWaits {
 			return 0, nil, 0, ""
 		}
-		return s.total, &s.longest, s.spread.n, fmt.Sprintf("On average %.1f goroutines waited for this mutex: %d times, %s in all, in %s of trace.", waiters, s.spread.n, Duration(s.total), Duration(length))
+		return s.total, &s.longest, s.spread.N, fmt.Sprintf("On average %.1f goroutines waited for this mutex: %d times, %s in all, in %s of trace.", waiters, s.spread.N, Duration(s.total), Duration(length))
 	})...)
 	out = append(out, b.siteSuspects(SyscallsHoldProcs, func(s *site) (model.Time, *longest, int64, string) {
 		if float64(s.held) < minHeld*float64(b.procs.total) || s.holds == 0 || b.procs.total == 0 {

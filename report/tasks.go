@@ -93,7 +93,7 @@ func (as *annotations) end(a *annotation, start, end model.Time, cut bool, task 
 		return
 	}
 	d := end - start
-	if d > a.latency.longest || a.latency.spread.n == 0 {
+	if d > a.latency.longest || a.latency.spread.N == 0 {
 		a.longest = Longest{time.Duration(start), time.Duration(d), task, g}
 	}
 	a.latency.add(d)

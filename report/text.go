@@ -220,7 +220,7 @@ func goroutineIDs(ids []model.GoID, n int64) string {
 func stackLine(stack []Place) string {
 	var names []string
 	for i, f := range stack {
-		if len(names) > 0 || i == len(stack)-1 || !isMechanism(f.Func) {
+		if len(names) > 0 || i == len(stack)-1 || !model.IsMechanism(f.Func) {
 			names = append(names, f.short())
 		}
 	}
@@ -262,7 +262,7 @@ func (p *printer) goroutines(list []Group) {
 // shortFunc is a function without the path to its package, as go tool pprof has
 // them: there is little room in a line.
 func shortFunc(fn string) string {
-	pkg := packageOf(fn)
+	pkg := model.PackageOf(fn)
 	return funcName(fn[strings.LastIndexByte(pkg, '/')+1:])
 }
 

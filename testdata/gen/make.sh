@@ -123,7 +123,7 @@ make_trace() {
 if [ $# -eq 0 ]; then
 	set -- httpserver.trace pipeline.trace leak.trace syscalls.trace cgo.trace \
 		cpuprofile.trace flightrecorder.trace empty.trace chain.trace \
-		states.trace manytasks.trace gc.trace spanlink.trace \
+		states.trace manytasks.trace gc.trace spanlink.trace slow.trace \
 		httpserver-go1.19.trace httpserver-go1.21.trace \
 		httpserver-go1.22.trace httpserver-go1.23.trace \
 		httpserver-go1.24.trace httpserver-go1.25.trace \

@@ -1,4 +1,6 @@
-package report
+// Package histogram counts durations, to tell percentiles with a bounded error in
+// little memory.
+package histogram
 
 import (
 	"math"
@@ -8,21 +10,22 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// PercentileError is the largest relative error of a percentile: it is as far
+// MaxError is the largest relative error of a percentile: it is as far
 // off as half the width of a bucket.
-const PercentileError = 1.0 / (2 << octaveBits)
+const MaxError = 1.0 / (2 << octaveBits)
 
 // octaveBits is the logarithm of the number of buckets between two powers of 2.
 const octaveBits = 6
 
-// histogram counts durations. Each power of 2 is divided into equal buckets, as
+// Histogram counts durations. Each power of 2 is divided into equal buckets, as
 // in HDR histograms, but only the powers between the smallest and the largest
 // duration take memory: there are thousands of histograms, most of them of few
 // durations that are much alike. (Each of hdrhistogram-go takes 40 kB for this
 // error and range. A DDSketch takes less than these 3 kB, but 6 times as long, for
 // every other event of a trace.)
-type histogram struct {
-	n      int64
+type Histogram struct {
+	// N is the number of durations.
+	N      int64
 	first  int // bucket of counts[0]
 	counts []uint32
 }
@@ -44,7 +47,8 @@ func middle(bucket int) model.Time {
 	return model.Time(bucket-e<<octaveBits)<<e + 1<<(e-1)
 }
 
-func (h *histogram) add(d model.Time) {
+// Add counts a duration.
+func (h *Histogram) Add(d model.Time) {
 	i := bucket(d) - h.first
 	if uint(i) >= uint(len(h.counts)) {
 		i = h.grow(bucket(d))
@@ -52,11 +56,11 @@ func (h *histogram) add(d model.Time) {
 	if h.counts[i] < math.MaxUint32 { // as in any trace below 50 GB
 		h.counts[i]++
 	}
-	h.n++
+	h.N++
 }
 
 // grow makes room for a bucket, with all of its octave.
-func (h *histogram) grow(bucket int) int {
+func (h *Histogram) grow(bucket int) int {
 	const octave = 1 << octaveBits
 	from := bucket &^ (octave - 1)
 	to := from + octave
@@ -71,14 +75,14 @@ func (h *histogram) grow(bucket int) int {
 	return bucket - from
 }
 
-// quantile is the smallest duration that at least this share of all do not
-// exceed; largest is the exact maximum.
-func (h *histogram) quantile(q float64, largest model.Time) time.Duration {
-	rank := int64(q * float64(h.n))
-	if float64(rank) < q*float64(h.n) {
+// Quantile returns the smallest duration that at least this share of all do not
+// exceed, give or take [MaxError]; largest is the exact maximum.
+func (h *Histogram) Quantile(q float64, largest model.Time) time.Duration {
+	rank := int64(q * float64(h.N))
+	if float64(rank) < q*float64(h.N) {
 		rank++
 	}
-	if rank >= h.n {
+	if rank >= h.N {
 		return time.Duration(largest)
 	}
 	seen := int64(0)
@@ -88,4 +92,21 @@ func (h *histogram) quantile(q float64, largest model.Time) time.Duration {
 		}
 	}
 	return time.Duration(largest)
+}
+
+// Bucket is a number of durations that differ by [MaxError] of their middle at most.
+type Bucket struct {
+	Middle time.Duration
+	N      int64
+}
+
+// Buckets returns the buckets that are not empty, the shortest durations first.
+func (h *Histogram) Buckets() []Bucket {
+	var out []Bucket
+	for i, n := range h.counts {
+		if n > 0 {
+			out = append(out, Bucket{time.Duration(middle(h.first + i)), int64(n)})
+		}
+	}
+	return out
 }

@@ -1,0 +1,219 @@
+package critical
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Ran is how long the goroutines of a start function held Ps.
+type Ran struct {
+	Func string
+	Time time.Duration
+}
+
+// RanSum is the sum of what held the Ps while some units were runnable.
+type RanSum struct {
+	// Units is how many units were runnable, Runnable for how long altogether.
+	Units    int
+	Runnable time.Duration
+	// Ran is what held the Ps in that time, most time first. With n Ps, these may be
+	// n times as long.
+	Ran []Ran
+}
+
+func ranSum(units []Kept) (out RanSum) {
+	sums := make(map[string]time.Duration)
+	for i := range units {
+		was := out.Runnable
+		for _, s := range units[i].Path.Segments {
+			if s.State != model.Runnable {
+				continue
+			}
+			out.Runnable += time.Duration(s.End - s.Start)
+			for _, r := range s.Ran {
+				sums[r.Func] += r.Time
+			}
+		}
+		if out.Runnable > was {
+			out.Units++
+		}
+	}
+	for fn, d := range sums {
+		out.Ran = append(out.Ran, Ran{fn, d})
+	}
+	sortRan(out.Ran)
+	return out
+}
+
+// runs keeps what held the Ps lately, to tell why a goroutine had to wait for one.
+type runs struct {
+	last    []run // a ring in the order of the ends
+	n       int   // of all runs
+	running []int32
+	looked  int // how many all calls of addRan have looked at
+}
+
+type run struct {
+	start, end model.Time
+	fn         int32
+}
+
+const (
+	maxRuns = 1 << 16
+	// lookedPerRun bounds how often each is looked at: the time for that is not to
+	// grow with the square of anything.
+	lookedPerRun = 16
+)
+
+// running notes that a goroutine runs, and so holds a P until its run is reported.
+func (f *Finder) running(gr *goroutine, now model.Time) {
+	if gr.running == 0 {
+		f.runs.running = append(f.runs.running, gr.slot)
+		gr.running, gr.since = len(f.runs.running), now
+	}
+}
+
+// Run is part of [model.Sink].
+func (f *Finder) Run(r *model.Run) {
+	gr := f.goroutine(r.Goroutine)
+	rs := &f.runs
+	x := run{r.Start, r.End, gr.fn}
+	if len(rs.last) < maxRuns {
+		rs.last = append(rs.last, x)
+	} else {
+		rs.last[rs.n%maxRuns] = x
+	}
+	rs.n++
+	f.stopped(gr)
+}
+
+// stopped notes that a goroutine holds no P any more.
+func (f *Finder) stopped(gr *goroutine) {
+	if gr.running == 0 {
+		return
+	}
+	list := f.runs.running
+	last := len(list) - 1
+	f.slots[list[last]].running = gr.running
+	list[gr.running-1] = list[last]
+	f.runs.running = list[:last]
+	gr.running = 0
+}
+
+// addRan tells for each segment in which a goroutine was runnable what held the Ps
+// meanwhile. It is to be called for the unit that is being found: what ran long ago
+// is forgotten.
+func (f *Finder) addRan(segments []Segment) {
+	var waits []*Segment
+	for i := range segments {
+		if s := &segments[i]; s.State == model.Runnable {
+			waits = append(waits, s)
+		}
+	}
+	rs := &f.runs
+	if len(waits) == 0 || rs.looked > lookedPerRun*rs.n+maxRuns {
+		return
+	}
+	sums := make([]map[int32]model.Time, len(waits))
+	add := func(start, end model.Time, fn int32) {
+		i := sort.Search(len(waits), func(i int) bool { return waits[i].End > start })
+		for ; i < len(waits) && waits[i].Start < end; i++ {
+			if sums[i] == nil {
+				sums[i] = make(map[int32]model.Time)
+			}
+			sums[i][fn] += min(end, waits[i].End) - max(start, waits[i].Start)
+		}
+	}
+	for i := rs.n - 1; i >= rs.n-len(rs.last); i-- {
+		rs.looked++
+		r := &rs.last[i%maxRuns]
+		if r.end <= waits[0].Start {
+			break // so did those that ended earlier
+		}
+		add(r.start, r.end, r.fn)
+	}
+	for _, slot := range rs.running {
+		gr := &f.slots[slot]
+		add(gr.since, waits[len(waits)-1].End, gr.fn)
+	}
+	for i, s := range waits {
+		s.Ran = f.ran(sums[i])
+	}
+}
+
+// ran returns the sums of functions, most time first.
+func (f *Finder) ran(sums map[int32]model.Time) []Ran {
+	out := make([]Ran, 0, len(sums))
+	for fn, d := range sums {
+		out = append(out, Ran{f.funcs.list[fn], time.Duration(d)})
+	}
+	sortRan(out)
+	return out
+}
+
+func sortRan(list []Ran) {
+	slices.SortFunc(list, func(a, b Ran) int {
+		return cmp.Or(cmp.Compare(b.Time, a.Time), strings.Compare(a.Func, b.Func))
+	})
+}
+
+// samples keeps the last samples of the CPU profiler, by time.
+type samples struct {
+	last []sample
+	n    int
+}
+
+type sample struct {
+	time  model.Time
+	goid  model.GoID
+	stack int32
+}
+
+const maxSamples = 1 << 14
+
+// Sample is part of [model.Sink].
+func (f *Finder) Sample(s *model.Sample) {
+	if s.Goroutine == nil || s.Stack == nil {
+		return
+	}
+	x, ss := sample{s.Time, s.Goroutine.ID, f.stackID(s.Stack)}, &f.samples
+	if len(ss.last) < maxSamples {
+		ss.last = append(ss.last, x)
+	} else {
+		ss.last[ss.n%maxSamples] = x
+	}
+	ss.n++
+}
+
+// addRunning adds a segment in which a goroutine ran. Samples of the CPU profiler
+// divide it into parts, one around each of them.
+func (f *Finder) addRunning(p *path, seg segment) {
+	ss := &f.samples
+	n := len(ss.last)
+	at := func(i int) *sample { return &ss.last[(ss.n-n+i)%maxSamples] }
+	i := sort.Search(n, func(i int) bool { return at(i).time >= seg.end }) - 1
+	newer := model.Time(-1) // the time of the sample behind
+	for ; i >= 0 && at(i).time >= seg.start; i-- {
+		s := at(i)
+		if s.goid != seg.goid {
+			continue
+		}
+		if newer >= 0 {
+			part := seg
+			part.start = newer - (newer-s.time)/2
+			if part.start < part.end {
+				p.add(part)
+				seg.end = part.start
+			}
+		}
+		newer, seg.stack = s.time, s.stack
+	}
+	if seg.start < seg.end {
+		p.add(seg)
+	}
+}

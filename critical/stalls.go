@@ -1,0 +1,63 @@
+package critical
+
+import (
+	"sort"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// A goroutine that runs is preempted after 10 ms, by a thread of the runtime that
+// looks every 10 ms, whether or not another one waits for the P. Where no goroutine
+// changes its state for longer although one runs, that thread did not run either:
+// the operating system did not let the whole process run, or the machine slept. (Or
+// the program switched preemption off with GODEBUG=asyncpreemptoff=1.)
+//
+// Where no goroutine ran, the trace does not tell: it does not have the times for
+// which timers were set.
+
+// MinStall is how long no goroutine changes its state at least in a stall.
+const MinStall = 40 * time.Millisecond
+
+// stalls keeps the last stalls, the oldest first.
+type stalls struct {
+	last  model.Time // when a goroutine changed its state last
+	known []interval
+}
+
+type interval struct{ start, end model.Time }
+
+const maxStalls = 1 << 10
+
+// heard notes that a goroutine changes its state.
+func (f *Finder) heard(now model.Time) {
+	st := &f.stalls
+	if now-st.last >= model.Time(MinStall) && f.anyRuns() {
+		if len(st.known) == maxStalls {
+			st.known = append(st.known[:0], st.known[maxStalls/2:]...)
+		}
+		st.known = append(st.known, interval{st.last, now})
+	}
+	st.last = now
+}
+
+// anyRuns reports whether a goroutine runs, and not just holds a P for a system
+// call.
+func (f *Finder) anyRuns() bool {
+	for _, slot := range f.runs.running {
+		if f.slots[slot].kind == model.Running {
+			return true
+		}
+	}
+	return false
+}
+
+// stalled returns for how long of [from, to] the whole process did not run.
+func (f *Finder) stalled(from, to model.Time) (sum time.Duration) {
+	known := f.stalls.known
+	i := sort.Search(len(known), func(i int) bool { return known[i].end > from })
+	for ; i < len(known) && known[i].start < to; i++ {
+		sum += time.Duration(min(to, known[i].end) - max(from, known[i].start))
+	}
+	return sum
+}

@@ -1,0 +1,531 @@
+package critical
+
+import (
+	"cmp"
+	"container/heap"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/internal/histogram"
+	"github.com/trace2x/trace2x/model"
+)
+
+// SumOptions say what to sum up.
+type SumOptions struct {
+	Options
+	// Slowest is of how many of the slowest units of each type the path is kept; 0
+	// for 10, negative for none.
+	Slowest int
+	// Keep says of which other units the path is kept; nil for none.
+	Keep func(*Unit) bool
+}
+
+// Sums is a [model.Sink] that sums up the critical paths of a trace.
+type Sums struct {
+	*Finder
+	opts  SumOptions
+	types map[typeKey]*typ
+
+	kinds  map[segmentKey]int32
+	keys   []segmentKey
+	places places
+	recent [256]recentKind
+
+	// parts is the unit at hand, by kind of segment: those in touched.
+	parts   []part
+	touched []int32
+
+	kept   []Kept
+	limit  int // of typ.slow
+	weight int // of all typ.slow
+	stats  Stats
+}
+
+// MaxTail is the largest number of units in the tail of a type. It is lower for
+// traces with very many types.
+const MaxTail = 4096
+
+// maxWeight bounds what all tails take, in parts.
+const maxWeight = 1 << 19
+
+// MaxSegments is the largest number of segments of a path that is kept: the newest
+// ones, and one with the reason [LeftOut] in place of the others.
+const MaxSegments = 1000
+
+// MinLives is how many goroutines with a start function must have ended for their
+// lives to be units.
+const MinLives = 20
+
+// PercentileError is the largest relative error of a percentile.
+const PercentileError = histogram.MaxError
+
+// Bucket is how many units had a latency that is off by [PercentileError] at most.
+type Bucket = histogram.Bucket
+
+// Stats says how much the paths tell.
+type Stats struct {
+	// Units is the number of all that were found and are complete, CutOff of those
+	// with a path that is older than what is kept, for CutOffTime altogether.
+	Units, CutOff int64
+	CutOffTime    time.Duration
+}
+
+// Kept is a unit whose path is kept.
+type Kept struct {
+	Unit
+	Path *Path
+}
+
+type typeKey struct {
+	kind Kind
+	name string
+}
+
+// typ is all units of a type.
+type typ struct {
+	typeKey
+	count, cut int64
+	total      model.Time
+	longest    model.Time
+	latency    histogram.Histogram
+	all        map[int32]*sum
+	slow       slow // which of them are the tail is known at the end
+	paths      []Kept
+}
+
+// segmentKey is what time on paths is added up by.
+type segmentKey struct {
+	place, fn int32
+	reason    uint16
+	state     model.StateKind
+	own       bool
+}
+
+type recentKind struct {
+	key   segmentKey
+	kind  int32
+	known bool
+}
+
+// part is what a unit has of one kind of segment.
+type part struct {
+	kind int32
+	ns   model.Time
+	via  via
+}
+
+// sum is the same of many units.
+type sum struct {
+	ns    model.Time
+	units int64
+	via   via
+}
+
+// via is the longest segment of a kind, and the wait of the unit's own goroutine
+// that it was in.
+type via struct {
+	ns     model.Time
+	stack  int32
+	reason uint16 // 0 for none
+}
+
+func (v *via) add(o via) {
+	if o.ns > v.ns {
+		*v = o
+	}
+}
+
+// NewSums returns a sink that sums up a whole trace.
+func NewSums(opts SumOptions) *Sums {
+	if opts.Slowest == 0 {
+		opts.Slowest = 10
+	}
+	s := &Sums{opts: opts, types: make(map[typeKey]*typ), kinds: make(map[segmentKey]int32), limit: MaxTail}
+	s.Finder = NewFinder(opts.Options, s.add)
+	return s
+}
+
+// add counts a unit.
+func (s *Sums) add(u *Unit) {
+	key := typeKey{u.Kind, u.Type}
+	t := s.types[key]
+	if t == nil {
+		t = &typ{typeKey: key, all: make(map[int32]*sum)}
+		s.types[key] = t
+	}
+	if u.Cut {
+		t.cut++
+		return
+	}
+	d := u.End - u.Start
+	t.count++
+	t.total += d
+	t.longest = max(t.longest, d)
+	t.latency.Add(d)
+
+	s.split(u)
+	for _, k := range s.touched {
+		p := &s.parts[k]
+		x := t.all[k]
+		if x == nil {
+			x = &sum{}
+			t.all[k] = x
+		}
+		x.ns += p.ns
+		x.units++
+		x.via.add(p.via)
+	}
+	s.remember(t, u)
+	s.keep(t, u)
+	for _, k := range s.touched {
+		s.parts[k] = part{}
+	}
+	s.touched = s.touched[:0]
+}
+
+// split adds up the path of a unit by kinds of segments.
+func (s *Sums) split(u *Unit) {
+	s.stats.Units++
+	var cut model.Time
+	for i := range u.path.segments {
+		x := &u.path.segments[i]
+		d := x.end - x.start
+		if x.kind == model.Unknown && x.reason == s.reasonCutOff {
+			cut += d
+		}
+		k := s.kind(x.stack, x.fn, x.reason, x.kind, u.own(x.goid))
+		p := &s.parts[k]
+		if p.ns == 0 {
+			p.kind = k
+			s.touched = append(s.touched, k)
+		}
+		p.ns += d
+		if d > p.via.ns {
+			p.via = via{ns: d}
+			if w := x.wait; w >= 0 {
+				for u.path.waits[w].outer >= 0 {
+					w = u.path.waits[w].outer
+				}
+				p.via.stack, p.via.reason = u.path.waits[w].stack, u.path.waits[w].reason
+			}
+		}
+	}
+	if cut > 0 {
+		s.stats.CutOff++
+		s.stats.CutOffTime += time.Duration(cut)
+	}
+}
+
+// kind numbers the kinds of segments.
+func (s *Sums) kind(stack, fn int32, reason uint16, state model.StateKind, own bool) int32 {
+	key := segmentKey{s.places.of(stack, s.stacks), fn, reason, state, own}
+	// Most are one of a few, and looking those up in the map takes most of the time.
+	last := &s.recent[(uint32(key.place)*7+uint32(fn)*31+uint32(reason)*5+uint32(state))%uint32(len(s.recent))]
+	if last.key == key && last.known {
+		return last.kind
+	}
+	k, ok := s.kinds[key]
+	if !ok {
+		k = int32(len(s.keys))
+		s.kinds[key] = k
+		s.keys = append(s.keys, key)
+		s.parts = append(s.parts, part{})
+	}
+	*last = recentKind{key, k, true}
+	return k
+}
+
+// slow has the slowest units, the fastest of them first.
+type slow []slowUnit
+
+type slowUnit struct {
+	unit  Unit
+	n     int64 // of the type; of two equally slow ones the first is slower
+	parts []part
+}
+
+func (s slow) Len() int { return len(s) }
+func (s slow) Less(i, j int) bool {
+	return faster(s[i].unit.Duration(), s[j].unit.Duration(), s[i].n, s[j].n)
+}
+func (s slow) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+func (s *slow) Push(x any)   { *s = append(*s, x.(slowUnit)) }
+func (s *slow) Pop() any {
+	last := len(*s) - 1
+	x := (*s)[last]
+	(*s)[last] = slowUnit{}
+	*s = (*s)[:last]
+	return x
+}
+
+func faster(a, b time.Duration, na, nb int64) bool { return a < b || a == b && na > nb }
+
+// unitWeight is what a unit takes beside its parts.
+const unitWeight = 8
+
+// remember keeps a unit as long as it may be one of the tail.
+func (s *Sums) remember(t *typ, u *Unit) {
+	if len(t.slow) >= s.limit {
+		if u.Duration() <= t.slow[0].unit.Duration() {
+			return
+		}
+		s.forget(t)
+	}
+	x := slowUnit{*u, t.count, make([]part, 0, len(s.touched))}
+	x.unit.path = nil
+	for _, k := range s.touched {
+		x.parts = append(x.parts, s.parts[k])
+	}
+	s.weight += unitWeight + len(x.parts)
+	heap.Push(&t.slow, x)
+	for s.weight > maxWeight && s.limit > 1 {
+		s.limit /= 2
+		for _, t := range s.types {
+			for len(t.slow) > s.limit {
+				s.forget(t)
+			}
+		}
+	}
+}
+
+// forget drops the fastest of the slow units.
+func (s *Sums) forget(t *typ) {
+	x := heap.Pop(&t.slow).(slowUnit)
+	s.weight -= unitWeight + len(x.parts)
+}
+
+// keep keeps the path of a unit, if that is one of the slowest or wanted.
+func (s *Sums) keep(t *typ, u *Unit) {
+	n := s.opts.Slowest
+	isSlow := len(t.paths) < n || n > 0 && u.Duration() > t.paths[len(t.paths)-1].Duration()
+	isWanted := s.opts.Keep != nil && s.opts.Keep(u)
+	if !isSlow && !isWanted {
+		return
+	}
+	k := Kept{*u, u.Path(MaxSegments)}
+	k.path = nil
+	s.addRan(k.Path.Segments)
+	if isWanted {
+		s.kept = append(s.kept, k)
+	}
+	if isSlow {
+		i, _ := slices.BinarySearchFunc(t.paths, k, func(a, b Kept) int {
+			return cmp.Or(cmp.Compare(b.Duration(), a.Duration()), -1) // behind its equals
+		})
+		t.paths = slices.Insert(t.paths, i, k)
+		if len(t.paths) > n {
+			t.paths[n] = Kept{}
+			t.paths = t.paths[:n]
+		}
+	}
+}
+
+// places numbers the places of stacks.
+type places struct {
+	byStack []int32
+	ids     map[place]int32
+	frames  []*model.Frame
+}
+
+type place struct {
+	fn, file string
+	line     int
+}
+
+// of is the number of the place of a stack, 0 for none.
+func (p *places) of(stack int32, stacks []*model.Stack) int32 {
+	if stack == 0 {
+		return 0
+	}
+	for int(stack) >= len(p.byStack) {
+		p.byStack = append(p.byStack, 0)
+	}
+	id := &p.byStack[stack]
+	if *id == 0 {
+		if p.ids == nil {
+			p.ids, p.frames = make(map[place]int32), []*model.Frame{nil}
+		}
+		f := stacks[stack].Place()
+		key := place{f.Func, f.File, f.Line}
+		if *id = p.ids[key]; *id == 0 {
+			*id = int32(len(p.frames))
+			p.ids[key] = *id
+			p.frames = append(p.frames, f)
+		}
+	}
+	return *id
+}
+
+// Report is what the critical paths of a trace come to.
+type Report struct {
+	// Kinds are those that were asked for; if none were, the one of [AllKinds] that
+	// the trace has first, or none.
+	Kinds Kinds
+	// Types has all units, by kind and type, most time first.
+	Types []*Type
+	// Kept has the units that SumOptions.Keep wanted, in the order of their ends.
+	Kept []Kept
+	Stats
+}
+
+// Type is all units of a type.
+type Type struct {
+	Kind Kind
+	Name string
+	// Count is how many are complete. Cut more began before the trace or had not
+	// ended when it did; they are in nothing else.
+	Count, Cut int64
+	// Total is the sum of the latencies. P50 and P99 are off by a relative
+	// [PercentileError] at most, all else is exact.
+	Total, P50, P99, Max time.Duration
+	// Latencies is how many units had which latency, the shortest first.
+	Latencies []Bucket
+	// All is the critical paths of all of them, Tail of the slowest hundredth: at
+	// least one, at most [MaxTail].
+	All, Tail PathSum
+	// TailUnits are those of the tail, the slowest first. They have no path.
+	TailUnits []Unit
+	// Slowest has the slowest ones, the slowest first.
+	Slowest []Kept
+	// Ran is what held the Ps while those units of the tail that are in Slowest were
+	// runnable.
+	Ran RanSum
+}
+
+// PathSum is the sum of critical paths.
+type PathSum struct {
+	Units int64
+	// Total is the sum of the latencies, and of the segments.
+	Total time.Duration
+	// Segments are what has the same state, reason, function and place, largest
+	// first.
+	Segments []SegmentSum
+}
+
+// SegmentSum is the sum of the segments of a kind.
+type SegmentSum struct {
+	State  model.StateKind
+	Reason string
+	Own    bool
+	// Func is the start function of the goroutine, Place the call for which
+	// Segment.Stack stands, nil if unknown.
+	Func  string
+	Place *model.Frame
+	Time  time.Duration
+	// Units is how many paths have such segments.
+	Units int64
+	// WaitReason and WaitPlace are those of the wait of the unit's own goroutine
+	// that the longest such segment was in, "" and nil for none.
+	WaitReason string
+	WaitPlace  *model.Frame
+}
+
+// Report returns the sums of a trace that has ended.
+func (s *Sums) Report() *Report {
+	r := &Report{Kinds: s.opts.Kinds, Stats: s.stats, Kept: s.kept}
+	if r.Kinds == 0 {
+		for _, k := range AllKinds {
+			if r.Kinds == 0 && s.hasAny(k) {
+				r.Kinds = KindsOf(k)
+			}
+		}
+	}
+	for _, t := range s.types {
+		if r.Kinds.Has(t.kind) && (t.kind != GoroutineLife || t.count >= MinLives) {
+			r.Types = append(r.Types, s.report(t))
+		}
+	}
+	slices.SortFunc(r.Types, func(a, b *Type) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
+	})
+	r.Kept = slices.DeleteFunc(slices.Clone(s.kept), func(k Kept) bool { return !r.Kinds.Has(k.Kind) })
+	return r
+}
+
+// hasAny reports whether there are units of a kind to report.
+func (s *Sums) hasAny(k Kind) bool {
+	for _, t := range s.types {
+		if t.kind == k && (k != GoroutineLife && t.count > 0 || t.count >= MinLives) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Sums) report(t *typ) *Type {
+	out := &Type{
+		Kind: t.kind, Name: t.name, Count: t.count, Cut: t.cut,
+		Total: time.Duration(t.total), Max: time.Duration(t.longest),
+		P50: t.latency.Quantile(.5, t.longest), P99: t.latency.Quantile(.99, t.longest),
+		Latencies: t.latency.Buckets(), Slowest: slices.Clone(t.paths),
+	}
+	out.All = s.pathSum(t.count, t.all)
+
+	tail := slices.Clone(t.slow)
+	slices.SortFunc(tail, func(a, b slowUnit) int {
+		return cmp.Or(cmp.Compare(b.unit.Duration(), a.unit.Duration()), cmp.Compare(a.n, b.n))
+	})
+	tail = tail[:min(int(math.Ceil(float64(t.count)/100)), len(tail))]
+	sums := make(map[int32]*sum)
+	for i := range tail {
+		out.TailUnits = append(out.TailUnits, tail[i].unit)
+		for _, p := range tail[i].parts {
+			x := sums[p.kind]
+			if x == nil {
+				x = &sum{}
+				sums[p.kind] = x
+			}
+			x.ns += p.ns
+			x.units++
+			x.via.add(p.via)
+		}
+	}
+	out.Tail = s.pathSum(int64(len(tail)), sums)
+	out.Ran = ranSum(out.Slowest[:min(len(tail), len(out.Slowest))])
+	return out
+}
+
+func (s *Sums) pathSum(units int64, sums map[int32]*sum) PathSum {
+	out := PathSum{Units: units, Segments: make([]SegmentSum, 0, len(sums))}
+	for k, x := range sums {
+		key := s.keys[k]
+		seg := SegmentSum{
+			State: key.state, Reason: s.reasons.list[key.reason], Own: key.own, Func: s.funcs.list[key.fn],
+			Time: time.Duration(x.ns), Units: x.units, WaitReason: s.reasons.list[x.via.reason],
+		}
+		if key.place != 0 {
+			seg.Place = s.places.frames[key.place]
+		}
+		if w := s.places.of(x.via.stack, s.stacks); w != 0 {
+			seg.WaitPlace = s.places.frames[w]
+		}
+		out.Total += seg.Time
+		out.Segments = append(out.Segments, seg)
+	}
+	slices.SortFunc(out.Segments, func(a, b SegmentSum) int {
+		return cmp.Or(
+			cmp.Compare(b.Time, a.Time), cmp.Compare(b.Units, a.Units), cmp.Compare(a.State, b.State), strings.Compare(a.Reason, b.Reason),
+			strings.Compare(a.Func, b.Func), comparePlaces(a.Place, b.Place), compareBools(a.Own, b.Own),
+		)
+	})
+	return out
+}
+
+func comparePlaces(a, b *model.Frame) int {
+	if a == nil || b == nil {
+		return compareBools(a != nil, b != nil)
+	}
+	return cmp.Or(strings.Compare(a.Func, b.Func), strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}

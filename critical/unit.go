@@ -1,0 +1,232 @@
+package critical
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Kind is a kind of units of work.
+type Kind uint8
+
+const (
+	// Task is a runtime/trace.Task.
+	Task Kind = iota
+	// Region is a runtime/trace.Region.
+	Region
+	// HTTP is a request that a server of net/http handled. Its type is the handler.
+	HTTP
+	// GoroutineLife is the life of a goroutine. Its type is the start function.
+	GoroutineLife
+
+	kinds = iota
+)
+
+// AllKinds has all kinds, in the order in which they are preferred.
+var AllKinds = [kinds]Kind{Task, Region, HTTP, GoroutineLife}
+
+var kindNames = [kinds]string{"task", "region", "http", "goroutine"}
+
+// String returns "task", "region", "http" or "goroutine".
+func (k Kind) String() string { return kindNames[k] }
+
+// MarshalText returns what String does.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText takes what String returns. The error of other texts has those.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for i, name := range kindNames {
+		if name == string(text) {
+			*k = Kind(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("no kind of units: %q (there are %s)", text, strings.Join(kindNames[:], ", "))
+}
+
+// Kinds is a set of kinds.
+type Kinds uint8
+
+// KindsOf returns the set of these kinds.
+func KindsOf(ks ...Kind) (set Kinds) {
+	for _, k := range ks {
+		set |= 1 << k
+	}
+	return set
+}
+
+// Has reports whether a kind is in the set.
+func (s Kinds) Has(k Kind) bool { return s&(1<<k) != 0 }
+
+// Unit is a unit of work that has ended.
+type Unit struct {
+	Kind Kind
+	// Type is the type of a task or region, the function that handled a request,
+	// or the start function of a goroutine; "" if the trace does not tell.
+	Type string
+	// Task is the ID of a task, or of the task of a region; 0 for none.
+	Task model.TaskID
+	// Span is the span of OpenTelemetry that a task is, nil for none.
+	Span *model.SpanContext
+	// Goroutine began the unit and EndGoroutine ended it; NoGoroutine if unknown.
+	Goroutine, EndGoroutine model.GoID
+	// Start and End are the edges of the trace for a unit that is Cut: one that
+	// began before the trace or that had not ended when it did. It has no path.
+	Start, End model.Time
+	Cut        bool
+	// Stack is where the unit began: where the task, the region or the goroutine
+	// was made. It is nil if unknown, and for requests.
+	Stack *model.Stack
+
+	finder *Finder
+	path   *path
+}
+
+// Duration is the latency of the unit.
+func (u *Unit) Duration() time.Duration { return time.Duration(u.End - u.Start) }
+
+// Path is a critical path: segments without gaps, the oldest first, from the start
+// of a unit to its end.
+type Path struct {
+	Segments []Segment
+	// Waits has what the segments of other goroutines were waited for in. Each
+	// comes before those that are within it.
+	Waits []Wait
+}
+
+// Segment is a part of a critical path in which one goroutine was in one state.
+type Segment struct {
+	Start, End model.Time
+	// State is Unknown where the path is not told; then Reason tells why not: [CutOff],
+	// [Damaged], [NoCreator], [NoEnd] or [LeftOut].
+	State model.StateKind
+	// Reason is that of a wait, which no goroutine ended, of a goroutine that is
+	// runnable because it was preempted, or [Assist].
+	Reason string
+	// Goroutine was in the state, Func is its start function. Own says that it
+	// began or ended the unit.
+	Goroutine model.GoID
+	Func      string
+	Own       bool
+	// Task is what the goroutine was at work for, or BackgroundTask.
+	Task model.TaskID
+	// Stack is where it waited, made a system call or was preempted. If it ran, it is
+	// a sample of the CPU profiler, or else where it stopped; if it was runnable,
+	// where it waited before or was created. It is nil if the trace does not have it.
+	Stack *model.Stack
+	// Wait is the index in Path.Waits of the innermost wait that the segment is a
+	// part of, -1 if nothing waited for it. Depth is the number of these waits.
+	Wait, Depth int
+	// Stalled is for how much of the segment the whole process did not run: for at
+	// least [MinStall] nothing happened although a goroutine was running.
+	Stalled time.Duration
+	// Ran is what held the Ps while the goroutine was runnable. Only [Kept] paths
+	// have it.
+	Ran []Ran
+}
+
+// Wait is a wait that another goroutine ended. The segments in it are of what
+// that goroutine did meanwhile.
+type Wait struct {
+	Start, End model.Time
+	Reason     string
+	Goroutine  model.GoID
+	Func       string
+	Own        bool
+	Task       model.TaskID
+	// Stack is where the goroutine waited, WakerStack where the other one ended
+	// that.
+	Stack, WakerStack *model.Stack
+	// Wait is the index of the wait that this one is a part of, -1 for none.
+	Wait, Depth int
+}
+
+// own reports whether a goroutine is one of the unit's.
+func (u *Unit) own(g model.GoID) bool {
+	return g != model.NoGoroutine && (g == u.Goroutine || g == u.EndGoroutine)
+}
+
+// Path returns the critical path, which the caller may keep. It is nil for a unit
+// that is Cut. Of a path with more segments than the limit, the newest are returned,
+// behind one with the reason [LeftOut]; 0 is no limit.
+func (u *Unit) Path(limit int) *Path {
+	if u.path == nil {
+		return nil
+	}
+	f, segments, waits := u.finder, u.path.segments, u.path.waits
+	from := u.Start
+	var out Path
+	if limit > 0 && len(segments) > limit {
+		segments = segments[:limit]
+		from = segments[limit-1].start
+		for i := range waits {
+			if waits[i].end <= from {
+				waits = waits[:i] // the others ended earlier
+				break
+			}
+		}
+		out.Segments = append(out.Segments, Segment{Start: u.Start, End: from, State: model.Unknown, Reason: LeftOut, Goroutine: model.NoGoroutine, Wait: -1})
+	}
+	// The path is newest first: so are the waits, but with what is within a wait
+	// behind it. Oldest first, that is to stay so.
+	place := order(waits)
+	out.Waits = make([]Wait, len(waits))
+	for i := range waits {
+		w := &waits[i]
+		x := Wait{
+			Start: max(w.start, from), End: w.end, Reason: f.reasons.list[w.reason], Goroutine: w.goid, Func: f.funcs.list[w.fn],
+			Own: u.own(w.goid), Task: w.task, Stack: f.stacks[w.stack], WakerStack: f.stacks[w.wakerStack], Wait: -1,
+		}
+		if w.outer >= 0 {
+			x.Wait = int(place[w.outer])
+			x.Depth = out.Waits[x.Wait].Depth + 1
+		}
+		out.Waits[place[i]] = x
+	}
+	out.Segments = slices.Grow(out.Segments, len(segments))
+	for i := len(segments) - 1; i >= 0; i-- {
+		s := &segments[i]
+		x := Segment{
+			Start: s.start, End: s.end, State: s.kind, Reason: f.reasons.list[s.reason], Goroutine: s.goid, Func: f.funcs.list[s.fn],
+			Own: u.own(s.goid), Task: s.task, Stack: f.stacks[s.stack], Stalled: f.stalled(s.start, s.end), Wait: -1,
+		}
+		if s.wait >= 0 {
+			x.Wait = int(place[s.wait])
+			x.Depth = out.Waits[x.Wait].Depth + 1
+		}
+		out.Segments = append(out.Segments, x)
+	}
+	return &out
+}
+
+// order returns where each wait is when the oldest comes first, but before those
+// within it.
+func order(waits []wait) []int32 {
+	n := len(waits)
+	place := make([]int32, n)
+	// within counts each wait and those within it, which come behind it.
+	within := make([]int32, n)
+	for i := n - 1; i >= 0; i-- {
+		within[i]++
+		if o := waits[i].outer; o >= 0 {
+			within[o] += within[i]
+		}
+	}
+	// next is where the next wait goes that is directly within a wait: in front of
+	// those that came before, which are newer.
+	next := make([]int32, n)
+	end := int32(n)
+	for i := range n {
+		behind := &end
+		if o := waits[i].outer; o >= 0 {
+			behind = &next[o]
+		}
+		*behind -= within[i]
+		place[i] = *behind
+		next[i] = place[i] + within[i]
+	}
+	return place
+}
