@@ -306,7 +306,7 @@ func readReport(t *testing.T, file string, opts report.Options) *report.Report {
 	return rep
 }
 
-// readModel reads a trace, up to its damage if it has any.
+// readModel reads a trace, without what is damaged of it.
 func readModel(t *testing.T, file string, sink model.Sink) *model.Summary {
 	t.Helper()
 	data, err := os.ReadFile(file)

@@ -1,5 +1,5 @@
-// Package converttest reads and converts traces in tests. A trace that is damaged
-// is read up to its damage.
+// Package converttest reads and converts traces in tests. Damage of a trace is no
+// failure: what can be read of it is read.
 package converttest
 
 import (
