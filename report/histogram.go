@@ -55,6 +55,21 @@ func (h *histogram) add(d model.Time) {
 	h.n++
 }
 
+// merge adds the durations of another one.
+func (h *histogram) merge(o *histogram) {
+	for i, n := range o.counts {
+		if n == 0 {
+			continue
+		}
+		at := o.first + i - h.first
+		if uint(at) >= uint(len(h.counts)) {
+			at = h.grow(o.first + i)
+		}
+		h.counts[at] += min(n, math.MaxUint32-h.counts[at])
+	}
+	h.n += o.n
+}
+
 // grow makes room for a bucket, with all of its octave.
 func (h *histogram) grow(bucket int) int {
 	const octave = 1 << octaveBits

@@ -22,16 +22,14 @@ func (p Place) short() string {
 	if p.Func == "" {
 		return "(unknown place)"
 	}
-	return fmt.Sprintf("%s %s:%d", shortFunc(p.Func), path.Base(p.File), p.Line)
+	return fmt.Sprintf("%s %s:%d", model.ShortFunc(p.Func), path.Base(p.File), p.Line)
 }
 
 func (p Place) compare(o Place) int {
 	return cmp.Or(strings.Compare(p.Func, o.Func), strings.Compare(p.File, o.File), cmp.Compare(p.Line, o.Line))
 }
 
-// places finds the place for which a stack stands: where the code of the program
-// blocks or unblocks, rather than how it does that. It is the innermost call that
-// is not in a package like sync, time or net.
+// places has the places of stacks, see [model.Stack.Place].
 type places struct {
 	stacks []stack // by Stack.ID
 	places map[Place]*Place
@@ -64,23 +62,15 @@ func (p *places) of(s *model.Stack) *stack {
 }
 
 func (p *places) fill(st *stack, s *model.Stack) {
-	if s == nil {
+	at := s.Place()
+	if at == nil {
 		st.place = &unknown
 		return
 	}
-	var at *model.Frame
 	for _, f := range s.Frames {
 		st.mutex = st.mutex || lockFuncs[f.Func]
-		if !isMechanism(f.Func) {
-			at = f
+		if f == at {
 			break
-		}
-	}
-	for i := len(s.Frames) - 1; at == nil && i >= 0; i-- {
-		// Of a goroutine of such a package, what it was started for, but not the
-		// closure that the compiler makes of a go statement with arguments.
-		if f := s.Frames[i]; i == 0 || !strings.Contains(f.Func, ".gowrap") {
-			at = f
 		}
 	}
 	place := placeOf(at)
@@ -113,25 +103,4 @@ var lockFuncs = map[string]bool{
 	"sync.(*RWMutex).Lock":        true,
 	"sync.(*RWMutex).RLock":       true,
 	"internal/sync.(*Mutex).Lock": true,
-}
-
-// isMechanism reports whether a function belongs to a package by which programs
-// block, so that its caller tells more.
-func isMechanism(fn string) bool {
-	switch pkg := packageOf(fn); pkg {
-	case "runtime", "sync", "syscall", "time", "os", "net", "golang.org/x/sys/unix":
-		return true
-	default:
-		return strings.HasPrefix(pkg, "internal/") || strings.HasPrefix(pkg, "runtime/")
-	}
-}
-
-// packageOf is the import path in the name of a function.
-func packageOf(fn string) string {
-	fn, _, _ = strings.Cut(fn, "[") // type arguments have import paths too
-	slash := strings.LastIndexByte(fn, '/') + 1
-	if dot := strings.IndexByte(fn[slash:], '.'); dot >= 0 {
-		return fn[:slash+dot]
-	}
-	return fn
 }

@@ -124,7 +124,7 @@ func (b *Builder) suspects() []Suspect {
 		}
 		out = append(out, Suspect{
 			Kind:    RunnableWhileIdle,
-			Why:     fmt.Sprintf("Goroutines were runnable while Ps were idle %s, for %s in all (%s of the trace), %s or more each time. %s", times(w.count), Duration(w.total), percent(w.total, length), Duration(longWaste), who),
+			Why:     fmt.Sprintf("Goroutines were runnable while Ps were idle %s, for %s in all (%s of the trace), %s or more each time. %s", often(w.count), Duration(w.total), percent(w.total, length), Duration(longWaste), who),
 			Count:   w.count,
 			Total:   time.Duration(w.total),
 			Longest: w.longest.moment(b),
@@ -142,7 +142,7 @@ func (b *Builder) suspects() []Suspect {
 		if float64(s.held) < minHeld*float64(b.procs.total) || s.holds == 0 || b.procs.total == 0 {
 			return 0, nil, 0, ""
 		}
-		return s.held, &s.longestHold, s.holds, fmt.Sprintf("System calls here held a P %s, for %s in all: %s of the time of the Ps, in which they ran nothing else.", times(s.holds), Duration(s.held), percent(s.held, b.procs.total))
+		return s.held, &s.longestHold, s.holds, fmt.Sprintf("System calls here held a P %s, for %s in all: %s of the time of the Ps, in which they ran nothing else.", often(s.holds), Duration(s.held), percent(s.held, b.procs.total))
 	})...)
 	return append(out, b.leakSuspects(length)...)
 }
@@ -151,7 +151,7 @@ func (b *Builder) suspects() []Suspect {
 // come first.
 func (b *Builder) siteSuspects(kind SuspectKind, judge func(*site) (total model.Time, l *longest, n int64, why string)) []Suspect {
 	var out []Suspect
-	for _, s := range b.blocking.sites {
+	for _, s := range b.share.blocking.sites {
 		total, l, n, why := judge(s)
 		if why == "" {
 			continue
@@ -176,7 +176,7 @@ func (b *Builder) leakSuspects(length model.Time) []Suspect {
 		}
 		out = append(out, Suspect{
 			Kind:       BlockedThroughout,
-			Why:        fmt.Sprintf("%s of %s blocked for all %s of the trace (%s)%s.", count(int(l.count), "goroutine"), funcName(l.fn), Duration(length), key.reason, where),
+			Why:        fmt.Sprintf("%s of %s blocked for all %s of the trace (%s)%s.", count(int(l.count), "goroutine"), model.FuncName(l.fn), Duration(length), key.reason, where),
 			Count:      l.count,
 			Total:      time.Duration(l.total),
 			Longest:    Moment{b.since(l.at), time.Duration(l.duration), l.goroutines[0], l.fn},
@@ -190,7 +190,7 @@ func (b *Builder) leakSuspects(length model.Time) []Suspect {
 	return out
 }
 
-func times(n int64) string {
+func often(n int64) string {
 	if n == 1 {
 		return "once"
 	}
@@ -199,12 +199,4 @@ func times(n int64) string {
 
 func percent(part, whole model.Time) string {
 	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(max(whole, 1)))
-}
-
-// funcName is what to call a start function.
-func funcName(fn string) string {
-	if fn == "" {
-		return "(unknown start function)"
-	}
-	return fn
 }

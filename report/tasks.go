@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // Annotation is all tasks, or all regions, of one type.
@@ -47,7 +48,7 @@ type annotation struct {
 	count, cut int64
 	latency    durations
 	longest    Longest // At on the clock of the trace
-	sums       sums
+	times      times.Times
 }
 
 func (as *annotations) of(typ string) *annotation {
@@ -78,88 +79,85 @@ func (as *annotations) end(typ string, start, end model.Time, cut bool, task mod
 	a.latency.add(d)
 }
 
-// window is a part of a goroutine's life, of which the sums are wanted: they are
-// those at its end less those at its start.
-type window struct {
-	work   *model.Work // nil for a region
-	start  sums
-	paused bool
-	pause  sums // at the begin of the pause
+// workStint is the part of a goroutine's life in which it is at work for a task.
+type workStint struct {
+	work *model.Work
+	times.Stint
 }
 
-// push adds a window, in the memory of one that has ended.
-func push(ws []window) ([]window, *window) {
-	if len(ws) < cap(ws) {
-		ws = ws[:len(ws)+1]
+// regionStint is the part of it that is in a region; counts says that it is selected.
+type regionStint struct {
+	counts bool
+	times.Stint
+}
+
+// push adds a stint, in the memory of one that has ended.
+func push[T any](stints []T) ([]T, *T) {
+	if len(stints) < cap(stints) {
+		stints = stints[:len(stints)+1]
 	} else {
-		ws = append(ws, window{})
+		var zero T
+		stints = append(stints, zero)
 	}
-	w := &ws[len(ws)-1]
-	w.work, w.paused = nil, false
-	return ws, w
-}
-
-// sumsNow sets s to what a goroutine has spent its time on up to now, with the
-// state and the assist that it is in.
-func (b *Builder) sumsNow(s *sums, g *model.Goroutine, gr *goroutine, now model.Time) {
-	s.set(&gr.sums)
-	cur := g.Current()
-	if from := max(cur.Start, gr.until); from < now {
-		s.addState(cur, from, now, g.OnProc(), &b.reasons)
-	}
-	if since, ok := g.Assist(); ok {
-		s.gcAssist += now - since
-	}
+	return stints, &stints[len(stints)-1]
 }
 
 func (b *Builder) WorkStart(w *model.Work) {
-	gr := b.goroutine(w.Goroutine)
-	ws, win := push(gr.works)
-	gr.works = ws
-	win.work = w
-	b.sumsNow(&win.start, w.Goroutine, gr, w.Start)
+	b.workStarted(w)
+	gr := b.goroutines.Of(w.Goroutine)
+	if b.target(gr) == nil || b.opts.ByTask() && !b.selectedTasks.Has(w.Task) {
+		return
+	}
+	var st *workStint
+	gr.works, st = push(gr.works)
+	st.work = w
+	st.Begin(&b.ledger, w.Goroutine, w.Start)
 }
 
 func (b *Builder) WorkPause(w *model.Work) {
-	gr := b.goroutine(w.Goroutine)
+	b.workPaused(w)
+	gr := b.goroutines.Of(w.Goroutine)
 	if i := gr.work(w); i >= 0 {
-		win := &gr.works[i]
-		win.paused = true
-		b.sumsNow(&win.pause, w.Goroutine, gr, w.End)
+		gr.works[i].Pause(&b.ledger, w.Goroutine, w.End)
 	}
 }
 
 // WorkResume makes the pause count: the goroutine was at work all the time.
-func (b *Builder) WorkResume(w *model.Work, _ model.Time) {
-	gr := b.goroutine(w.Goroutine)
+func (b *Builder) WorkResume(w *model.Work, now model.Time) {
+	b.workResumed(w, now)
+	gr := b.goroutines.Of(w.Goroutine)
 	if i := gr.work(w); i >= 0 {
-		gr.works[i].paused = false
+		gr.works[i].Resume()
 	}
 }
 
-func (b *Builder) WorkEnd(w *model.Work, _ model.Time) {
-	gr := b.goroutine(w.Goroutine)
+func (b *Builder) WorkEnd(w *model.Work, now model.Time) {
+	b.workEnded(w, now)
+	gr := b.goroutines.Of(w.Goroutine)
 	i := gr.work(w)
 	if i < 0 {
 		return
 	}
-	win := &gr.works[i]
-	if !win.paused {
-		b.sumsNow(&win.pause, w.Goroutine, gr, w.End)
+	if gr.selected != nil {
+		b.selects(w.Goroutine, gr)
 	}
-	win.pause.sub(&win.start)
-	b.tasks.of(w.Task.Type).sums.add(&win.pause)
+	if t := gr.works[i].End(&b.ledger, w.Goroutine, w.End); gr.selected == nil || gr.selected.in {
+		b.tasks.of(w.Task.Type).times.Add(t)
+	}
 	last := len(gr.works) - 1
 	gr.works[i], gr.works[last] = gr.works[last], gr.works[i] // which keeps its memory
 	gr.works = gr.works[:last]
 }
 
-// work is the index of the window of a work, -1 if there is none.
+// work is the index of the stint of a work, -1 if there is none.
 func (gr *goroutine) work(w *model.Work) int {
-	return slices.IndexFunc(gr.works, func(x window) bool { return x.work == w })
+	return slices.IndexFunc(gr.works, func(x workStint) bool { return x.work == w })
 }
 
 func (b *Builder) TaskStart(t *model.Task) {
+	if b.opts.ByTask() && !b.selectedTasks.Start(t) {
+		return
+	}
 	if g := t.Goroutine; g != nil {
 		if b.begunBy == nil {
 			b.begunBy = make(map[model.TaskID]model.GoID)
@@ -169,6 +167,9 @@ func (b *Builder) TaskStart(t *model.Task) {
 }
 
 func (b *Builder) TaskEnd(t *model.Task) {
+	if b.opts.ByTask() && !b.selectedTasks.End(t) {
+		return
+	}
 	b.tasks.end(t.Type, t.Start, t.End, t.Before || t.Open, t.ID, b.begunBy[t.ID])
 	delete(b.begunBy, t.ID)
 }
@@ -177,31 +178,43 @@ func (b *Builder) RegionStart(r *model.Region) {
 	if r.Before {
 		return // it ends at once, and what its goroutine did in it is not known any more
 	}
-	gr := b.goroutine(r.Goroutine)
-	ws, win := push(gr.regions)
-	gr.regions = ws
-	b.sumsNow(&win.start, r.Goroutine, gr, r.Start)
+	gr := b.goroutines.Of(r.Goroutine)
+	var st *regionStint
+	gr.regions, st = push(gr.regions)
+	if st.counts = b.counts(r.Goroutine); st.counts {
+		st.Begin(&b.ledger, r.Goroutine, r.Start)
+	}
 }
 
 func (b *Builder) RegionEnd(r *model.Region) {
-	b.regions.end(r.Type, r.Start, r.End, r.Before || r.Open, r.TaskID, r.Goroutine.ID)
-	gr := b.goroutine(r.Goroutine)
-	if r.Before || len(gr.regions) == 0 {
+	gr := b.goroutines.Of(r.Goroutine)
+	end := func() {
+		b.regions.end(r.Type, r.Start, r.End, r.Before || r.Open, r.TaskID, r.Goroutine.ID)
+	}
+	if r.Before {
+		if b.counts(r.Goroutine) {
+			end()
+		}
 		return
 	}
-	win := &gr.regions[len(gr.regions)-1]
-	gr.regions = gr.regions[:len(gr.regions)-1]
-	b.sumsNow(&win.pause, r.Goroutine, gr, r.End)
-	win.pause.sub(&win.start)
-	b.regions.of(r.Type).sums.add(&win.pause)
+	last := len(gr.regions) - 1
+	if last < 0 {
+		return
+	}
+	st := &gr.regions[last]
+	gr.regions = gr.regions[:last]
+	if st.counts {
+		end()
+		b.regions.of(r.Type).times.Add(st.End(&b.ledger, r.Goroutine, r.End))
+	}
 }
 
-func (as *annotations) report(reasons *reasons, start model.Time) []Annotation {
+func (as *annotations) report(reasons *times.Reasons, start model.Time) []Annotation {
 	out := []Annotation{}
 	for typ, a := range as.byType {
 		x := Annotation{
 			Type: typ, Count: a.count, Cut: a.cut,
-			Latency: a.latency.report(), Longest: a.longest, Times: a.sums.times(reasons),
+			Latency: a.latency.report(), Longest: a.longest, Times: timesOf(&a.times, reasons),
 		}
 		if x.Count > x.Cut {
 			x.Longest.At -= time.Duration(start)

@@ -155,12 +155,26 @@ func (p *printer) overview(r *Report) {
 		p.linef("  Ps: %s running goroutines, %s GC, %s in system calls, %s scheduler, %s idle", share(o.Procs.Goroutines), share(o.Procs.GC),
 			share(o.Procs.Syscall), share(o.Procs.Scheduler), share(o.Procs.Idle))
 	}
+	if s := r.Selected; s != nil {
+		p.linef("  selected: %s; the sections below are about these, except the pauses and cycles of the GC", selectedLine(s))
+	}
 	if o.Lost != nil {
 		p.wrapped("    ", "  DATA LOST: "+o.Lost.Why)
 	}
 	for _, what := range r.CannotTell {
 		p.wrapped("    ", "  cannot tell: "+what)
 	}
+}
+
+func selectedLine(s *Selected) string {
+	line := english.Sprintf("%d goroutines", s.Goroutines)
+	if s.Goroutines == 1 {
+		line = "1 goroutine"
+	}
+	if s.Tasks > 0 {
+		line += ", at work for " + count(s.Tasks, "task")
+	}
+	return line
 }
 
 func (p *printer) suspects(list []Suspect) {
@@ -211,7 +225,7 @@ func goroutineIDs(ids []model.GoID, n int64) string {
 func stackLine(stack []Place) string {
 	var names []string
 	for i, f := range stack {
-		if len(names) > 0 || i == len(stack)-1 || !isMechanism(f.Func) {
+		if len(names) > 0 || i == len(stack)-1 || !model.IsMechanism(f.Func) {
 			names = append(names, f.short())
 		}
 	}
@@ -222,7 +236,7 @@ func (m Moment) String() string {
 	if m.Goroutine == 0 {
 		return fmt.Sprintf("%s at %s", Duration(m.Duration), moment(m.At))
 	}
-	return fmt.Sprintf("%s at %s, G%d %s", Duration(m.Duration), moment(m.At), m.Goroutine, shortFunc(m.Func))
+	return fmt.Sprintf("%s at %s, G%d %s", Duration(m.Duration), moment(m.At), m.Goroutine, model.ShortFunc(m.Func))
 }
 
 // moment is a time since the trace began, to the microsecond, which is enough to
@@ -238,7 +252,7 @@ func (p *printer) goroutines(list []Group) {
 	var t table
 	t.add(faint, "count", "exec", "wait", "block", "syscall", "assist", "start function; blocked on")
 	for _, g := range list[:p.top(len(list))] {
-		t.add(plain, append([]string{num(g.Count)}, append(timesCells(&g.Sum), shortFunc(g.Func))...)...)
+		t.add(plain, append([]string{num(g.Count)}, append(timesCells(&g.Sum), model.ShortFunc(g.Func))...)...)
 		if g.Count > 1 {
 			t.add(faint, append([]string{"max"}, append(timesCells(&g.Max), "  "+reasonsLine(g.Sum.BlockByReason, 2))...)...)
 		} else {
@@ -248,13 +262,6 @@ func (p *printer) goroutines(list []Group) {
 	t.dropEmpty()
 	t.write(p, "  ")
 	p.more(len(list), "start function")
-}
-
-// shortFunc is a function without the path to its package, as go tool pprof has
-// them: there is little room in a line.
-func shortFunc(fn string) string {
-	pkg := packageOf(fn)
-	return funcName(fn[strings.LastIndexByte(pkg, '/')+1:])
 }
 
 func timesCells(t *Times) []string {
@@ -305,7 +312,7 @@ func endedByLine(list []EndedBy) string {
 		case e.Scheduler:
 			name = "the scheduler (network, timers)"
 		case e.Place.File == "" && e.Place.Func != "":
-			name = "a goroutine of " + shortFunc(e.Place.Func)
+			name = "a goroutine of " + model.ShortFunc(e.Place.Func)
 		}
 		parts = append(parts, fmt.Sprintf("%.0f%% %s", 100*float64(e.Count)/float64(total), name))
 	}
@@ -328,7 +335,7 @@ func (p *printer) scheduling(s *Scheduling) {
 	var t table
 	t.add(faint, "worst", "at", "goroutine, what it came from")
 	for _, w := range s.Worst[:p.top(len(s.Worst))] {
-		t.add(plain, dur(w.Duration), moment(w.At), fmt.Sprintf("G%d %s, %s", w.Goroutine, shortFunc(w.Func), w.After))
+		t.add(plain, dur(w.Duration), moment(w.At), fmt.Sprintf("G%d %s, %s", w.Goroutine, model.ShortFunc(w.Func), w.After))
 	}
 	t.write(p, "  ")
 }
@@ -387,7 +394,7 @@ func (p *printer) gc(r *Report) {
 		var t table
 		t.add(faint, "count", "total", "max", "mark assist of")
 		for _, x := range gc.Assists[:p.top(len(gc.Assists))] {
-			t.add(plain, num(x.Count), dur(x.Total), dur(x.Max), shortFunc(x.Func))
+			t.add(plain, num(x.Count), dur(x.Total), dur(x.Max), model.ShortFunc(x.Func))
 		}
 		t.write(p, "  ")
 		p.more(len(gc.Assists), "start function")
@@ -396,15 +403,15 @@ func (p *printer) gc(r *Report) {
 		return
 	}
 	var t table
-	windows, values := []string{}, []string{}
+	lengths, values := []string{}, []string{}
 	for _, u := range gc.Utilization {
-		windows = append(windows, Duration(u.Window))
+		lengths = append(lengths, Duration(u.Length))
 		values = append(values, fmt.Sprintf("%.1f%%", 100*u.MMU))
 	}
-	t.add(faint, append(append([]string{"window"}, windows...), "")...)
+	t.add(faint, append(append([]string{"length"}, lengths...), "")...)
 	t.add(plain, append(append([]string{"mutator"}, values...), "")...)
 	t.write(p, "  ")
-	p.line(faint, "  the least share of the Ps that the GC left to the program in any such window")
+	p.line(faint, "  the least share of the Ps that the GC left to the program in any interval of this length")
 }
 
 func (p *printer) annotations(title, noun string, list []Annotation) {
@@ -429,7 +436,7 @@ func (p *printer) annotations(title, noun string, list []Annotation) {
 }
 
 func (p *printer) goroutine(g *Goroutine) {
-	about := funcName(g.Func)
+	about := model.FuncName(g.Func)
 	if g.Lives > 1 {
 		about += english.Sprintf(", %d goroutines with this ID one after the other", g.Lives)
 	}
@@ -475,7 +482,7 @@ func (p *printer) goroutine(g *Goroutine) {
 	}
 	p.section("WHERE IT WAITED", "with system calls")
 	for _, w := range g.Waits[:p.top(len(g.Waits))] {
-		p.linef("  %s: %s, %s in all, at most %s", w.Reason, times(w.Count), Duration(w.Total), Duration(w.Max))
+		p.linef("  %s: %s, %s in all, at most %s", w.Reason, often(w.Count), Duration(w.Total), Duration(w.Max))
 		p.stack("    ", w.Stack)
 	}
 	p.more(len(g.Waits), "place")

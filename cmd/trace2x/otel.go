@@ -27,8 +27,6 @@ import (
 type otelFlags struct {
 	out       string
 	detail    string
-	task      string
-	traceID   string
 	wallStart string
 	service   string
 	resource  []string
@@ -42,6 +40,7 @@ func newOtel(e *env) *cobra.Command {
 	var client otel.ClientOptions
 	var fl otelFlags
 	var src source
+	var sel selection
 	cmd := &cobra.Command{
 		Use:   "otel TRACE",
 		Short: "Send a trace as OpenTelemetry spans, to Jaeger, Tempo or a file",
@@ -93,11 +92,15 @@ it is taken from the time at which the file was written.`,
 			if err := fl.apply(cmd.Context(), &opts, &client); err != nil {
 				return err
 			}
+			if err := sel.parse(); err != nil {
+				return err
+			}
+			opts.Selection = sel.Selection
 			if opts.Window, err = src.window(); err != nil {
 				return err
 			}
 			e.ran = true
-			return toOtel(cmd.Context(), e, from, &fl, opts, client)
+			return toOtel(cmd.Context(), e, from, &fl, &sel, opts, client)
 		},
 	}
 	f := cmd.Flags()
@@ -113,8 +116,7 @@ it is taken from the time at which the file was written.`,
 	f.DurationVar(&opts.MinSpan, "min-span", opts.MinSpan, "the shortest state that becomes a span; the sums have all")
 	f.IntVar(&opts.MaxSpansPerTrace, "max-spans-per-trace", opts.MaxSpansPerTrace, "the most spans in one trace, 0 for no limit; the root span says what is left out")
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")
-	f.StringVar(&fl.task, "task", "", "only root tasks whose type matches `REGEXP`")
-	f.StringVar(&fl.traceID, "trace-id", "", "only what is below the spans of the distributed trace `ID`, 32 hex digits")
+	sel.addFlags(f)
 	f.StringVarP(&fl.out, "output", "o", "", "write OTLP JSON Lines to `FILE`, - for standard output, and send nothing")
 	f.BoolVar(&fl.dryRun, "dry-run", false, "send nothing; tell how many spans there would be")
 	src.addFlags(f)
@@ -130,12 +132,6 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otel
 	}
 	if opts.MinSpan < 0 || opts.MinTask < 0 || opts.MaxSpansPerTrace < 0 {
 		return errors.New("--min-span, --min-task and --max-spans-per-trace must not be negative")
-	}
-	if opts.Task, err = parseRegexp("--task", fl.task); err != nil {
-		return err
-	}
-	if opts.TraceID, err = parseTraceID(fl.traceID); err != nil {
-		return err
 	}
 	if fl.wallStart != "" {
 		t, err := time.Parse(time.RFC3339Nano, fl.wallStart)
@@ -202,7 +198,7 @@ func (fl *otelFlags) attributes(ctx context.Context) ([]*commonpb.KeyValue, erro
 	return out, nil
 }
 
-func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.Options, clientOpts otel.ClientOptions) error {
+func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, sel *selection, opts otel.Options, clientOpts otel.ClientOptions) error {
 	if opts.WallStart.IsZero() {
 		var err error
 		if opts.WallStart, err = e.guessWallStart(ctx, from); err != nil {
@@ -250,9 +246,7 @@ func toOtel(ctx context.Context, e *env, from string, fl *otelFlags, opts otel.O
 		}
 	}
 	e.report(in, rep.Trace)
-	if opts.TraceID != [16]byte{} {
-		e.reportTraceID(opts.TraceID, rep.Linked)
-	}
+	sel.report(e, rep.Found)
 	e.reportSpans(target, rep)
 	return inDamage(in, err)
 }

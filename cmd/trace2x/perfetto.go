@@ -95,8 +95,8 @@ ran, the garbage collector and the counters stay whole.`,
 type conversion struct {
 	source
 	selection
-	traceID string
-	opts    perfetto.Options
+	opts perfetto.Options
+	part model.Window // of the trace
 }
 
 func newConversion() *conversion {
@@ -109,7 +109,6 @@ func (c *conversion) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
 	c.source.addFlags(f)
 	c.selection.addFlags(f)
-	f.StringVar(&c.traceID, "trace-id", "", "only the work for the spans of the distributed trace `ID`, 32 hex digits")
 }
 
 // parse checks the flags and the argument TRACE, and returns the name under
@@ -124,20 +123,9 @@ func (c *conversion) parse(arg string) (from string, err error) {
 	if err := c.selection.parse(); err != nil {
 		return "", err
 	}
-	c.opts.Goroutines, c.opts.Func, c.opts.TaskID, c.opts.Task = c.Goroutines, c.Func, c.TaskID, c.Task
-	if c.opts.TraceID, err = parseTraceID(c.traceID); err != nil {
-		return "", err
-	}
-	c.opts.Window, err = c.window()
+	c.opts.Selection = c.selection.Selection
+	c.part, err = c.window()
 	return from, err
-}
-
-// reportFocus tells what there was of what the user asked for.
-func (c *conversion) reportFocus(e *env, focus perfetto.Focus) {
-	if c.traceID != "" {
-		e.reportTraceID(c.opts.TraceID, focus.Spans)
-	}
-	c.warn(e, focus.Goroutines, focus.Tasks)
 }
 
 // outputName names the output of an input for which the user gave none.
@@ -172,7 +160,7 @@ func (c *conversion) run(ctx context.Context, e *env, from, to, shown string) er
 	defer w.Close()
 	defer out.Discard() // which ends a write that is stuck
 
-	sum, err := model.ReadWindow(ctx, in, w, c.opts.Window)
+	sum, err := model.ReadWindow(ctx, in, w, c.part)
 	done()
 	if sum == nil {
 		return inInput(in, err)
@@ -181,7 +169,7 @@ func (c *conversion) run(ctx context.Context, e *env, from, to, shown string) er
 		return commitErr
 	}
 	e.report(in, sum)
-	c.reportFocus(e, w.Focus())
+	c.selection.report(e, w.Found())
 	e.reportFile(shown, out.Size(), sum)
 	return inDamage(in, err)
 }
@@ -203,7 +191,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 	var w *perfetto.Writer
 	var name string
 	n := 0
-	var focus perfetto.Focus
+	var found model.Found
 	var lines []func() // of the report, for when the progress is gone
 	commit := func(sum *model.Summary) error {
 		if err := out.Commit(); err != nil {
@@ -214,11 +202,11 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 			english.Fprintf(e.stderr, "%s: %s, %s in %v\n", name, byteCount(size), plural(int(sum.Events), "event"), time.Duration(sum.End-sum.Start))
 			e.warn(sum.Unknown, sum.Inconsistent)
 		})
-		f := w.Focus()
+		f := w.Found()
 		if n > 1 {
 			f.Spans -= f.SpansBefore // that the last file has, too
 		}
-		focus.Goroutines, focus.Tasks, focus.Spans = focus.Goroutines+f.Goroutines, focus.Tasks+f.Tasks, focus.Spans+f.Spans
+		found.Goroutines, found.Tasks, found.Spans = found.Goroutines+f.Goroutines, found.Tasks+f.Tasks, found.Spans+f.Spans
 		return nil
 	}
 	defer func() {
@@ -229,7 +217,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 			w.Close()
 		}
 	}()
-	sum, err := model.ReadSplit(ctx, in, c.opts.Window, every, func(last *model.Summary) (model.Sink, error) {
+	sum, err := model.ReadSplit(ctx, in, c.part, every, func(last *model.Summary) (model.Sink, error) {
 		if last != nil {
 			if err := commit(last); err != nil {
 				return nil, err
@@ -262,7 +250,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from, to string, ever
 	if sum == nil {
 		return inInput(in, err)
 	}
-	c.reportFocus(e, focus)
+	c.selection.report(e, found)
 	return inDamage(in, err)
 }
 

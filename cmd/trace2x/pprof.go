@@ -43,10 +43,11 @@ The first four are those of go tool trace -pprof, with the same numbers: they
 count what has ended when the trace does, and of each goroutine what comes after
 it first ran in the trace. wall has the rest too.
 
-Filters limit a profile to some goroutines, or to the time in which these are at
-work for a task or in a region; of several, all must hold. For a task, they are
-at work while they have a region of it, between their logs and regions of it, or
-if they began it or were started for it. Its subtasks count as well.
+--goroutine, --func, --task, --trace-id and --region limit a profile to some
+goroutines, or to the time in which these are at work for a task or in a region;
+of several, all must hold. For a task, they are at work while they have a region
+of it, between their logs and regions of it, or if they began it or were started
+for it. Its subtasks count as well.
 
 ` + sourceHelp + `
 
@@ -73,6 +74,10 @@ trace is read up to the damage, with a warning and exit code 1.`,
 			if err != nil {
 				return err
 			}
+			part, err := fl.window()
+			if err != nil {
+				return err
+			}
 			from, err := fl.name(args[0])
 			if err != nil {
 				return err
@@ -81,7 +86,7 @@ trace is read up to the damage, with a warning and exit code 1.`,
 			if fl.out == "" {
 				fl.out = outputName(from, "."+opts.Type.String()+".pb.gz")
 			}
-			return toPprof(cmd.Context(), e, from, &fl, opts)
+			return toPprof(cmd.Context(), e, from, &fl, opts, part)
 		},
 	}
 	f := cmd.Flags()
@@ -108,15 +113,12 @@ func (fl *pprofFlags) options() (opts pprof.Options, err error) {
 	if err := fl.parse(); err != nil {
 		return opts, err
 	}
-	opts.Goroutines, opts.Func, opts.TaskID, opts.Task = fl.Goroutines, fl.Func, fl.TaskID, fl.Task
-	if opts.Window, err = fl.window(); err != nil {
-		return opts, err
-	}
+	opts.Selection = fl.selection.Selection
 	opts.Region, err = parseRegexp("--region", fl.region)
 	return opts, err
 }
 
-func toPprof(ctx context.Context, e *env, from string, fl *pprofFlags, opts pprof.Options) error {
+func toPprof(ctx context.Context, e *env, from string, fl *pprofFlags, opts pprof.Options, part model.Window) error {
 	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
@@ -130,7 +132,7 @@ func toPprof(ctx context.Context, e *env, from string, fl *pprofFlags, opts ppro
 	defer out.Discard()
 
 	c := pprof.NewCollector(opts)
-	sum, err := model.ReadWindow(ctx, in, c, opts.Window)
+	sum, err := model.ReadWindow(ctx, in, c, part)
 	done()
 	if sum == nil {
 		return inInput(in, err)
@@ -159,7 +161,7 @@ func (e *env) reportProfile(fl *pprofFlags, opts pprof.Options, s pprof.Stats, s
 	}
 	fmt.Fprintf(e.stderr, "%s: %s, %v in %s at %s\n", outName(fl.out), byteCount(size),
 		time.Duration(s.Time).Round(time.Microsecond), plural(int(s.Count), noun), plural(s.Stacks, "stack"))
-	missed := fl.selection.warn(e, s.Goroutines, s.Tasks)
+	missed := fl.selection.report(e, s.Found)
 	warn := func(format string, args ...any) {
 		missed = true
 		fmt.Fprintf(e.stderr, "warning: "+format+"\n", args...)

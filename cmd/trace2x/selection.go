@@ -13,23 +13,21 @@ import (
 )
 
 // selection is the flags that limit a command to some goroutines, or to the time
-// in which they are at work for a task.
+// in which they are at work for some tasks. They mean the same in every command.
 type selection struct {
 	goroutines []int
 	fn         string
 	task       string
+	traceID    string
 
-	// What the flags say, when parse has been called.
-	Goroutines []model.GoID
-	Func       *regexp.Regexp
-	TaskID     model.TaskID
-	Task       *regexp.Regexp
+	model.Selection // what the flags say, when parse has been called
 }
 
 func (s *selection) addFlags(f *pflag.FlagSet) {
 	f.IntSliceVar(&s.goroutines, "goroutine", nil, "only the goroutine with this `ID`; may be repeated")
 	f.StringVar(&s.fn, "func", "", "only goroutines whose start function, as in net/http.(*conn).serve, matches `REGEXP`")
 	f.StringVar(&s.task, "task", "", "only the work for a task: `ID|REGEXP`, a number is its ID, anything else is for its type")
+	f.StringVar(&s.traceID, "trace-id", "", "only the work for the spans of the distributed trace `ID`, 32 hex digits")
 }
 
 // parse checks the flags.
@@ -47,20 +45,32 @@ func (s *selection) parse() (err error) {
 	} else if s.Task, err = parseRegexp("--task", s.task); err != nil {
 		return err
 	}
-	s.Func, err = parseRegexp("--func", s.fn)
+	if s.Func, err = parseRegexp("--func", s.fn); err != nil {
+		return err
+	}
+	s.TraceID, err = parseTraceID(s.traceID)
 	return err
 }
 
-// warn tells, and reports, whether nothing matches what was asked for, of which
-// there were so many goroutines and tasks.
-func (s *selection) warn(e *env, goroutines, tasks int) (missed bool) {
-	if goroutines == 0 && (s.Goroutines != nil || s.Func != nil) {
+// report tells how many spans there were of the distributed trace that was asked for,
+// and warns of what there was none of. It reports whether that was anything.
+func (s *selection) report(e *env, found model.Found) (missed bool) {
+	warn := func(format string, args ...any) {
 		missed = true
-		fmt.Fprintln(e.stderr, "warning: no goroutine matches --goroutine and --func")
+		fmt.Fprintf(e.stderr, "warning: "+format+"\n", args...)
 	}
-	if tasks == 0 && s.task != "" {
-		missed = true
-		fmt.Fprintf(e.stderr, "warning: no task matches --task %s\n", s.task)
+	switch {
+	case s.traceID == "":
+	case found.Spans == 0:
+		warn("no task is a span of the distributed trace %x", s.TraceID)
+	default:
+		fmt.Fprintf(e.stderr, "%s of the distributed trace %x\n", plural(found.Spans, "span"), s.TraceID)
+	}
+	if found.Goroutines == 0 && s.ByGoroutine() {
+		warn("no goroutine matches --goroutine and --func")
+	}
+	if found.Tasks == 0 && s.task != "" {
+		warn("no task matches --task %s", s.task)
 	}
 	return missed
 }

@@ -18,11 +18,11 @@ import (
 // summaryFlags are the flags of trace2x summary.
 type summaryFlags struct {
 	source
-	top       int
-	topSet    bool
-	sort      string
-	goroutine int64
-	json      bool
+	selection
+	top    int
+	topSet bool
+	sort   string
+	json   bool
 }
 
 func newSummary(e *env) *cobra.Command {
@@ -40,6 +40,12 @@ Times are given as since the trace, or --from, began. Percentiles are off by at 
 other numbers are exact. A truncated or damaged trace is summed up to the damage,
 with exit code 1.
 
+--goroutine, --func, --task and --trace-id limit what is summed up to some
+goroutines, or to the time in which these are at work for a task; of several, all
+must hold. What the Ps ran, the queue of runnable goroutines and the garbage
+collector stay the program's. With one --goroutine and nothing else, there is the
+life of that goroutine.
+
 --sort takes one of the columns of the goroutines: count, exec, wait, block,
 syscall, assist and total; or one reason of blocking, as in block:sync; each also
 with max- in front, for the most of a single goroutine.
@@ -54,6 +60,10 @@ with max- in front, for the most of a single goroutine.
   # the life of one goroutine
   trace2x summary --goroutine 42 trace.out
 
+  # only the work for tasks of one type, or for one distributed trace
+  trace2x summary --task '^handleRequest$' trace.out
+  trace2x summary --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 trace.out
+
   # a running server
   trace2x summary http://localhost:6060
 
@@ -66,8 +76,8 @@ with max- in front, for the most of a single goroutine.
 			if fl.top < 0 {
 				return errors.New("--top must not be negative")
 			}
-			if cmd.Flags().Changed("goroutine") && fl.goroutine <= 0 {
-				return fmt.Errorf("--goroutine %d: the IDs of goroutines are positive", fl.goroutine)
+			if err := fl.parse(); err != nil {
+				return err
 			}
 			if err := report.CheckColumn(fl.sort); err != nil {
 				return fmt.Errorf("--sort: %w", err)
@@ -76,40 +86,46 @@ with max- in front, for the most of a single goroutine.
 			if err != nil {
 				return err
 			}
-			opts := report.Options{Goroutine: model.GoID(fl.goroutine), Worst: max(fl.top, 10)}
-			if opts.Window, err = fl.window(); err != nil {
+			part, err := fl.window()
+			if err != nil {
 				return err
 			}
+			opts := report.Options{Selection: fl.Selection, Worst: max(fl.top, 10)}
+			if len(fl.Goroutines) == 1 && fl.Func == nil && !fl.ByTask() {
+				opts.Goroutine = fl.Goroutines[0]
+			}
 			e.ran = true
-			return summarize(cmd.Context(), e, from, &fl, opts)
+			return summarize(cmd.Context(), e, from, &fl, opts, part)
 		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&fl.top, "top", 5, "show the first `N` entries of each list, 0 for all; --json has all without it")
 	f.StringVar(&fl.sort, "sort", "exec", "sort the goroutines by `COLUMN`")
-	f.Int64Var(&fl.goroutine, "goroutine", 0, "the life of the goroutine with this `ID`: its states, and the stacks where it waited")
+	fl.selection.addFlags(f)
 	f.BoolVar(&fl.json, "json", false, "write JSON")
-	fl.addFlags(f)
+	fl.source.addFlags(f)
 	cmd.RegisterFlagCompletionFunc("sort", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return report.Columns(), cobra.ShellCompDirectiveNoFileComp
 	})
 	return cmd
 }
 
-func summarize(ctx context.Context, e *env, from string, fl *summaryFlags, opts report.Options) error {
+func summarize(ctx context.Context, e *env, from string, fl *summaryFlags, opts report.Options, part model.Window) error {
 	in, done, err := e.open(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	defer done()
-	rep, err := report.Read(ctx, in, opts)
+	b := report.New(opts)
+	sum, err := model.ReadWindow(ctx, in, b, part)
 	done()
-	if rep == nil {
+	if sum == nil {
 		return inInput(in, err)
 	}
-	if fl.goroutine != 0 && rep.Goroutine == nil {
-		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, fl.goroutine)
+	rep := b.Report()
+	if opts.Goroutine != 0 && rep.Goroutine == nil {
+		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, opts.Goroutine)
 		return errors.Join(missing, err)
 	}
 	if err := rep.Sort(fl.sort); err != nil {
@@ -119,6 +135,7 @@ func summarize(ctx context.Context, e *env, from string, fl *summaryFlags, opts 
 		return fmt.Errorf("writing standard output: %w", writeErr)
 	}
 	e.warn(rep.Overview.Unknown, rep.Overview.Inconsistent)
+	fl.selection.report(e, b.Found())
 	return inDamage(in, err)
 }
 

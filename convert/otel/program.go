@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // program is the trace of what belongs to no task. Its methods do nothing on
@@ -47,7 +48,7 @@ func newProgram(t *tree) *program {
 // join makes a goroutine part of the program's trace, as long as it is not at
 // work for a task.
 func (p *program) join(g *model.Goroutine, gr *goroutine) {
-	if p == nil || p.tree.opts.Detail < Goroutines {
+	if p == nil || p.tree.opts.Detail < Goroutines || !p.tree.selected(g) {
 		return
 	}
 	gr.alone = &node{
@@ -58,11 +59,10 @@ func (p *program) join(g *model.Goroutine, gr *goroutine) {
 			start:     g.Start,
 			before:    g.Before,
 			stack:     g.Creation,
-			sums:      &sums{},
 			goroutine: g.ID,
 			thread:    model.NoThread,
 		},
-		parent: p.node, sent: true, counted: g.Start, g: g,
+		parent: p.node, sent: true, g: g,
 	}
 }
 
@@ -97,8 +97,9 @@ func (p *program) dropShort(limit int) {
 			return kept
 		}
 		p.held = 0
-		for i := range p.tree.goroutines {
-			if n := p.tree.goroutines[i].alone; n != nil {
+		goroutines := p.tree.goroutines.All()
+		for i := range goroutines {
+			if n := goroutines[i].alone; n != nil {
 				n.held = drop(n.held)
 				p.held += len(n.held)
 			}
@@ -121,12 +122,11 @@ func (p *program) goroutineEnd(g *model.Goroutine, gr *goroutine) {
 		return
 	}
 	n.end, n.open, n.startFunc = g.End, g.Open, g.Func
-	n.name = "goroutine " + g.Func
-	if g.Func == "" {
-		n.name = "goroutine (unknown start function)"
-	}
+	n.name = goroutineName(g)
+	n.times = &times.Times{}
+	n.times.Set(p.tree.ledger.Times(g))
 	if since, ok := g.Assist(); ok {
-		n.sums.gcAssist += g.End - since
+		n.times.GCAssist += g.End - since
 	}
 	p.held -= len(n.held)
 	a := &aloneGoroutine{&n.span, n.held}

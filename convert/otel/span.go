@@ -1,6 +1,9 @@
 package otel
 
-import "github.com/trace2x/trace2x/model"
+import (
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
+)
 
 // kind is what a span stands for.
 type kind uint8
@@ -27,7 +30,7 @@ type span struct {
 	start, end   model.Time
 	before, open bool // began before the trace; had not ended with it
 	stack        *model.Stack
-	sums         *sums // nil for states and the like
+	times        *times.Times // nil for states and the like
 
 	events     []event
 	eventsLeft int // events that were too many
@@ -80,18 +83,15 @@ type node struct {
 
 	// linked says that the span is one that the program sent itself.
 	linked bool
+	// asked says that a task is selected.
+	asked bool
 
-	// A goroutine at work for a task, and a region, are windows: they count the
-	// time of their goroutine, up to counted.
-	g       *model.Goroutine
-	task    *node // of a goroutine
-	work    *model.Work
-	counted model.Time
-	// paused says that the goroutine is outside of its task: what happens is
-	// tentative, and counts if it comes back.
-	paused    bool
-	tentative sums
-	held      []*span
+	// A goroutine at work for a task, and a region, are stints.
+	g     *model.Goroutine
+	task  *node // of a goroutine
+	work  *model.Work
+	stint times.Stint
+	held  []*span // in a pause: they are sent if the goroutine comes back
 }
 
 // as is the ID under which the children of a node stand.
@@ -104,19 +104,6 @@ func (n *node) as() spanID {
 	}
 	return n.id
 }
-
-// count counts what the goroutine did up to t; it is in the state s.
-func (n *node) count(t model.Time, s *model.GoState, onProc bool) {
-	into := n.sums
-	if n.paused {
-		into = &n.tentative
-	}
-	into.addState(s, n.counted, t, onProc)
-	n.counted = max(n.counted, t)
-}
-
-// countTo is count for what g does now.
-func (n *node) countTo(t model.Time, g *model.Goroutine) { n.count(t, g.Current(), g.OnProc()) }
 
 // verdict says whether a trace is wanted.
 type verdict uint8

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // Stats counts what became spans.
@@ -17,6 +18,8 @@ type Stats struct {
 	Spans map[string]int
 	// LeftOut counts spans that the limit of a trace left out.
 	LeftOut int
+	// Found is what there was of Options.Selection.
+	Found model.Found
 }
 
 // tree is the sink that decides which spans there are, and hands each to out
@@ -38,21 +41,23 @@ type tree struct {
 	stats      Stats
 	program    *program // nil if it is not wanted
 	tasks      map[*model.Task]*node
-	goroutines []goroutine // by slot
+	selection  *model.SelectedTasks
+	goroutines model.BySlot[goroutine]
+	ledger     times.Ledger
 	regions    map[*model.Region]*node
 	oldRegions uint64 // that began before the trace
 }
 
 // goroutine is what the tree knows of one.
 type goroutine struct {
-	windows []*node // that are open, the innermost last
-	alone   *node   // what belongs to no task, for the program's trace
+	stints []*node // that are open, the innermost last
+	alone  *node   // what belongs to no task, for the program's trace
 }
 
 var _ model.Sink = (*tree)(nil)
 
 func newTree(opts Options, out func(span []byte), failed func() error) *tree {
-	return &tree{
+	t := &tree{
 		opts:    opts,
 		minSpan: model.Time(opts.MinSpan),
 		minTask: model.Time(opts.MinTask),
@@ -62,6 +67,8 @@ func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 		regions: make(map[*model.Region]*node),
 		stats:   Stats{Spans: make(map[string]int)},
 	}
+	t.selection = model.NewSelectedTasks(&t.opts.Selection, &t.stats.Found)
+	return t
 }
 
 func (t *tree) Err() error { return t.failed() }
@@ -69,7 +76,7 @@ func (t *tree) Err() error { return t.failed() }
 func (t *tree) Begin(tr *model.Trace) {
 	t.trace, t.now = *tr, tr.Start
 	t.ids = newIDs(tr.Fingerprint)
-	t.mapping = newMapping(t.opts.WallStart, tr.Start)
+	t.mapping = newMapping(t.opts.WallStart, tr.Start, &t.ledger.Reasons)
 	if !t.opts.filtered() {
 		t.program = newProgram(t)
 	}
@@ -115,21 +122,34 @@ func (t *tree) want(r *root) {
 }
 
 func (t *tree) goroutine(g *model.Goroutine) *goroutine {
-	for g.Slot >= len(t.goroutines) {
-		t.goroutines = append(t.goroutines, goroutine{})
-	}
-	return &t.goroutines[g.Slot]
+	return t.goroutines.Of(g)
+}
+
+// selected reports whether a goroutine is selected, as far as is known now.
+func (t *tree) selected(g *model.Goroutine) bool {
+	selected, _ := t.opts.Selection.Goroutine(g)
+	return selected
 }
 
 func (t *tree) TaskStart(task *model.Task) {
 	t.advance(task.Start)
-	n := &node{span: span{
+	parent := t.tasks[task.Parent]
+	asked := t.selection.Start(task)
+	if !asked {
+		if task.Parent == nil {
+			t.stats.Filtered++
+		}
+		if parent == nil {
+			return
+		}
+	}
+	n := &node{asked: asked, span: span{
 		kind:       kindTask,
 		name:       taskName(task),
 		start:      task.Start,
 		before:     task.Before,
 		stack:      task.Stack,
-		sums:       &sums{},
+		times:      &times.Times{},
 		task:       task.ID,
 		parentTask: task.ParentID,
 		goroutine:  model.NoGoroutine,
@@ -138,18 +158,13 @@ func (t *tree) TaskStart(task *model.Task) {
 	if g := task.Goroutine; g != nil {
 		n.goroutine, n.startFunc = g.ID, g.Func
 	}
-	parent := t.tasks[task.Parent]
-	asked := t.asked(task, parent)
-	if !asked && parent == nil {
-		return
-	}
 	trace := t.ids.trace(task.ID)
 	if task.Span != nil {
 		trace, n.id, n.linked = task.Span.TraceID, task.Span.SpanID, true
 	} else {
 		n.id = t.ids.span(kindTask, uint64(task.ID))
 	}
-	if parent != nil && (!n.linked || parent.root.trace == trace) {
+	if parent != nil && asked == parent.asked && (!n.linked || parent.root.trace == trace) {
 		n.root, n.parent = parent.root, parent
 		n.span.parent = parent.as()
 	} else {
@@ -173,24 +188,9 @@ func (t *tree) TaskStart(task *model.Task) {
 	t.tasks[task] = n
 }
 
-// asked reports whether a task is asked for; parent is nil if its parent is not,
-// or if it has none.
-func (t *tree) asked(task *model.Task, parent *node) bool {
-	if task.Span == nil && task.Parent != nil {
-		return parent != nil
-	}
-	asked := parent != nil || t.opts.Task == nil || t.opts.Task.MatchString(task.Type)
-	if t.opts.TraceID != [16]byte{} {
-		asked = asked && task.Span != nil && task.Span.TraceID == t.opts.TraceID
-	}
-	if !asked && task.Parent == nil {
-		t.stats.Filtered++
-	}
-	return asked
-}
-
 func (t *tree) TaskEnd(task *model.Task) {
 	t.advance(task.End)
+	t.selection.End(task)
 	n := t.tasks[task]
 	if n == nil {
 		return
@@ -215,7 +215,7 @@ func (t *tree) TaskEnd(task *model.Task) {
 
 func (t *tree) WorkStart(work *model.Work) {
 	task, g := t.tasks[work.Task], work.Goroutine
-	if task == nil {
+	if task == nil || !t.selected(g) {
 		return // not wanted
 	}
 	gr := t.goroutine(g)
@@ -226,21 +226,21 @@ func (t *tree) WorkStart(work *model.Work) {
 			id:        t.ids.span(kindGoroutine, uint64(work.Task.ID), uint64(g.ID), uint64(work.Start)),
 			start:     work.Start,
 			before:    g.Before && work.Start == t.trace.Start,
-			sums:      &sums{},
 			task:      work.Task.ID,
 			goroutine: g.ID,
 			thread:    model.NoThread,
 		},
-		g: g, root: task.root, parent: task, task: task, work: work, counted: work.Start,
+		g: g, root: task.root, parent: task, task: task, work: work,
 	}
+	w.stint.Begin(&t.ledger, g, work.Start)
 	w.span.parent = task.as()
 	w.sent = t.opts.Detail >= Goroutines && w.root.reserve(t.opts.MaxSpansPerTrace)
-	gr.windows = append(gr.windows, w)
+	gr.stints = append(gr.stints, w)
 }
 
-// window returns the window of the work, nil if it is not wanted.
-func (t *tree) window(work *model.Work) *node {
-	for _, w := range t.goroutine(work.Goroutine).windows {
+// stint returns the stint of the work, nil if it is not wanted.
+func (t *tree) stint(work *model.Work) *node {
+	for _, w := range t.goroutine(work.Goroutine).stints {
 		if w.work == work {
 			return w
 		}
@@ -249,22 +249,18 @@ func (t *tree) window(work *model.Work) *node {
 }
 
 func (t *tree) WorkPause(work *model.Work) {
-	if w := t.window(work); w != nil {
-		w.countTo(work.End, work.Goroutine)
-		w.paused = true
+	if w := t.stint(work); w != nil {
+		w.stint.Pause(&t.ledger, work.Goroutine, work.End)
 	}
 }
 
-// WorkResume makes what was tentative in the pause count.
-func (t *tree) WorkResume(work *model.Work, now model.Time) {
-	w := t.window(work)
+// WorkResume makes the pause count.
+func (t *tree) WorkResume(work *model.Work, _ model.Time) {
+	w := t.stint(work)
 	if w == nil {
 		return
 	}
-	w.countTo(now, work.Goroutine)
-	w.paused = false
-	w.sums.add(&w.tentative)
-	w.tentative = sums{}
+	w.stint.Resume()
 	for _, x := range w.held {
 		if w.root.reserve(t.opts.MaxSpansPerTrace) {
 			t.emit(w.root, x)
@@ -274,38 +270,32 @@ func (t *tree) WorkResume(work *model.Work, now model.Time) {
 }
 
 func (t *tree) WorkEnd(work *model.Work, _ model.Time) {
-	if w := t.window(work); w != nil {
-		t.windowClosed(w, work.End)
-		w.task.sums.add(w.sums)
+	if w := t.stint(work); w != nil {
+		t.stintEnded(w, work.End)
+		w.task.times.Add(w.times)
 	}
 }
 
-// windowClosed ends a window; end is the last moment that counts.
-func (t *tree) windowClosed(w *node, end model.Time) {
+// stintEnded ends a stint; end is the last moment that counts.
+func (t *tree) stintEnded(w *node, end model.Time) {
 	g := w.g
 	gr := t.goroutine(g)
-	if i := slices.Index(gr.windows, w); i >= 0 {
-		gr.windows = slices.Delete(gr.windows, i, i+1)
+	if i := slices.Index(gr.stints, w); i >= 0 {
+		gr.stints = slices.Delete(gr.stints, i, i+1)
 	}
 	w.startFunc = g.Func
 	if w.kind == kindGoroutine {
-		w.name = "goroutine " + g.Func
-		if g.Func == "" {
-			w.name = "goroutine (unknown start function)"
-		}
+		w.name = goroutineName(g)
 	}
 	w.end = end
-	if !w.paused {
+	if !w.stint.Paused() {
 		w.open = g.Open
-		if w.counted < end {
-			// The goroutine goes on in its state, outside of the window.
+		if t.ledger.Until(g) < end {
+			// The goroutine goes on in its state, outside of the stint.
 			t.state(g, g.Current(), w, end)
 		}
-		w.countTo(end, g)
-		if since, ok := g.Assist(); ok {
-			w.sums.gcAssist += end - max(since, w.start)
-		}
 	}
+	w.times = w.stint.End(&t.ledger, g, end)
 	if !w.sent {
 		return
 	}
@@ -319,46 +309,45 @@ func (t *tree) windowClosed(w *node, end model.Time) {
 
 func (t *tree) GoroutineStart(g *model.Goroutine) {
 	t.advance(g.Start)
+	t.ledger.GoroutineStart(g)
 	gr := t.goroutine(g)
-	*gr = goroutine{windows: gr.windows[:0]}
+	*gr = goroutine{stints: gr.stints[:0]}
 	t.program.join(g, gr)
 }
 
 func (t *tree) GoroutineEnd(g *model.Goroutine) {
 	t.advance(g.End)
 	gr := t.goroutine(g)
+	if t.selected(g) {
+		t.stats.Found.Goroutines++
+	}
 	t.program.goroutineEnd(g, gr)
-	clear(gr.windows)
-	*gr = goroutine{windows: gr.windows[:0]}
+	clear(gr.stints)
+	*gr = goroutine{stints: gr.stints[:0]}
 }
 
 func (t *tree) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	t.ledger.GoroutineState(g, s)
 	gr := t.goroutine(g)
-	if len(gr.windows) == 0 && gr.alone == nil {
+	if len(gr.stints) == 0 && gr.alone == nil {
 		return
 	}
 	t.advance(s.End)
 	if s.Kind != model.Running {
 		t.state(g, s, gr.innermost(), s.End)
 	}
-	for _, w := range gr.windows {
-		w.count(s.End, s, false)
-	}
-	if gr.alone != nil {
-		gr.alone.count(s.End, s, false)
-	}
 }
 
-// innermost is the window below which the states of a goroutine stand: the last
+// innermost is the stint below which the states of a goroutine stand: the last
 // one that the goroutine is in, else the last one to which it may come back.
 func (gr *goroutine) innermost() *node {
-	for i := len(gr.windows) - 1; i >= 0; i-- {
-		if !gr.windows[i].paused {
-			return gr.windows[i]
+	for _, w := range slices.Backward(gr.stints) {
+		if !w.stint.Paused() {
+			return w
 		}
 	}
-	if n := len(gr.windows); n > 0 {
-		return gr.windows[n-1]
+	if n := len(gr.stints); n > 0 {
+		return gr.stints[n-1]
 	}
 	return gr.alone
 }
@@ -391,7 +380,7 @@ func (t *tree) state(g *model.Goroutine, s *model.GoState, w *node, now model.Ti
 	t.child(w, x)
 }
 
-// newState begins a span below a window.
+// newState begins a span below a stint.
 func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *span {
 	return &span{
 		kind:      kindState,
@@ -406,12 +395,12 @@ func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *spa
 	}
 }
 
-// child sends a span below a window, holds it in a pause, or leaves it out.
+// child sends a span below a stint, holds it in a pause, or leaves it out.
 func (t *tree) child(w *node, x *span) {
 	switch {
 	case w.root == nil: // alone
 		t.program.state(w, x)
-	case w.paused:
+	case w.stint.Paused():
 		w.held = append(w.held, x)
 	case w.root.reserve(t.opts.MaxSpansPerTrace):
 		t.emit(w.root, x)
@@ -426,10 +415,13 @@ func (t *tree) RegionStart(r *model.Region) {
 			return // not wanted
 		}
 	}
+	if !t.selected(r.Goroutine) {
+		return
+	}
 	gr := t.goroutine(r.Goroutine)
 	var parent *node
-	for i := len(gr.windows) - 1; i >= 0 && parent == nil; i-- {
-		if w := gr.windows[i]; w.kind == kindRegion && w.span.task == r.TaskID {
+	for i := len(gr.stints) - 1; i >= 0 && parent == nil; i-- {
+		if w := gr.stints[i]; w.kind == kindRegion && w.span.task == r.TaskID {
 			parent = w
 		}
 	}
@@ -440,20 +432,19 @@ func (t *tree) RegionStart(r *model.Region) {
 			start:     r.Start,
 			before:    r.Before,
 			stack:     r.Stack,
-			sums:      &sums{},
 			task:      r.TaskID,
 			goroutine: r.Goroutine.ID,
 			thread:    model.NoThread,
 		},
-		parent: parent, counted: r.Start, g: r.Goroutine,
+		parent: parent, g: r.Goroutine,
 	}
 	if r.Before {
 		// It ends at once: what its goroutine did in it has been told before, and
 		// is not known any more.
 		t.oldRegions++
 		n.id = t.ids.span(kindRegion, uint64(r.Goroutine.ID), uint64(r.Start), t.oldRegions)
-		n.sums = nil
 	} else {
+		n.stint.Begin(&t.ledger, r.Goroutine, r.Start)
 		n.id = t.ids.span(kindRegion, uint64(r.Goroutine.ID), uint64(r.Start))
 	}
 	switch {
@@ -474,7 +465,7 @@ func (t *tree) RegionStart(r *model.Region) {
 	n.sent = t.opts.Detail >= Regions && n.root.reserve(t.opts.MaxSpansPerTrace)
 	t.regions[r] = n
 	if !r.Before {
-		gr.windows = append(gr.windows, n)
+		gr.stints = append(gr.stints, n)
 	}
 }
 
@@ -492,7 +483,7 @@ func (t *tree) RegionEnd(r *model.Region) {
 		}
 		return
 	}
-	t.windowClosed(n, r.End)
+	t.stintEnded(n, r.End)
 }
 
 func (t *tree) Log(l *model.Log) {
@@ -500,8 +491,8 @@ func (t *tree) Log(l *model.Log) {
 	e := event{l.Time, l.Category, l.Message}
 	if l.Goroutine != nil {
 		gr := t.goroutine(l.Goroutine)
-		for i := len(gr.windows) - 1; i >= 0; i-- {
-			if w := gr.windows[i]; w.kind == kindRegion && w.span.task == l.TaskID {
+		for _, w := range slices.Backward(gr.stints) {
+			if w.kind == kindRegion && w.span.task == l.TaskID {
 				w.addEvent(e)
 				return
 			}
@@ -519,7 +510,7 @@ func (t *tree) Log(l *model.Log) {
 	}
 	if task.linked && l.Goroutine != nil {
 		// The span is not sent: the goroutine that is at work for it has the log.
-		for _, w := range t.goroutine(l.Goroutine).windows {
+		for _, w := range t.goroutine(l.Goroutine).stints {
 			if w.task == task {
 				w.addEvent(e)
 				return
@@ -536,18 +527,8 @@ func (t *tree) Range(r *model.Range) {
 		if r.Goroutine == nil {
 			return
 		}
-		gr := t.goroutine(r.Goroutine)
-		for _, w := range gr.windows {
-			into := w.sums
-			if w.paused {
-				into = &w.tentative
-			}
-			into.gcAssist += r.End - max(r.Start, w.start)
-		}
-		if gr.alone != nil {
-			gr.alone.sums.gcAssist += r.End - r.Start
-		}
-		w := gr.innermost()
+		t.ledger.Range(r)
+		w := t.goroutine(r.Goroutine).innermost()
 		if w == nil || t.opts.Detail < States {
 			return
 		}
@@ -573,11 +554,13 @@ func (t *tree) End(s *model.Summary) {
 	}
 }
 
+func goroutineName(g *model.Goroutine) string { return "goroutine " + model.FuncName(g.Func) }
+
 func (t *tree) advance(now model.Time) { t.now = max(t.now, now) }
 
 func taskName(task *model.Task) string {
 	if task.Type == "" {
-		return "(task from before the trace)"
+		return model.UnknownTask
 	}
 	return task.Type
 }

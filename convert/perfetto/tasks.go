@@ -87,7 +87,7 @@ func (ts *tasks) take(t *model.Task) *taskTrack {
 	}
 	typ := t.Type
 	if typ == "" {
-		typ = "(task from before the trace)"
+		typ = model.UnknownTask
 	}
 	var track *taskTrack
 	if free := parent.free[typ]; len(free) > 0 && !t.Before {

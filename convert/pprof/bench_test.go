@@ -30,7 +30,7 @@ func BenchmarkConvert(b *testing.B) {
 	}{
 		{"sync", pprof.Options{Type: pprof.Sync}},
 		{"wall", pprof.Options{Type: pprof.Wall}},
-		{"wall of tasks", pprof.Options{Type: pprof.Wall, Task: regexp.MustCompile(".")}},
+		{"wall of tasks", pprof.Options{Type: pprof.Wall, Selection: model.Selection{Task: regexp.MustCompile(".")}}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			var bare, convert []time.Duration

@@ -1,73 +1,54 @@
 package pprof
 
 import (
-	"slices"
-
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
-// windows is when a goroutine's time counts, if that is limited to tasks or
-// regions. A state is reported when it ends, so its time is added up as windows
-// open and close.
-type windows struct {
-	tasks, regions int // for which the goroutine is at work, and in which it is
-
-	// pauses has the tasks to which the goroutine may come back, by when it left
-	// them. What it does meanwhile counts when it comes back.
-	pauses []pause
+// stints is when a goroutine's time counts, if that is limited to tasks or regions.
+type stints struct {
+	// work is at work for the tasks that are selected, or, if none are, always.
+	work    times.AtWork[*tentative]
+	regions int // that are selected, and in which the goroutine is
 	// past has what did not count of a goroutine from before the trace: it does
 	// if the trace tells the end of a region that began before it. Else it is nil.
-	past *tentative
-
-	since  model.Time // up to which the time has been assigned
-	inside model.Time // of the state that the goroutine is in, what counts
-}
-
-// pause is a break in the work for a task.
-type pause struct {
-	work *model.Work
-	*tentative
+	past        *tentative
+	pastCurrent model.Time // of the state that the goroutine is in
 }
 
 // tentative is what counts later or never.
-type tentative struct {
-	sums    sums
-	current model.Time // of the state that the goroutine is in
-}
+type tentative struct{ sums sums }
 
-func newTentative() *tentative { return &tentative{sums: make(sums)} }
+func newTentative() *tentative { return &tentative{make(sums)} }
 
-func (w *windows) start(g *model.Goroutine, regions bool) {
-	w.since = g.Start
-	if regions && g.Before {
-		w.past = newTentative()
+// Merge adds a later part.
+func (t *tentative) Merge(o *tentative) {
+	for k, v := range o.sums {
+		t.sums.add(k, *v)
 	}
 }
 
-// in reports whether the goroutine's time counts now, or else where it is kept,
-// nil for nowhere: as for a pause in what may be a region from before the trace.
-func (c *Collector) in(w *windows) (now bool, later *tentative) {
-	task := w.tasks > 0 || !c.opts.tasks()
-	region := w.regions > 0 || c.opts.Region == nil
-	switch {
-	case task && region:
-		return true, nil
-	case region && len(w.pauses) > 0:
-		return false, w.pauses[len(w.pauses)-1].tentative
-	case task:
-		return false, w.past
+func (st *stints) start(g *model.Goroutine, opts *Options) {
+	st.work.Reset(g.Start)
+	if !opts.ByTask() {
+		st.work.Start()
 	}
-	return false, nil
+	if opts.Region != nil && g.Before {
+		st.past = newTentative()
+	}
 }
 
-// advance assigns the time up to now, in which nothing opened or closed.
+// inRegion reports whether the goroutine is where its time counts.
+func (c *Collector) inRegion(st *stints) bool { return st.regions > 0 || c.opts.Region == nil }
+
+// advance assigns the time up to now, in which nothing began or ended. What is in a
+// pause is not kept for a region from before the trace.
 func (c *Collector) advance(gr *goroutine, now model.Time) {
-	d := now - gr.since
-	gr.since = now
-	if in, later := c.in(&gr.windows); in {
-		gr.inside += d
-	} else if later != nil {
-		later.current += d
+	d := gr.work.Advance(now)
+	if c.inRegion(&gr.stints) {
+		gr.work.Count(d)
+	} else if at, _, _ := gr.work.Now(); at && gr.past != nil {
+		gr.pastCurrent += d
 	}
 }
 
@@ -75,34 +56,37 @@ func (c *Collector) advance(gr *goroutine, now model.Time) {
 // something does is one, and not more, whatever becomes of its parts.
 func (c *Collector) stateEnded(gr *goroutine, k key, counts bool) {
 	count := int64(1)
-	if gr.inside > 0 {
+	once := func(d model.Time) value {
+		v := value{count, int64(d)}
+		count = 0
+		return v
+	}
+	gr.work.StateEnded(func(d model.Time) {
+		if v := once(d); counts {
+			c.add(gr, k, v)
+		}
+	}, func(t *tentative, d model.Time) {
+		if v := once(d); counts {
+			t.sums.add(k, v)
+		}
+	})
+	if gr.pastCurrent > 0 {
 		if counts {
-			c.add(gr, k, value{count, int64(gr.inside)})
+			gr.past.sums.add(k, once(gr.pastCurrent))
 		}
-		gr.inside, count = 0, 0
-	}
-	keep := func(t *tentative) {
-		if t.current > 0 {
-			if counts {
-				t.sums.add(k, value{count, int64(t.current)})
-			}
-			t.current, count = 0, 0
-		}
-	}
-	// The last pause is not counted without those before it.
-	for _, p := range slices.Backward(gr.pauses) {
-		keep(p.tentative)
-	}
-	if gr.past != nil {
-		keep(gr.past)
+		gr.pastCurrent = 0
 	}
 }
 
 func (c *Collector) sampled(gr *goroutine, k key, v value) {
-	if in, later := c.in(&gr.windows); in {
+	at, pause, paused := gr.work.Now()
+	switch in := c.inRegion(&gr.stints); {
+	case in && at:
 		c.add(gr, k, v)
-	} else if later != nil {
-		later.sums.add(k, v)
+	case in && paused:
+		pause.sums.add(k, v)
+	case !in && at && gr.past != nil:
+		gr.past.sums.add(k, v)
 	}
 }
 
@@ -112,32 +96,23 @@ func (c *Collector) confirm(gr *goroutine, t *tentative) {
 		c.add(gr, k, *v)
 	}
 	clear(t.sums)
-	gr.inside += t.current
-	t.current = 0
 }
 
 func (c *Collector) TaskStart(t *model.Task) {
-	if !c.opts.tasks() {
-		return
-	}
-	match := c.tasks[t.Parent] ||
-		c.opts.TaskID != model.BackgroundTask && t.ID == c.opts.TaskID ||
-		c.opts.Task != nil && c.opts.Task.MatchString(t.Type)
-	if match {
-		c.tasks[t] = true
-		c.stats.Tasks++
+	if c.opts.ByTask() {
+		c.tasks.Start(t)
 	}
 }
 
-func (c *Collector) TaskEnd(t *model.Task) { delete(c.tasks, t) }
+func (c *Collector) TaskEnd(t *model.Task) { c.tasks.End(t) }
 
 // worker returns the goroutine whose work for a task is asked for, nil if it is
 // not.
 func (c *Collector) worker(w *model.Work) *goroutine {
-	if !c.tasks[w.Task] {
+	if !c.tasks.Has(w.Task) {
 		return nil
 	}
-	gr := &c.goroutines[w.Goroutine.Slot]
+	gr := c.goroutines.Of(w.Goroutine)
 	if gr.unwanted {
 		return nil
 	}
@@ -147,55 +122,29 @@ func (c *Collector) worker(w *model.Work) *goroutine {
 func (c *Collector) WorkStart(w *model.Work) {
 	if gr := c.worker(w); gr != nil {
 		c.advance(gr, w.Start)
-		gr.tasks++
+		gr.work.Start()
 	}
 }
 
 func (c *Collector) WorkPause(w *model.Work) {
 	if gr := c.worker(w); gr != nil {
 		c.advance(gr, w.End)
-		gr.tasks--
-		gr.pauses = append(gr.pauses, pause{w, newTentative()})
+		gr.work.Pause(w, newTentative())
 	}
 }
 
 func (c *Collector) WorkResume(w *model.Work, now model.Time) {
-	gr := c.worker(w)
-	if gr == nil {
-		return
+	if gr := c.worker(w); gr != nil {
+		c.advance(gr, now)
+		gr.work.Resume(w, func(t *tentative) { c.confirm(gr, t) })
 	}
-	c.advance(gr, now)
-	i := gr.pauseOf(w)
-	for _, p := range gr.pauses[i:] {
-		c.confirm(gr, p.tentative)
-	}
-	gr.pauses = slices.Delete(gr.pauses, i, i+1)
-	gr.tasks++
 }
 
 func (c *Collector) WorkEnd(w *model.Work, now model.Time) {
-	gr := c.worker(w)
-	if gr == nil {
-		return
+	if gr := c.worker(w); gr != nil {
+		c.advance(gr, now)
+		gr.work.End(w)
 	}
-	c.advance(gr, now)
-	i := gr.pauseOf(w)
-	if i < 0 {
-		gr.tasks--
-		return
-	}
-	if i > 0 { // the goroutine may come back to the task before it
-		t, before := gr.pauses[i].tentative, gr.pauses[i-1].tentative
-		for k, v := range t.sums {
-			before.sums.add(k, *v)
-		}
-		before.current += t.current
-	}
-	gr.pauses = slices.Delete(gr.pauses, i, i+1)
-}
-
-func (w *windows) pauseOf(work *model.Work) int {
-	return slices.IndexFunc(w.pauses, func(p pause) bool { return p.work == work })
 }
 
 // region returns the goroutine of a region that is asked for, nil if it is not.
@@ -208,7 +157,7 @@ func (c *Collector) region(r *model.Region) *goroutine {
 		match = c.opts.Region.MatchString(r.Type)
 		c.regions[r.Type] = match
 	}
-	gr := &c.goroutines[r.Goroutine.Slot]
+	gr := c.goroutines.Of(r.Goroutine)
 	if !match || gr.unwanted {
 		return nil
 	}
@@ -238,5 +187,7 @@ func (c *Collector) RegionEnd(r *model.Region) {
 		gr.regions--
 	case gr.past != nil:
 		c.confirm(gr, gr.past)
+		gr.work.CountLate(gr.pastCurrent)
+		gr.pastCurrent = 0
 	}
 }
