@@ -31,7 +31,7 @@ func (s *Stack) Place() *Frame {
 // IsMechanism reports whether a function belongs to a package by which programs
 // block, so that its caller tells more.
 func IsMechanism(fn string) bool {
-	switch pkg := packageOf(fn); pkg {
+	switch pkg := PackageOf(fn); pkg {
 	case "runtime", "sync", "syscall", "time", "os", "net", "golang.org/x/sys/unix":
 		return true
 	default:
@@ -62,8 +62,8 @@ func ShortFunc(fn string) string {
 	return FuncName(fn[strings.LastIndexByte(withoutTypes(fn), '/')+1:])
 }
 
-// packageOf returns the import path in the name of a function.
-func packageOf(fn string) string {
+// PackageOf returns the import path in the name of a function.
+func PackageOf(fn string) string {
 	path := withoutTypes(fn)
 	slash := strings.LastIndexByte(path, '/') + 1
 	if dot := strings.IndexByte(path[slash:], '.'); dot >= 0 {

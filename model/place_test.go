@@ -53,7 +53,7 @@ func TestPackageOf(t *testing.T) {
 		"example.com/v2.(*T[example.org/q.R]).Method": "example.com/v2",
 		"": "",
 	} {
-		if got := packageOf(fn); got != want {
+		if got := PackageOf(fn); got != want {
 			t.Errorf("%q: %q, want %q", fn, got, want)
 		}
 	}

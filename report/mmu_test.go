@@ -131,7 +131,7 @@ func slowMMU(all []gcInterval, procs int, start, end, window model.Time) float64
 
 func TestMMUUnknown(t *testing.T) {
 	var m mmu
-	m.init(defaultWindows)
+	m.init(defaultLengths)
 	for i := range model.Time(10_000) {
 		m.interval(i, i+1, 1, 0)
 	}

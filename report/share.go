@@ -25,19 +25,19 @@ type selected struct {
 	in, known bool
 	untold    *share
 	// With tasks: the work for them, and what of the goroutine's time counts.
-	work   times.AtWork[*pause]
+	work   times.AtWork[*inPause]
 	times  times.Times
 	worked bool
 }
 
-// pause is what a goroutine did in a pause of its work, which may come to count.
-type pause struct {
+// inPause is what a goroutine did in a pause of its work, which may come to count.
+type inPause struct {
 	share
 	times times.Times
 }
 
 // Merge adds a later pause.
-func (p *pause) Merge(o *pause) {
+func (p *inPause) Merge(o *inPause) {
 	p.share.Merge(&o.share)
 	p.times.Add(&o.times)
 }
@@ -140,7 +140,7 @@ func (b *Builder) workStarted(w *model.Work) {
 func (b *Builder) workPaused(w *model.Work) {
 	if s := b.worker(w); s != nil {
 		b.advanceTo(s, w.Goroutine, w.End)
-		s.work.Pause(w, &pause{share: *b.newShare()})
+		s.work.Pause(w, &inPause{share: *b.newShare()})
 	}
 }
 
@@ -148,10 +148,10 @@ func (b *Builder) workResumed(w *model.Work, now model.Time) {
 	if s := b.worker(w); s != nil {
 		b.advanceTo(s, w.Goroutine, now)
 		into := b.target(b.goroutines.Of(w.Goroutine))
-		s.work.Resume(w, func(p *pause) {
+		s.work.Resume(w, func(p *inPause) {
 			into.Merge(&p.share)
 			s.times.Add(&p.times)
-			*p = pause{share: *b.newShare()}
+			*p = inPause{share: *b.newShare()}
 		})
 	}
 }
@@ -182,7 +182,7 @@ func (b *Builder) eachPart(g *model.Goroutine, gr *goroutine, s *model.GoState, 
 	sel.work.StateEnded(func(d model.Time) {
 		sum(into, d)
 		nothing = false
-	}, func(p *pause, d model.Time) {
+	}, func(p *inPause, d model.Time) {
 		sum(&p.share, d)
 		nothing = false
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trace2x/trace2x/convert/pprof"
+	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
 )
 
