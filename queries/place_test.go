@@ -71,6 +71,9 @@ func (s *stacks) add(stack *model.Stack) {
 func (s *stacks) GoroutineStart(g *model.Goroutine)                    { s.add(g.Creation) }
 func (s *stacks) RegionStart(r *model.Region)                          { s.add(r.Stack) }
 func (s *stacks) GoroutineState(_ *model.Goroutine, st *model.GoState) { s.addState(st) }
+func (s *stacks) TaskStart(t *model.Task)                              { s.add(t.Stack) }
+func (s *stacks) Log(l *model.Log)                                     { s.add(l.Stack) }
+func (s *stacks) Range(r *model.Range)                                 { s.add(r.Stack) }
 func (s *stacks) addState(st *model.GoState) {
 	if st.Kind == model.Waiting || st.Kind == model.Syscall {
 		s.add(st.Stack)
