@@ -182,7 +182,9 @@ func (b *Builder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	case model.Runnable:
 		b.sched.waited(g, s)
 	}
-	b.sum(g, gr, s)
+	if s.Kind != model.Running || gr.selected != nil {
+		b.sum(g, gr, s)
+	}
 	if !s.Open {
 		switch s.Next {
 		case model.Runnable:
