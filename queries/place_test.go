@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
+	"github.com/trace2x/trace2x/internal/converttest"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -87,18 +89,11 @@ func TestPlaces(t *testing.T) {
 	for _, prelude = range preludes(t) {
 		break
 	}
-	for _, name := range []string{"httpserver.trace", "syscalls.trace", "gc.trace", "leak-go1.21.trace"} {
+	for _, name := range []string{"httpserver", "syscalls", "gc", "leak-go1.21"} {
 		t.Run(name, func(t *testing.T) {
 			c := convert(t, name, perfetto.Options{})
 			all := &stacks{all: make(map[*model.Stack]bool)}
-			file, err := os.Open(filepath.Join("../testdata/traces", name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer file.Close()
-			if _, err := model.Read(t.Context(), file, all); err != nil {
-				t.Fatal(err)
-			}
+			converttest.Read(t, testtrace.Data(t, name), all)
 			want := make(map[string]bool)
 			for s := range all.all {
 				want[place(s)] = true
@@ -124,7 +119,7 @@ func TestPlaces(t *testing.T) {
 			}
 		})
 	}
-	c := convert(t, "states.trace", perfetto.Options{})
+	c := convert(t, "states", perfetto.Options{})
 	for _, fn := range []string{
 		"runtime.gopark", "runtime/pprof.Do", "runtimes.f", "internal/poll.(*FD).Read", "sync.(*Mutex).Lock", "sync/atomic.AddInt64",
 		"syscall.Syscall", "time.Sleep", "os.(*File).Read", "os/exec.(*Cmd).Run", "net.(*conn).Read", "net/http.(*conn).serve",
