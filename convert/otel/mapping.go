@@ -50,7 +50,7 @@ func (m *mapping) span(trace traceID, s *span) []byte {
 		b = wire.AppendBytes(b, fSpanParentID, s.parent[:])
 	}
 	if s.name != "" {
-		b = wire.AppendString(b, fSpanName, validUTF8(s.name))
+		b = wire.AppendString(b, fSpanName, s.name)
 	}
 	b = wire.AppendUint(b, fSpanKind, spanKindInternal)
 	b = m.time(b, fSpanStart, s.start)
@@ -81,7 +81,7 @@ func (m *mapping) event(b []byte, e event) []byte {
 	}
 	b, mark := wire.Open(b, fSpanEvent)
 	b = m.time(b, fEventTime, e.time)
-	b = wire.AppendString(b, fEventName, validUTF8(name))
+	b = wire.AppendString(b, fEventName, name)
 	b = appendStringAttr(b, fEventAttribute, "message", e.message)
 	return wire.Close(b, mark)
 }
@@ -167,7 +167,7 @@ func (s *sums) attributes(b []byte) []byte {
 		if t.time == 0 {
 			continue // it was before
 		}
-		b = appendIntAttr(b, fSpanAttribute, "go.block_time_ns."+validUTF8(t.reason), int64(t.time))
+		b = appendIntAttr(b, fSpanAttribute, "go.block_time_ns."+wire.Text(t.reason), int64(t.time))
 	}
 	if s.gcAssist > 0 {
 		b = appendIntAttr(b, fSpanAttribute, "go.gc_assist_time_ns", int64(s.gcAssist))
