@@ -137,8 +137,9 @@ func TestInvariants(t *testing.T) {
 }
 
 func FuzzFinder(f *testing.F) {
-	testtrace.Seed(f)
-	f.Fuzz(func(t *testing.T, data []byte) {
+	testtrace.SeedStructure(f)
+	f.Fuzz(func(t *testing.T, data []byte, change uint64) {
+		data = testtrace.Mutate(data, change)
 		if read(data, checked(t, critical.Options{Kinds: all})) != nil {
 			return
 		}

@@ -173,7 +173,11 @@ func (b *builder) announce(id GoID, t Time, kind StateKind, fill func(*Goroutine
 	b.goroutines[id] = g
 	b.recent[uint64(id)%uint64(len(b.recent))] = g
 	b.summary.Goroutines++
-	b.summary.MaxAlive = max(b.summary.MaxAlive, len(b.goroutines))
+	if g.Before && t == b.trace.Start {
+		b.summary.MaxAlive++ // it was alive whenever others were
+	} else {
+		b.summary.MaxAlive = max(b.summary.MaxAlive, len(b.goroutines))
+	}
 	creator := g.Creator
 	b.sink.GoroutineStart(g)
 	g.Creator = nil

@@ -2,8 +2,10 @@ package model
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	exptrace "golang.org/x/exp/trace"
 )
@@ -40,13 +42,23 @@ func TestParseStartedSpan(t *testing.T) {
 	}
 }
 
+// started is the message as its documentation has it.
+var started = regexp.MustCompile(`(?s)^[^ ]{2}-([0-9a-fA-F]{32})-([0-9a-fA-F]{16})-[^ ]{2}[^ ]* (.*)$`)
+
 func FuzzParseStartedSpan(f *testing.F) {
 	f.Add(parent + " GET /cart")
 	f.Add("00-")
 	f.Fuzz(func(t *testing.T, message string) {
 		s, ok := parseStartedSpan(message)
-		if ok && (s.TraceID == [16]byte{} || s.SpanID == [8]byte{} || !strings.HasSuffix(message, " "+s.name)) {
-			t.Errorf("%q: %+v", message, s)
+		want := started.FindStringSubmatch(message)
+		if want != nil && (strings.Trim(want[1], "0") == "" || strings.Trim(want[2], "0") == "") {
+			want = nil
+		}
+		if strings.ContainsFunc(message, func(r rune) bool { return r >= utf8.RuneSelf }) {
+			return // a regular expression counts characters
+		}
+		if ok != (want != nil) || ok && (fmt.Sprintf("%x-%x", s.TraceID, s.SpanID) != strings.ToLower(want[1]+"-"+want[2]) || s.name != want[3]) {
+			t.Errorf("%q: %t, %+v", message, ok, s)
 		}
 	})
 }

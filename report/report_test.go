@@ -540,31 +540,3 @@ func TestMutated(t *testing.T) {
 		t.Errorf("only %d reports", reports)
 	}
 }
-
-// render reports on bytes of any kind, in all ways; it is false if they cannot be
-// read at all.
-func render(t *testing.T, data []byte) bool {
-	t.Helper()
-	rep, _ := report.Read(t.Context(), bytes.NewReader(data), report.Options{Goroutine: 1})
-	if rep == nil {
-		return false
-	}
-	if _, err := json.Marshal(rep); err != nil {
-		t.Error(err)
-	}
-	var out strings.Builder
-	if err := report.Text(&out, rep, report.TextOptions{Top: 3, Width: 80}); err != nil {
-		t.Error(err)
-	}
-	rep.Goroutine = nil
-	if err := report.Text(&out, rep, report.TextOptions{}); err != nil {
-		t.Error(err)
-	}
-	return true
-}
-
-// FuzzRead looks for inputs that make the report panic, or that it cannot render.
-func FuzzRead(f *testing.F) {
-	testtrace.Seed(f)
-	f.Fuzz(func(t *testing.T, data []byte) { render(t, data) })
-}

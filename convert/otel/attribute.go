@@ -1,9 +1,6 @@
 package otel
 
 import (
-	"strings"
-	"unicode/utf8"
-
 	"github.com/trace2x/trace2x/internal/wire"
 )
 
@@ -12,7 +9,7 @@ import (
 
 func appendStringAttr(b []byte, num wire.Number, key, value string) []byte {
 	b, attr, val := openAttr(b, num, key)
-	b = wire.AppendString(b, fValueString, validUTF8(value))
+	b = wire.AppendString(b, fValueString, value)
 	return wire.Close(wire.Close(b, val), attr)
 }
 
@@ -34,13 +31,4 @@ func openAttr(b []byte, num wire.Number, key string) (_ []byte, attr, value int)
 	b = wire.AppendString(b, fAttributeKey, key)
 	b, value = wire.Open(b, fAttributeValue)
 	return b, attr, value
-}
-
-// validUTF8 makes a text from a trace one that protobuf can have: a backend would
-// refuse all of the request.
-func validUTF8(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
 }

@@ -51,7 +51,7 @@ func (m *mapping) span(trace traceID, s *span) []byte {
 		b = wire.AppendBytes(b, fSpanParentID, s.parent[:])
 	}
 	if s.name != "" {
-		b = wire.AppendString(b, fSpanName, validUTF8(s.name))
+		b = wire.AppendString(b, fSpanName, s.name)
 	}
 	b = wire.AppendUint(b, fSpanKind, spanKindInternal)
 	b = m.time(b, fSpanStart, s.start)
@@ -82,7 +82,7 @@ func (m *mapping) event(b []byte, e event) []byte {
 	}
 	b, mark := wire.Open(b, fSpanEvent)
 	b = m.time(b, fEventTime, e.time)
-	b = wire.AppendString(b, fEventName, validUTF8(name))
+	b = wire.AppendString(b, fEventName, name)
 	b = appendStringAttr(b, fEventAttribute, "message", e.message)
 	return wire.Close(b, mark)
 }
@@ -166,7 +166,7 @@ func (m *mapping) times(b []byte, t *times.Times) []byte {
 	}
 	for reason, d := range t.Block {
 		if d > 0 {
-			b = appendIntAttr(b, fSpanAttribute, "go.block_time_ns."+validUTF8(m.reasons.Name(reason)), int64(d))
+			b = appendIntAttr(b, fSpanAttribute, "go.block_time_ns."+wire.Text(m.reasons.Name(reason)), int64(d))
 		}
 	}
 	if t.GCAssist > 0 {

@@ -10,6 +10,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/times"
 )
@@ -155,7 +156,7 @@ func FuzzSpan(f *testing.F) {
 		}
 		m := newMapping(time.Time{}, 0, reasons(text))
 		got := decodeSpan(t, m.span(traceID{1}, &s))
-		if got.Name != validUTF8(name) || len(got.Events) != int(many) || got.StartTimeUnixNano != uint64(n) || got.EndTimeUnixNano != uint64(n+1) {
+		if got.Name != wire.Text(name) || len(got.Events) != int(many) || got.StartTimeUnixNano != uint64(n) || got.EndTimeUnixNano != uint64(n+1) {
 			t.Errorf("%v", got)
 		}
 	})

@@ -24,7 +24,7 @@ func newEnvelope(resource []attribute.KeyValue, version string) (e envelope) {
 	e.resource = wire.AppendBytes(nil, fResourceSpansResource, b)
 	b = wire.AppendString(nil, fScopeName, scopeName)
 	if version != "" {
-		b = wire.AppendString(b, fScopeVersion, validUTF8(version))
+		b = wire.AppendString(b, fScopeVersion, version)
 	}
 	e.scope = wire.AppendBytes(nil, fScopeSpansScope, b)
 	e.schema = wire.AppendString(nil, fSchemaURL, schemaURL)
@@ -33,7 +33,7 @@ func newEnvelope(resource []attribute.KeyValue, version string) (e envelope) {
 
 // appendKeyValue appends an attribute with a value of any type.
 func appendKeyValue(b []byte, num wire.Number, kv attribute.KeyValue) []byte {
-	b, attr, value := openAttr(b, num, validUTF8(string(kv.Key)))
+	b, attr, value := openAttr(b, num, wire.Text(string(kv.Key)))
 	return wire.Close(wire.Close(appendValue(b, kv.Value), value), attr)
 }
 
@@ -71,7 +71,7 @@ func appendValue(b []byte, v attribute.Value) []byte {
 		}
 		return wire.Close(b, list)
 	default:
-		return wire.AppendString(b, fValueString, validUTF8(v.String()))
+		return wire.AppendString(b, fValueString, v.String())
 	}
 }
 

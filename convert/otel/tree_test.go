@@ -1,8 +1,6 @@
 package otel
 
 import (
-	"bytes"
-	"context"
 	"regexp"
 	"strings"
 	"testing"
@@ -151,23 +149,4 @@ func TestWallStart(t *testing.T) {
 	if got := time.Unix(0, int64(spans[len(spans)-1].StartTimeUnixNano)); !got.Equal(opts.WallStart) {
 		t.Errorf("the program starts at %v", got)
 	}
-}
-
-func FuzzTree(f *testing.F) {
-	testtrace.Seed(f)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		opts := DefaultOptions()
-		opts.MinSpan, opts.MaxSpansPerTrace = 0, 50
-		perTrace := make(map[string]int)
-		tree := newTree(opts, func(encoded []byte) {
-			s := decodeSpan(t, encoded)
-			if s.EndTimeUnixNano < s.StartTimeUnixNano {
-				t.Errorf("span %q ends before it starts", s.Name)
-			}
-			if perTrace[string(s.TraceId)]++; perTrace[string(s.TraceId)] > 50 {
-				t.Errorf("trace %x goes over the limit", s.TraceId)
-			}
-		}, func() error { return nil })
-		model.Read(context.Background(), bytes.NewReader(data), tree)
-	})
 }

@@ -137,7 +137,7 @@ func (l *lanes) process(fn string) *process {
 			Uuid: proto.Uint64(l.newTrack()),
 			Process: &perfettopb.ProcessDescriptor{
 				Pid:         proto.Int32(p.pid),
-				ProcessName: proto.String(fn),
+				ProcessName: proto.String(wire.Text(fn)),
 			},
 		}}})
 	}

@@ -6,15 +6,14 @@ import (
 	"errors"
 	"testing"
 	"time"
+	"unicode/utf8"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
 	"github.com/trace2x/trace2x/internal/converttest"
 	"github.com/trace2x/trace2x/internal/testtrace"
-	"github.com/trace2x/trace2x/model"
 )
 
 // TestDecodes reads the output with the generated code: every field is one that
@@ -28,31 +27,8 @@ func TestDecodes(t *testing.T) {
 			if again := converttest.Perfetto(t, data, perfetto.Options{Threads: true}); !bytes.Equal(out, again) {
 				t.Error("a second run gives other bytes")
 			}
-			var trace perfettopb.Trace
-			if err := proto.Unmarshal(out, &trace); err != nil {
-				t.Fatal(err)
-			}
-			if len(trace.Packet) < 10 {
-				t.Fatalf("%d packets", len(trace.Packet))
-			}
-			noUnknownFields(t, trace.ProtoReflect())
-			sequences := make(map[uint32]*interned)
-			for i, p := range trace.Packet {
-				s := sequences[p.GetTrustedPacketSequenceId()]
-				if s == nil {
-					s = newInterned()
-					sequences[p.GetTrustedPacketSequenceId()] = s
-				}
-				s.add(t, p.GetInternedData())
-				if e := p.GetTrackEvent(); e != nil {
-					s.checkEvent(t, i, e)
-				}
-				if e := p.GetPerfSample(); e != nil && e.CallstackIid != nil {
-					s.check(t, i, "callstack", s.stacks, e.GetCallstackIid())
-				}
-				if b := p.GetFtraceEvents(); b != nil {
-					s.checkBundle(t, i, b)
-				}
+			if n := checkFile(t, out, nil); n < 10 {
+				t.Fatalf("%d packets", n)
 			}
 		})
 	}
@@ -64,6 +40,10 @@ func noUnknownFields(t *testing.T, m protoreflect.Message) {
 	}
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
+		case f.Kind() == protoreflect.StringKind && !f.IsList():
+			if !utf8.ValidString(v.String()) {
+				t.Errorf("%s is %q", f.FullName(), v.String())
+			}
 		case f.Message() == nil:
 		case f.IsList():
 			for i := range v.List().Len() {
@@ -207,21 +187,3 @@ func TestGivenUp(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// FuzzConvert converts any bytes without a panic, to a file that decodes.
-func FuzzConvert(f *testing.F) {
-	testtrace.Seed(f)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var out bytes.Buffer
-		if _, err := perfetto.Convert(t.Context(), bytes.NewReader(data), &out, perfetto.Options{Threads: true}); err != nil {
-			var damage *model.Damage
-			var format *model.FormatError
-			if !errors.As(err, &damage) && !errors.As(err, &format) {
-				t.Fatal(err)
-			}
-		}
-		if err := proto.Unmarshal(out.Bytes(), &perfettopb.Trace{}); err != nil {
-			t.Fatal(err)
-		}
-	})
-}

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -108,7 +109,7 @@ func (ts *tasks) take(t *model.Task) *taskTrack {
 			above = ts.group.id()
 		}
 		track = &taskTrack{typ: typ, parent: parent}
-		track.uuid = ts.lanes.track(above, &perfettopb.TrackDescriptor{Name: proto.String(typ)})
+		track.uuid = ts.lanes.track(above, &perfettopb.TrackDescriptor{Name: proto.String(wire.Text(typ))})
 	}
 	for p := track; p != nil; p = p.parent {
 		if p.users++; p.users > 1 {

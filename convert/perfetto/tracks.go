@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -33,7 +34,7 @@ type group struct {
 
 // track makes a track of the group, and the group with its first one.
 func (g *group) track(name, description string) uint64 {
-	return g.add(&perfettopb.TrackDescriptor{Name: proto.String(name), Description: proto.String(description)})
+	return g.add(&perfettopb.TrackDescriptor{Name: proto.String(wire.Text(name)), Description: proto.String(description)})
 }
 
 // counter makes a counter track. Counters with the same axis share their scale.
@@ -47,7 +48,7 @@ func (g *group) counter(name, description, axis string, unit perfettopb.CounterD
 	if axis != "" {
 		c.YAxisShareKey = proto.String(axis)
 	}
-	return g.add(&perfettopb.TrackDescriptor{Name: proto.String(name), Description: proto.String(description), Counter: c})
+	return g.add(&perfettopb.TrackDescriptor{Name: proto.String(wire.Text(name)), Description: proto.String(description), Counter: c})
 }
 
 func (g *group) add(d *perfettopb.TrackDescriptor) uint64 {
@@ -100,7 +101,7 @@ func (p *packets) clockSnapshot(c *model.ClockSnapshot) {
 func (p *packets) attributes(version string, s *model.Summary) {
 	var list []*perfettopb.TraceAttributes_Attribute
 	text := func(key, value string) {
-		list = append(list, &perfettopb.TraceAttributes_Attribute{Key: proto.String(key), Value: &perfettopb.TraceAttributes_Attribute_StringValue{StringValue: value}})
+		list = append(list, &perfettopb.TraceAttributes_Attribute{Key: proto.String(key), Value: &perfettopb.TraceAttributes_Attribute_StringValue{StringValue: wire.Text(value)}})
 	}
 	number := func(key string, value int64) {
 		list = append(list, &perfettopb.TraceAttributes_Attribute{Key: proto.String(key), Value: &perfettopb.TraceAttributes_Attribute_LongValue{LongValue: value}})

@@ -90,6 +90,9 @@ func FuzzPrintable(f *testing.F) {
 			if strings.Contains(got, canary) || !utf8.ValidString(got) || strings.ContainsFunc(got, unicode.IsControl) {
 				t.Errorf("%q: %q", raw, got)
 			}
+			if _, err := Parse(raw); err != nil && strings.Contains(err.Error(), canary) {
+				t.Errorf("%q: %v", raw, err)
+			}
 		}
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/trace2x/trace2x/internal/testtrace"
 )
 
 func header(minor int) []byte { return fmt.Appendf(nil, "go 1.%d trace\x00\x00\x00", minor) }
@@ -200,32 +202,32 @@ func TestFallback(t *testing.T) {
 	g := gens[slices.IndexFunc(gens, func(g headed) bool { return g.name == "httpserver-go1.23" })]
 	tests := []struct {
 		name  string
-		event rawEvent
+		event testtrace.Event
 		err   string
 	}{
-		{"of an experiment", rawEvent{130, []uint64{0, 1}}, "EOF"}, // SpanFree
-		{"that never can have happened", rawEvent{evGoUnblock, []uint64{0, 0, 0, 0}}, "failed to advance"},
-		{"with a string that is not there", rawEvent{evGoLabel, []uint64{0, 1 << 30}}, "found invalid string ID 1073741824 for event GoLabel"},
-		{"with a stack that is not there", rawEvent{evProcsChange, []uint64{0, 3, 1 << 30}}, "found invalid stack ID 1073741824 for event ProcsChange"},
-		{"that there is not", rawEvent{evEndOfGeneration, nil}, "found event without a timestamp: type=52"},
+		{"of an experiment", testtrace.Event{Type: 130, Args: []uint64{0, 1}}, "EOF"}, // SpanFree
+		{"that never can have happened", testtrace.Event{Type: evGoUnblock, Args: []uint64{0, 0, 0, 0}}, "failed to advance"},
+		{"with a string that is not there", testtrace.Event{Type: evGoLabel, Args: []uint64{0, 1 << 30}}, "found invalid string ID 1073741824 for event GoLabel"},
+		{"with a stack that is not there", testtrace.Event{Type: evProcsChange, Args: []uint64{0, 3, 1 << 30}}, "found invalid stack ID 1073741824 for event ProcsChange"},
+		{"that there is not", testtrace.Event{Type: evEndOfGeneration, Args: nil}, "found event without a timestamp: type=52"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			for _, where := range []int{1, 3} {
-				p := split(g.gen)
-				longest := &p.batches[0]
-				for i := range p.batches {
-					if b := &p.batches[i]; len(b.events) > len(longest.events) {
+				p := testtrace.Split(slices.Concat(g.header, g.gen))
+				longest := &p.Batches[0]
+				for i := range p.Batches {
+					if b := &p.Batches[i]; len(b.Events) > len(longest.Events) {
 						longest = b
 					}
 				}
 				// Where a goroutine runs on a P, as some of the events need.
-				at := len(longest.events) * where / 4
-				for !slices.Contains([]byte{evGoStart, evGoSyscallEnd}, longest.events[at-1].typ) {
+				at := len(longest.Events) * where / 4
+				for !slices.Contains([]byte{evGoStart, evGoSyscallEnd}, longest.Events[at-1].Type) {
 					at++
 				}
-				longest.events = slices.Insert(longest.events, at, test.event)
-				gen := p.join()
+				longest.Events = slices.Insert(longest.Events, at, test.event)
+				gen := p.Join()[headerSize:]
 				want := byExp(g.header, gen)
 				if !strings.Contains(want.err.Error(), test.err) {
 					t.Fatalf("golang.org/x/exp/trace stops with %v", want.err)
@@ -258,17 +260,17 @@ func TestFallbackAnywhere(t *testing.T) {
 			if g.name != name {
 				continue
 			}
-			p := split(g.gen)
-			for i := range p.batches {
-				events := p.batches[i].events
+			p := testtrace.Split(slices.Concat(g.header, g.gen))
+			for i := range p.Batches {
+				events := p.Batches[i].Events
 				for k := 0; k < len(events); k += 1 + len(events)/10 {
-					p.batches[i].events = slices.Insert(slices.Clone(events), k, rawEvent{130, []uint64{0, 1}})
-					gen := p.join()
+					p.Batches[i].Events = slices.Insert(slices.Clone(events), k, testtrace.Event{Type: 130, Args: []uint64{0, 1}})
+					gen := p.Join()[headerSize:]
 					want := byExp(g.header, gen)
 					got, _ := byFill(g.header, gen, 16)
 					same(t, got, want)
 				}
-				p.batches[i].events = events
+				p.Batches[i].Events = events
 			}
 		}
 	}

@@ -6,6 +6,8 @@ package wire
 
 import (
 	"math/bits"
+	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -24,9 +26,19 @@ func AppendFixed64(b []byte, num Number, v uint64) []byte {
 	return protowire.AppendFixed64(appendTag(b, num, protowire.Fixed64Type), v)
 }
 
-// AppendString appends a string field; s must be valid UTF-8.
+// AppendString appends a string field, with [Text] of s.
 func AppendString(b []byte, num Number, s string) []byte {
+	s = Text(s)
 	return append(AppendLength(b, num, len(s)), s...)
+}
+
+// Text returns what a string field can have of s: U+FFFD stands for bytes that are not
+// UTF-8. Whoever reads a message may refuse all of it for one such byte.
+func Text(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // AppendBytes appends a bytes field, or a message that is encoded.
