@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/pprof/profile"
+
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -14,7 +16,7 @@ import (
 // [model.Read]: if it is a *[model.Damage], the profile is of what comes before.
 // Else nothing was written, or, if w failed, an unknown part.
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
-	c := NewCollector(opts)
+	c := New(opts)
 	sum, err := model.ReadWindow(ctx, r, c, opts.Window)
 	if sum == nil {
 		return nil, err
@@ -23,6 +25,24 @@ func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*mode
 		return nil, err
 	}
 	return sum, err
+}
+
+// Profiler is a sink that adds a profile up.
+type Profiler interface {
+	model.Sink
+	// Stats returns what the profile has, Profile the profile. Both are complete when
+	// the trace is.
+	Stats() Stats
+	Profile() *profile.Profile
+}
+
+// New returns what adds up the profile that opts describe: a [CriticalCollector] or
+// a [Collector].
+func New(opts Options) Profiler {
+	if opts.Type == Critical {
+		return NewCriticalCollector(opts)
+	}
+	return NewCollector(opts)
 }
 
 // Stats says what a profile has, and how much of the trace its filters matched.
@@ -34,6 +54,7 @@ type Stats struct {
 	// Goroutines, Tasks and Regions are how many matched the filters for them.
 	// They are 0 without these.
 	Goroutines, Tasks, Regions int
+	CriticalStats
 }
 
 // Collector is a [model.Sink] that adds a profile up.
@@ -119,7 +140,8 @@ type goroutine struct {
 
 var _ model.Sink = (*Collector)(nil)
 
-// NewCollector returns a collector of the profile that opts describe.
+// NewCollector returns a collector of the profile that opts describe, of any type
+// except Critical.
 func NewCollector(opts Options) *Collector {
 	return &Collector{
 		opts:    opts,
