@@ -128,6 +128,7 @@ it is taken from the time at which the file was written.`,
 	f.DurationVar(&opts.MinSpan, "min-span", opts.MinSpan, "the shortest state that becomes a span; the sums have all")
 	f.IntVar(&opts.MaxSpansPerTrace, "max-spans-per-trace", opts.MaxSpansPerTrace, "the most spans in one trace, 0 for no limit; the longest are sent, and the root span says how many are not")
 	f.IntVar(&opts.MaxBytesPerTrace, "max-bytes-per-trace", opts.MaxBytesPerTrace, "the most bytes in one trace, 0 for no limit, likewise")
+	f.BoolVar(&opts.CriticalPath, "critical-path", opts.CriticalPath, "tell why tasks took as long as they did: see docs/otlp.md")
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")
 	f.StringVar(&fl.task, "task", "", "only root tasks whose type matches `REGEXP`")
 	f.StringVar(&fl.traceID, "trace-id", "", "only what is below the spans of the distributed trace `ID`, 32 hex digits")
@@ -362,7 +363,7 @@ func (fl *otelFlags) missed(in *input.Input, opts otel.Options, rep *otel.Report
 // reportSpans tells what became of the spans.
 func (e *env) reportSpans(target string, r *otel.Report, opts *otel.Options) {
 	var kinds []string
-	for _, k := range []string{"task", "region", "goroutine", "state", "gc", "program"} {
+	for _, k := range []string{"task", "region", "goroutine", "state", "critical", "gc", "program"} {
 		if n := r.Spans[k]; n > 0 {
 			kinds = append(kinds, english.Sprintf("%d %s", n, k))
 		}

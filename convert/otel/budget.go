@@ -142,6 +142,7 @@ func (t *tree) cut(r *root, left int64) {
 func (t *tree) leaveOut(r *root, k *kept) {
 	if k.node != nil {
 		k.node.sent = false
+		t.critical.forget(k.node)
 	}
 	r.leftOut++
 	if r.ended {
@@ -178,6 +179,9 @@ func (t *tree) release(r *root) {
 			k.parent = t.parent(k.up)
 			t.send(r, k.span)
 		}
+	}
+	for i := range r.kept {
+		t.critical.forget(r.kept[i].node)
 	}
 	t.keptSpans -= len(r.kept)
 	r.kept, r.keptCost = nil, 0
@@ -263,6 +267,12 @@ func (m *mapping) size(s *span) int {
 		for _, b := range s.sums.block {
 			size += text + len(b.reason)
 		}
+	}
+	if s.path != nil {
+		size += s.path.size()
+	}
+	if s.link != nil {
+		size += linkSize
 	}
 	for _, e := range s.events {
 		size += 2*text + len(e.category) + len(e.message)

@@ -12,11 +12,12 @@ const (
 	kindGoroutine
 	kindState
 	kindGC // and stop-the-world
+	kindCritical
 	numKinds
 )
 
 func (k kind) String() string {
-	return [...]string{"program", "task", "region", "goroutine", "state", "gc"}[k]
+	return [...]string{"program", "task", "region", "goroutine", "state", "gc", "critical"}[k]
 }
 
 // span is a span before it is encoded. What it refers to may be kept for ever.
@@ -41,6 +42,8 @@ type span struct {
 	state  model.StateKind // of a state
 	reason string
 	waker  *waker
+	link   *link     // to the task that was waited for; nil for none
+	path   *pathSums // of a task; nil if it is not known
 
 	leftOut int            // of a root: spans that the limits left out
 	misuse  map[string]int // of the program
