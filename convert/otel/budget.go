@@ -142,7 +142,6 @@ func (t *tree) cut(r *root, left int64) {
 func (t *tree) leaveOut(r *root, k *kept) {
 	if k.node != nil {
 		k.node.sent = false
-		t.critical.forget(k.node)
 	}
 	r.leftOut++
 	if r.ended {
@@ -180,9 +179,6 @@ func (t *tree) release(r *root) {
 			t.send(r, k.span)
 		}
 	}
-	for i := range r.kept {
-		t.critical.forget(r.kept[i].node)
-	}
 	t.keptSpans -= len(r.kept)
 	r.kept, r.keptCost = nil, 0
 }
@@ -211,6 +207,7 @@ func (t *tree) end(r *root) {
 	}
 	t.release(r)
 	r.ended = true
+	t.critical.rootEnded(r)
 	n.leftOut = r.leftOut
 	if r.verdict != unwanted {
 		t.stats.LeftOut += r.leftOut

@@ -18,9 +18,9 @@ type criticalTree struct {
 	*tree
 	finder *critical.Finder
 	ending *model.Task // that is ending now
-	// waits are those that another goroutine ended, as long as their spans are kept and
-	// nothing is below them.
-	waits map[waitKey]*node
+	// waits counts those that another goroutine ended, in root.waits: until the root
+	// ends, or it is known what happened meanwhile.
+	waits int
 	// blockers are the tasks that others may have waited for: those that are open, and
 	// the latest of the others.
 	blockers map[model.TaskID]*blocker
@@ -69,7 +69,7 @@ func (t *tree) sink() model.Sink {
 
 func newCriticalTree(t *tree) *criticalTree {
 	c := &criticalTree{
-		tree: t, waits: make(map[waitKey]*node), blockers: make(map[model.TaskID]*blocker),
+		tree: t, blockers: make(map[model.TaskID]*blocker),
 		ended: make([]*blocker, maxEnded),
 	}
 	c.finder = critical.NewFinder(critical.Options{Kinds: critical.KindsOf(critical.Task)}, c.found)
@@ -171,8 +171,8 @@ func (c *criticalTree) found(u *critical.Unit) {
 	}
 	p := u.Path(maxPath)
 	n.path = newPathSums(p)
-	if len(c.waits) > 0 {
-		c.explain(p)
+	if len(r.waits) > 0 {
+		c.explain(r, p)
 	}
 }
 
@@ -187,15 +187,22 @@ func (c *criticalTree) waited(w *node, x *span, s *model.GoState, g *model.Gorou
 		x.link = c.link(work.Task.ID)
 	}
 	n := &node{span: *x, root: w.root, parent: w, sent: true}
-	c.waits[waitKey{g.ID, x.end}] = n
+	if c.waits < maxKept && !w.root.ended {
+		if w.root.waits == nil {
+			w.root.waits = make(map[waitKey]*node)
+		}
+		w.root.waits[waitKey{g.ID, x.end}] = n
+		c.waits++
+	}
 	c.emitNode(n)
 	return true
 }
 
-// forget drops a wait whose span was sent or left out.
-func (c *criticalTree) forget(n *node) {
-	if c != nil && n != nil && n.kind == kindState {
-		delete(c.waits, waitKey{n.goroutine, n.end})
+// rootEnded forgets the waits below a root.
+func (c *criticalTree) rootEnded(r *root) {
+	if c != nil {
+		c.waits -= len(r.waits)
+		r.waits = nil
 	}
 }
 
@@ -239,7 +246,7 @@ func (t *tree) linked(l *link) *link {
 
 // explain makes spans of what other goroutines did on a path, below the waits for
 // them.
-func (c *criticalTree) explain(p *critical.Path) {
+func (c *criticalTree) explain(r *root, p *critical.Path) {
 	// Of each wait of the path: its span, nil for none; the span of the wait of the
 	// task that it is in; and the task that ended it.
 	type place struct{ node, outermost *node }
@@ -248,8 +255,9 @@ func (c *criticalTree) explain(p *critical.Path) {
 		w := &p.Waits[i]
 		key := waitKey{w.Goroutine, w.End}
 		if w.Wait < 0 {
-			if n := c.waits[key]; n != nil {
-				delete(c.waits, key) // it is explained once
+			if n := r.waits[key]; n != nil {
+				delete(r.waits, key) // it is explained once
+				c.waits--
 				places[i] = place{n, n}
 			}
 			continue
@@ -295,7 +303,10 @@ func (c *criticalTree) explain(p *critical.Path) {
 		}
 		x := c.segment(at.outermost, s.Goroutine, s.Func, s.Start, s.End, s.Depth, false)
 		x.task, x.state, x.reason, x.stack = s.Task, s.State, s.Reason, s.Stack
-		x.name = segmentName(s.Func, cmp.Or(s.Reason, s.State.String()))
+		x.name = segmentName(s.Func, s.State.String())
+		if s.State == model.Waiting {
+			x.name = segmentName(s.Func, s.Reason)
+		}
 		c.emitLeaf(at.node, x)
 	}
 }

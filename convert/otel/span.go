@@ -122,4 +122,6 @@ type root struct {
 	shortest model.Time // spans that are shorter have no place
 	leftOut  int
 	told     int // of leftOut, below a linked root
+
+	waits map[waitKey]*node // see criticalTree
 }
