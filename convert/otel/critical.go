@@ -171,8 +171,31 @@ func (c *criticalTree) found(u *critical.Unit) {
 	}
 	p := u.Path(maxPath)
 	n.path = newPathSums(p)
+	if n.linked {
+		c.tellOnGoroutine(n, u)
+	}
 	if len(r.waits) > 0 {
 		c.explain(r, p)
+	}
+}
+
+// tellOnGoroutine puts the path of a task that the program sent itself on the span of
+// the goroutine that ended it, if that was at work for it until then. That is one of
+// the latest.
+func (c *criticalTree) tellOnGoroutine(n *node, u *critical.Unit) {
+	r := n.root
+	for i := range slices.Backward(r.kept) {
+		k := &r.kept[i]
+		if k.end < u.End {
+			return
+		}
+		if k.kind == kindGoroutine && k.up == n && k.goroutine == u.EndGoroutine {
+			k.path = n.path
+			more := c.cost(k.span) - k.cost
+			k.cost += more
+			r.keptCost += more
+			return
+		}
 	}
 }
 

@@ -27,12 +27,12 @@ func criticalOptions() Options {
 // TestCriticalPathTimes: the times of a task's path are those that package critical
 // finds, and add up to its duration.
 func TestCriticalPathTimes(t *testing.T) {
-	tasks := 0
+	tasks, tasksLinked := 0, 0
 	for _, name := range testtrace.Readable(t) {
 		data := testtrace.Data(t, name)
-		want := make(map[string]int)
+		want, linked := make(map[string]int), make(map[string]int)
 		converttest.Read(t, data, critical.NewFinder(critical.Options{Kinds: critical.KindsOf(critical.Task)}, func(u *critical.Unit) {
-			if u.Cut || u.Span != nil {
+			if u.Cut {
 				return
 			}
 			times := make(map[string]int64)
@@ -47,6 +47,10 @@ func TestCriticalPathTimes(t *testing.T) {
 					key = s.State.String() + "_ns"
 				}
 				times[key] += int64(s.End - s.Start)
+			}
+			if u.Span != nil {
+				linked[fmt.Sprint(u.Task, " ", times)]++
+				return
 			}
 			want[fmt.Sprint(u.Task, " ", times)]++
 		}))
@@ -63,18 +67,26 @@ func TestCriticalPathTimes(t *testing.T) {
 			if len(times) == 0 {
 				continue
 			}
+			key := fmt.Sprint(attr(s, "go.task.id"), " ", times)
+			if attr(s, "go.span.kind") == "goroutine" { // that ended what the program sent itself
+				if linked[key]--; linked[key] < 0 {
+					t.Errorf("%s: the path of linked task %s", name, key)
+				}
+				tasksLinked++
+				continue
+			}
 			if kind := attr(s, "go.span.kind"); kind != "task" || sum != int64(length(s)) {
 				t.Errorf("%s: %d ns of %v on the path of %v %q", name, sum, length(s), kind, s.Name)
 			}
-			got[fmt.Sprint(attr(s, "go.task.id"), " ", times)]++
+			got[key]++
 			tasks++
 		}
 		if !maps.Equal(got, want) {
 			t.Errorf("%s: paths of %d tasks, want %d; or other ones", name, len(got), len(want))
 		}
 	}
-	if tasks < 1000 {
-		t.Errorf("only %d tasks", tasks)
+	if tasks < 1000 || tasksLinked < 20 {
+		t.Errorf("only %d tasks and %d that are linked", tasks, tasksLinked)
 	}
 }
 
