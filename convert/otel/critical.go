@@ -403,7 +403,7 @@ func (s *pathSums) attributes(b []byte) []byte {
 	add("runnable_ns", s.runnable)
 	add("syscall_ns", s.syscall)
 	for _, w := range s.waiting {
-		add("waiting_ns."+validUTF8(w.reason), w.time)
+		add("waiting_ns."+w.reason, w.time)
 	}
 	add("others_ns", s.others)
 	add("unknown_ns", s.unknown)
