@@ -447,7 +447,7 @@ func (s *Sums) Report() *Report {
 // hasAny reports whether there are units of a kind to report.
 func (s *Sums) hasAny(k Kind) bool {
 	for _, t := range s.types {
-		if t.kind == k && (k != GoroutineLife && t.count > 0 || t.count >= MinLives) {
+		if t.kind == k && k.Enough(t.count) {
 			return true
 		}
 	}

@@ -131,6 +131,7 @@ it is taken from the time at which the file was written.`,
 	f.DurationVar(&opts.MinSpan, "min-span", opts.MinSpan, "the shortest state that becomes a span; the sums have all")
 	f.IntVar(&opts.MaxSpansPerTrace, "max-spans-per-trace", opts.MaxSpansPerTrace, "the most spans in one trace, 0 for no limit; the longest are sent, and the root span says how many are not")
 	f.IntVar(&opts.MaxBytesPerTrace, "max-bytes-per-trace", opts.MaxBytesPerTrace, "the most bytes in one trace, 0 for no limit, likewise")
+	f.BoolVar(&opts.CriticalPath, "critical-path", opts.CriticalPath, "tell why tasks took as long as they did: see docs/otlp.md")
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")
 	sel.addFlags(f)
 	fl.destination.addFlags(f, "write OTLP JSON Lines to `FILE`, - for standard output, and send nothing")
@@ -356,7 +357,7 @@ func (fl *otelFlags) missed(in *input.Input, sel *selection, opts otel.Options, 
 // reportSpans tells what became of the spans.
 func (e *env) reportSpans(target string, r *otel.Report, opts *otel.Options) {
 	var kinds []string
-	for _, k := range []string{"task", "region", "goroutine", "state", "gc", "program"} {
+	for _, k := range []string{"task", "region", "goroutine", "state", "critical", "gc", "program"} {
 		if n := r.Spans[k]; n > 0 {
 			kinds = append(kinds, english.Sprintf("%d %s", n, k))
 		}

@@ -21,6 +21,7 @@ type pprofFlags struct {
 	selection
 	typ    string
 	region string
+	criticalFlags
 }
 
 func newPprof(e *env) *cobra.Command {
@@ -39,16 +40,19 @@ types are
            each counts as 10 ms, since a trace does not tell the profiler's rate
   wall     all the time of all goroutines, with the labels state, reason and func;
            of one that runs, there is only the function that it was started with
+  critical the critical paths of units of work: why they took as long as they did
 
 The first four are those of go tool trace -pprof, with the same numbers: they
 count what has ended when the trace does, and of each goroutine what comes after
 it first ran in the trace. wall has the rest too.
 
+` + criticalHelp + `
+
 --goroutine, --func, --task, --trace-id and --region limit a profile to some
-goroutines, or to the time in which these are at work for a task or in a region;
-of several, all must hold. For a task, they are at work while they have a region
-of it, between their logs and regions of it, or if they began it or were started
-for it. Its subtasks count as well.
+goroutines, or to the time in which these are at work for a task or in a region. If
+there are several, all must hold. A goroutine works for the task of its latest sign:
+it began the task, has a region or a log of it, or was started for it. Subtasks count
+as well.
 
 ` + sourceHelp + `
 
@@ -69,6 +73,10 @@ trace is read up to the damage, with a warning and exit code 1.`,
 
   # only in regions of one type, of goroutines that one function started
   trace2x pprof --type sync --region '^query$' --func '^main\.worker$' trace.out
+
+  # why were the slowest requests slow? Their stacks begin with what waited
+  trace2x pprof --type critical --slowest 1% trace.out
+  go tool pprof -http=: trace.critical.pb.gz
 
   # two goroutines, five seconds of a running server
   trace2x pprof --type wall --goroutine 18,42 -o g.pb.gz http://localhost:6060`,
@@ -96,19 +104,20 @@ trace is read up to the damage, with a warning and exit code 1.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&fl.typ, "type", "", "`TYPE`: net, sync, syscall, sched, cpu or wall")
+	f.StringVar(&fl.typ, "type", "", "`TYPE`: net, sync, syscall, sched, cpu, wall or critical")
 	fl.selection.addFlags(f)
 	f.StringVar(&fl.region, "region", "", "only the time in regions whose type matches `REGEXP`")
+	fl.criticalFlags.addFlags(cmd)
 	fl.destination.addFlags(f, "write to `FILE`, - for standard output")
 	fl.source.addFlags(f)
 	fl.addHeader(f, "header")
-	cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions([]string{"net", "sync", "syscall", "sched", "cpu", "wall"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions([]string{"net", "sync", "syscall", "sched", "cpu", "wall", "critical"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 // options checks the flags.
 func (fl *pprofFlags) options() (opts pprof.Options, err error) {
-	const types = "net, sync, syscall, sched, cpu or wall"
+	const types = "net, sync, syscall, sched, cpu, wall or critical"
 	if fl.typ == "" {
 		return opts, errors.New("which --type? It is " + types + ", as in --type sync")
 	}
@@ -120,8 +129,10 @@ func (fl *pprofFlags) options() (opts pprof.Options, err error) {
 		return opts, err
 	}
 	opts.Selection = fl.selection.Selection
-	opts.Region, err = parseRegexp("--region", fl.region)
-	return opts, err
+	if opts.Region, err = parseRegexp("--region", fl.region); err != nil {
+		return opts, err
+	}
+	return opts, fl.criticalFlags.apply(&opts)
 }
 
 func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pprof.Options, part model.Window) error {
@@ -141,14 +152,14 @@ func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pp
 	}
 	defer out.Discard()
 
-	c := pprof.NewCollector(opts)
+	c := pprof.New(opts)
 	sum, err := model.ReadWindow(ctx, in, c, part)
 	done()
 	if sum == nil {
 		return inInput(in, err)
 	}
 	stats := c.Stats()
-	if missed := fl.missed(in, stats); missed != nil {
+	if missed := fl.missed(in, opts, stats); missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
 	if err := c.Profile().Write(out); err != nil {
@@ -164,7 +175,10 @@ func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pp
 }
 
 // missed returns an error if nothing matches a filter that the user gave.
-func (fl *pprofFlags) missed(in *input.Input, s pprof.Stats) error {
+func (fl *pprofFlags) missed(in *input.Input, opts pprof.Options, s pprof.Stats) error {
+	if opts.Type == pprof.Critical {
+		return missedUnits(in, opts, s)
+	}
 	if err := fl.selection.missed(in, s.Found); err != nil {
 		return err
 	}
@@ -184,6 +198,9 @@ func (e *env) reportProfile(out *output.Output, opts pprof.Options, s pprof.Stat
 		noun = "sample"
 	case pprof.Wall:
 		noun = "state"
+	case pprof.Critical:
+		e.reportUnits(s)
+		noun = "segment"
 	}
 	fmt.Fprintf(e.stderr, "%s: %s, %v in %s at %s\n", outName(out.Name()), byteCount(out.Size()),
 		time.Duration(s.Time).Round(time.Microsecond), plural(int(s.Count), noun), plural(s.Stacks, "stack"))

@@ -35,6 +35,7 @@ func TestPprof(t *testing.T) {
 		{"sched", "httpserver", "waits", "contentions/count delay/nanoseconds", `main\.\(\*server\)`},
 		{"cpu", "cpuprofile", "samples", "samples/count cpu/nanoseconds", `main\.burnFloats`},
 		{"wall", "httpserver", "states", "states/count wall/nanoseconds", `runtime\.selectgo`},
+		{"critical", "httpserver", "segments", "segments/count critical/nanoseconds", `main\.\(\*server\)\.lookup`},
 	} {
 		t.Run(tt.typ, func(t *testing.T) {
 			in := trace(t, tt.trace)
@@ -135,6 +136,7 @@ func TestPprofFilters(t *testing.T) {
 		{"--type=wall --task=nothing", "no task matches --task nothing: nothing"},
 		{"--type=wall --task=123456789", "no task matches --task 123456789: nothing"},
 		{"--type=wall --region=nowhere", "no region matches --region nowhere: nothing"},
+		{"--type=critical --region=nowhere", "no unit of work that the trace has from its beginning to its end matches the flags: nothing"},
 	} {
 		for _, out := range []string{"-", "x.pb.gz"} {
 			r := exec(t, append([]string{"pprof", "-o", out, in}, strings.Fields(tt.args)...)...)
@@ -171,6 +173,15 @@ func TestPprofUsage(t *testing.T) {
 		"--type=net --task=( " + in,
 		"--type=net --task=0 " + in,
 		"--type=net --region=( " + in,
+		"--type=net --slowest=1% " + in,
+		"--type=net --unit=task " + in,
+		"--type=critical --unit=thing " + in,
+		"--type=critical --slowest=1 " + in,
+		"--type=critical --slowest=0% " + in,
+		"--type=critical --slowest=101% " + in,
+		"--type=critical --slowest=NaN% " + in,
+		"--type=critical --task=a --region=b " + in,
+		"--type=critical --task=a --unit=http " + in,
 	} {
 		r := exec(t, append([]string{"pprof"}, strings.Fields(args)...)...)
 		r.want(t, exitUsage, "trace2x: ", "Run 'trace2x pprof --help' for usage.")
@@ -222,4 +233,23 @@ func TestPprofFails(t *testing.T) {
 	t.Run("device", func(t *testing.T) {
 		exec(t, "pprof", "--type=net", "-o", os.DevNull, trace(t, "httpserver")).want(t, exitOK)
 	})
+}
+
+// TestPprofCritical: the flags of critical choose units, and what they are is told.
+func TestPprofCritical(t *testing.T) {
+	for _, tt := range []struct{ args, trace, units string }{
+		{"", "httpserver", "1,194 tasks"},
+		{"--slowest 1%", "httpserver", "12 tasks"},
+		{"--unit http --slowest 0.25%", "httpserver", "1 HTTP request"},
+		{"--task ^query$", "httpserver", "398 tasks"},
+		{"", "leak", "528 goroutines"},
+	} {
+		r := exec(t, append([]string{"pprof", "--type=critical", "-o=-", trace(t, tt.trace)}, strings.Fields(tt.args)...)...)
+		r.want(t, exitOK, "the critical paths of "+tt.units+"\n")
+		if p := wantProfile(t, r.stdout); len(p.Sample) == 0 {
+			t.Errorf("%s: no samples", tt.args)
+		}
+	}
+	// A unit that is asked for and not there is an error, as with other filters.
+	exec(t, "pprof", "--type=critical", "--unit=http", "-o=-", trace(t, "states")).want(t, exitFailed, "no HTTP request that the trace has from its beginning to its end")
 }

@@ -207,6 +207,7 @@ func (t *tree) end(r *root) {
 	}
 	t.release(r)
 	r.ended = true
+	t.critical.rootEnded(r)
 	n.leftOut = r.leftOut
 	if r.verdict != unwanted {
 		t.stats.LeftOut += r.leftOut
@@ -265,6 +266,12 @@ func (m *mapping) size(s *span) int {
 				size += text + len(m.reasons.Name(reason))
 			}
 		}
+	}
+	if s.path != nil {
+		size += s.path.size()
+	}
+	if s.link != nil {
+		size += linkSize
 	}
 	for _, e := range s.events {
 		size += 2*text + len(e.category) + len(e.message)

@@ -47,12 +47,12 @@ func (r *Report) Total() (n int) {
 func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Report, error) {
 	if client == nil {
 		t := newTree(opts, nil, func() error { return nil })
-		sum, err := model.ReadWindow(ctx, r, t, opts.Window)
+		sum, err := model.ReadWindow(ctx, r, t.sink(), opts.Window)
 		return report(t, sum, Result{}), err
 	}
 	up := newUploader(ctx, client, newEnvelope(opts.Resource, opts.Version))
 	t := newTree(opts, up.add, up.err)
-	sum, err := model.ReadWindow(ctx, r, t, opts.Window)
+	sum, err := model.ReadWindow(ctx, r, t.sink(), opts.Window)
 	result, sendErr := up.close()
 	if sum == nil && t.trace.Format != "" && sendErr != nil {
 		// The sending was given up or interrupted, which ended the reading, unless

@@ -125,6 +125,9 @@ func TestLinked(t *testing.T) {
 		linked++
 		own, waiting := 0, false
 		for _, x := range below {
+			if attr(x, "go.span.kind") == "critical" {
+				continue // of others, that it waited for
+			}
 			if attr(x, "go.goroutine.id") != s.Goroutine {
 				t.Errorf("%q, begun by G%d, has %q of goroutine %v", s.Name, s.Goroutine, x.Name, attr(x, "go.goroutine.id"))
 			}
@@ -213,9 +216,16 @@ func TestLinkedLogs(t *testing.T) {
 func TestLinkedMutex(t *testing.T) {
 	spans, _ := spansOf(t, testtrace.Data(t, "spanlink"), DefaultOptions())
 	f := newForest(t, spans, readExported(t))
-	var waits int
+	var waits, held int
 	for _, s := range spans {
 		if above, _ := f.above(s); above.Name != "slow" || attr(s, "go.state") != "waiting" {
+			continue
+		}
+		if attr(s, "go.span.kind") == "critical" {
+			held++
+			if above := f.spans[hex.EncodeToString(s.TraceId)+hex.EncodeToString(s.ParentSpanId)]; above.GetName() != "sync" || s.Name != "main.holdMutex: sleep" || attr(s, "code.function.name") != "main.holdMutex" {
+				t.Errorf("below %q is %s", above.GetName(), s)
+			}
 			continue
 		}
 		waits++
@@ -224,8 +234,8 @@ func TestLinkedMutex(t *testing.T) {
 			t.Errorf("%d ms %s", ms, s)
 		}
 	}
-	if waits != 1 {
-		t.Errorf("%d waits below the slow span", waits)
+	if waits != 1 || held != 1 {
+		t.Errorf("%d waits below the slow span, and below these %d of what held the mutex", waits, held)
 	}
 }
 

@@ -63,6 +63,9 @@ func (m *mapping) span(trace traceID, s *span) []byte {
 	if s.eventsLeft > 0 {
 		b = wire.AppendUint(b, fSpanDroppedEvents, uint64(s.eventsLeft))
 	}
+	if s.link != nil {
+		b = s.link.append(b)
+	}
 	m.buffer = b
 	return b
 }
@@ -129,6 +132,9 @@ func (m *mapping) attributes(b []byte, s *span) []byte {
 	}
 	if s.times != nil {
 		b = m.times(b, s.times)
+	}
+	if s.path != nil {
+		b = s.path.attributes(b)
 	}
 	if s.leftOut > 0 {
 		b = appendIntAttr(b, fSpanAttribute, "go.spans.left_out", int64(s.leftOut))

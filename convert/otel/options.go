@@ -46,6 +46,10 @@ type Options struct {
 	// on the root span, in go.spans.left_out, or on the spans of goroutines below a
 	// task that is a span, each with what is new.
 	MaxSpansPerTrace, MaxBytesPerTrace int
+	// CriticalPath adds to each task what its critical path consists of. With the
+	// detail States it also adds, below waits for other goroutines, what these did, with
+	// a link to the task that they were at work for. It takes 64 MB to look back.
+	CriticalPath bool
 	// MinTask keeps only root tasks that take at least this long, with all below
 	// them. A task is a root if it has no parent, or if its parent is not selected; a
 	// task that is a span also unless its parent is a span of the same trace.
@@ -69,7 +73,7 @@ type Options struct {
 // DefaultOptions returns limits that spare the backend: Jaeger's page does not
 // show many more spans, and Tempo refuses traces of more than 5 MB.
 func DefaultOptions() Options {
-	return Options{Detail: States, MinSpan: time.Millisecond, MaxSpansPerTrace: 10_000, MaxBytesPerTrace: 4_000_000}
+	return Options{Detail: States, MinSpan: time.Millisecond, MaxSpansPerTrace: 10_000, MaxBytesPerTrace: 4_000_000, CriticalPath: true}
 }
 
 // filtered reports whether only some of the tasks are wanted.

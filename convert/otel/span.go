@@ -15,11 +15,12 @@ const (
 	kindGoroutine
 	kindState
 	kindGC // and stop-the-world
+	kindCritical
 	numKinds
 )
 
 func (k kind) String() string {
-	return [...]string{"program", "task", "region", "goroutine", "state", "gc"}[k]
+	return [...]string{"program", "task", "region", "goroutine", "state", "gc", "critical"}[k]
 }
 
 // span is a span before it is encoded. What it refers to may be kept for ever.
@@ -44,6 +45,8 @@ type span struct {
 	state  model.StateKind // of a state
 	reason string
 	waker  *waker
+	link   *link     // to the task that was waited for; nil for none
+	path   *pathSums // of a task; nil if it is not known
 
 	leftOut int            // of a root: spans that the limits left out
 	misuse  map[string]int // of the program
@@ -123,4 +126,6 @@ type root struct {
 	shortest model.Time // spans that are shorter have no place
 	leftOut  int
 	told     int // of leftOut, below a linked root
+
+	waits map[waitKey]*node // see criticalTree
 }

@@ -37,7 +37,8 @@ type tree struct {
 	mapping    *mapping
 	counts     [numKinds]int
 	stats      Stats
-	program    *program // nil if it is not wanted
+	program    *program      // nil if it is not wanted
+	critical   *criticalTree // nil if it is not wanted
 	budget     budget
 	keptSpans  int // of all roots
 	tasks      map[*model.Task]*node
@@ -104,6 +105,7 @@ func (t *tree) Sync(s *model.Sync) {
 
 func (t *tree) send(r *root, s *span) {
 	t.counts[s.kind]++
+	s.link = t.linked(s.link)
 	if t.out != nil {
 		t.out(t.mapping.span(r.trace, s))
 	}
@@ -349,6 +351,9 @@ func (t *tree) state(g *model.Goroutine, gr *goroutine, s *model.GoState, w *nod
 	}
 	if s.Kind != model.Syscall {
 		x.thread = model.NoThread
+	}
+	if t.critical.waited(w, x, s, g) {
+		return
 	}
 	t.child(w, x)
 }

@@ -18,7 +18,7 @@ func spansOf(t *testing.T, data []byte, opts Options) ([]*tracepb.Span, Stats) {
 	t.Helper()
 	var spans []*tracepb.Span
 	tree := newTree(opts, func(s []byte) { spans = append(spans, decodeSpan(t, s)) }, func() error { return nil })
-	converttest.Read(t, data, tree)
+	converttest.Read(t, data, tree.sink())
 	return spans, tree.stats
 }
 

@@ -20,6 +20,8 @@ func BenchmarkConvert(b *testing.B) {
 	}{
 		{"sync", pprof.Options{Type: pprof.Sync}},
 		{"wall", pprof.Options{Type: pprof.Wall}},
+		{"critical", pprof.Options{Type: pprof.Critical}},
+		{"critical, slowest", pprof.Options{Type: pprof.Critical, CriticalOptions: pprof.CriticalOptions{Slowest: 1}}},
 		{"wall of tasks", pprof.Options{Type: pprof.Wall, Selection: model.Selection{Task: regexp.MustCompile(".")}}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {

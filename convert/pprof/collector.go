@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/google/pprof/profile"
+
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -15,7 +17,7 @@ import (
 //
 // For a part of a trace, see [NewCollector] and [model.ReadWindow].
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
-	c := NewCollector(opts)
+	c := New(opts)
 	sum, err := model.Read(ctx, r, c)
 	if sum == nil {
 		return nil, err
@@ -24,6 +26,24 @@ func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*mode
 		return nil, err
 	}
 	return sum, err
+}
+
+// Profiler is a sink that adds a profile up.
+type Profiler interface {
+	model.Sink
+	// Stats returns what the profile has, Profile the profile. Both are complete when
+	// the trace is.
+	Stats() Stats
+	Profile() *profile.Profile
+}
+
+// New returns what adds up the profile that opts describe: a [CriticalCollector] or
+// a [Collector].
+func New(opts Options) Profiler {
+	if opts.Type == Critical {
+		return NewCriticalCollector(opts)
+	}
+	return NewCollector(opts)
 }
 
 // Stats says what a profile has, and how much of the trace its filters matched.
@@ -36,6 +56,7 @@ type Stats struct {
 	// What the options do not limit may be 0.
 	model.Found
 	Regions int
+	CriticalStats
 }
 
 // Collector is a [model.Sink] that adds a profile up.
@@ -121,7 +142,8 @@ type goroutine struct {
 
 var _ model.Sink = (*Collector)(nil)
 
-// NewCollector returns a collector of the profile that opts describe.
+// NewCollector returns a collector of the profile that opts describe, of any type
+// except Critical.
 func NewCollector(opts Options) *Collector {
 	c := &Collector{
 		opts:    opts,

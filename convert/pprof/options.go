@@ -36,9 +36,12 @@ const (
 	// own. While it runs, a trace does not tell where: there is only the function
 	// that it was started with.
 	Wall
+	// Critical is the time on the critical paths of units of work: why they took as
+	// long as they did. A [CriticalCollector] adds it up.
+	Critical
 )
 
-var typeNames = [...]string{"net", "sync", "syscall", "sched", "cpu", "wall"}
+var typeNames = [...]string{"net", "sync", "syscall", "sched", "cpu", "wall", "critical"}
 
 // ParseType reads the name of a type.
 func ParseType(s string) (t Type, ok bool) {
@@ -63,6 +66,9 @@ type Options struct {
 	model.Selection
 	// Region limits it to the time in regions whose type matches.
 	Region *regexp.Regexp
+
+	// CriticalOptions are for the type Critical.
+	CriticalOptions
 }
 
 // byTime reports whether only some of a goroutine's time may count.

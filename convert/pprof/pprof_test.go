@@ -408,7 +408,7 @@ func (c *firstClock) Sync(s *model.Sync) {
 
 func TestSameBytes(t *testing.T) {
 	data := testtrace.Data(t, "httpserver")
-	for typ := pprof.Net; typ <= pprof.Wall; typ++ {
+	for typ := pprof.Net; typ <= pprof.Critical; typ++ {
 		var outs [3]bytes.Buffer
 		for i := range outs {
 			if _, err := pprof.Convert(t.Context(), bytes.NewReader(data), &outs[i], pprof.Options{Type: typ}); err != nil {
@@ -441,7 +441,7 @@ type writeFunc func([]byte) (int, error)
 func (f writeFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestParseType(t *testing.T) {
-	for typ := pprof.Net; typ <= pprof.Wall; typ++ {
+	for typ := pprof.Net; typ <= pprof.Critical; typ++ {
 		if got, ok := pprof.ParseType(typ.String()); !ok || got != typ {
 			t.Errorf("%v is %v, %v", typ, got, ok)
 		}

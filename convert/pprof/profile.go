@@ -12,7 +12,28 @@ import (
 // Profile returns the profile of what has been read. It has the wall-clock time
 // at which the trace begins if the trace tells that.
 func (c *Collector) Profile() *profile.Profile {
-	e := encoder{
+	e := c.newEncoder()
+	keys := make([]key, 0, len(c.sums))
+	for k := range c.sums {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		return cmp.Or(
+			cmp.Compare(stackID(a.stack), stackID(b.stack)),
+			cmp.Compare(c.funcs.name(a.fn), c.funcs.name(b.fn)),
+			cmp.Compare(a.state, b.state),
+			cmp.Compare(c.reasons.name(a.reason), c.reasons.name(b.reason)),
+		)
+	})
+	for _, k := range keys {
+		e.sample(k, c.sums[k])
+	}
+	return e.p
+}
+
+// newEncoder returns an encoder of a profile that has no samples yet.
+func (c *Collector) newEncoder() *encoder {
+	e := &encoder{
 		Collector: c,
 		locations: make(map[*model.Frame]*profile.Location),
 		functions: make(map[funcKey]*profile.Function),
@@ -35,22 +56,7 @@ func (c *Collector) Profile() *profile.Profile {
 	if c.clock != nil {
 		e.p.TimeNanos = c.clock.Wall.UnixNano() - int64(c.clock.Trace-c.start)
 	}
-	keys := make([]key, 0, len(c.sums))
-	for k := range c.sums {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b key) int {
-		return cmp.Or(
-			cmp.Compare(stackID(a.stack), stackID(b.stack)),
-			cmp.Compare(c.funcs.name(a.fn), c.funcs.name(b.fn)),
-			cmp.Compare(a.state, b.state),
-			cmp.Compare(c.reasons.name(a.reason), c.reasons.name(b.reason)),
-		)
-	})
-	for _, k := range keys {
-		e.sample(k, c.sums[k])
-	}
-	return e.p
+	return e
 }
 
 // counts and measures name the two values of a profile's samples.
@@ -60,6 +66,8 @@ func (t Type) counts() string {
 		return "samples"
 	case Wall:
 		return "states"
+	case Critical:
+		return "segments"
 	}
 	return "contentions"
 }
@@ -70,6 +78,8 @@ func (t Type) measures() string {
 		return "cpu"
 	case Wall:
 		return "wall"
+	case Critical:
+		return "critical"
 	}
 	return "delay"
 }
@@ -94,12 +104,7 @@ type funcKey struct{ name, file string }
 
 func (e *encoder) sample(k key, v *value) {
 	s := &profile.Sample{Value: []int64{v.count, v.time}}
-	if k.stack != nil {
-		s.Location = make([]*profile.Location, len(k.stack.Frames))
-		for i, f := range k.stack.Frames {
-			s.Location[i] = e.frame(f)
-		}
-	}
+	s.Location = e.stack(nil, k.stack)
 	if e.opts.Type == Wall {
 		fn := e.funcs.name(k.fn)
 		if k.stack == nil {
@@ -114,6 +119,17 @@ func (e *encoder) sample(k key, v *value) {
 		}
 	}
 	e.p.Sample = append(e.p.Sample, s)
+}
+
+// stack appends the frames of a stack, which may be nil.
+func (e *encoder) stack(to []*profile.Location, s *model.Stack) []*profile.Location {
+	if s != nil {
+		to = slices.Grow(to, len(s.Frames))
+		for _, f := range s.Frames {
+			to = append(to, e.frame(f))
+		}
+	}
+	return to
 }
 
 func (e *encoder) frame(f *model.Frame) *profile.Location {

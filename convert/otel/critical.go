@@ -1,0 +1,441 @@
+package otel
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/internal/wire"
+	"github.com/trace2x/trace2x/model"
+)
+
+// criticalTree is a tree that also tells why each task took as long as it did: what
+// its critical path consists of, what other goroutines did while it waited for them,
+// and which task it waited for.
+type criticalTree struct {
+	*tree
+	finder *critical.Finder
+	ending *model.Task // that is ending now
+	// waits counts those that another goroutine ended, in root.waits: until the root
+	// ends, or it is known what happened meanwhile.
+	waits int
+	// blockers are the tasks that others may have waited for: those that are open, and
+	// the latest of the others.
+	blockers map[model.TaskID]*blocker
+	ended    []*blocker // a ring
+	next     int        // in ended
+}
+
+// maxEnded is how many tasks are remembered that have ended: so many that what
+// waited for one of them has ended too, mostly.
+const maxEnded = 4096
+
+// maxPath is the largest number of segments of a path that are looked at. What is
+// before them counts as unknown.
+const maxPath = 100_000
+
+// waitKey identifies a wait by its end.
+type waitKey struct {
+	goroutine model.GoID
+	end       model.Time
+}
+
+// blocker is a task that others may have waited for.
+type blocker struct {
+	id   model.TaskID
+	span *model.SpanContext // nil if the program did not send it
+	node *node              // nil if it is not exported
+	open bool
+}
+
+// link is a link of a span to that of a task.
+type link struct {
+	trace traceID
+	id    spanID
+	task  model.TaskID
+	// node is what is linked to while it is not certain which span there will be.
+	node *node
+}
+
+// sink is the tree, or what tells it more of tasks if that is wanted.
+func (t *tree) sink() model.Sink {
+	if t.opts.CriticalPath {
+		return newCriticalTree(t)
+	}
+	return t
+}
+
+func newCriticalTree(t *tree) *criticalTree {
+	c := &criticalTree{
+		tree: t, blockers: make(map[model.TaskID]*blocker),
+		ended: make([]*blocker, maxEnded),
+	}
+	c.finder = critical.NewFinder(critical.Options{Kinds: critical.KindsOf(critical.Task)}, c.found)
+	t.critical = c
+	return c
+}
+
+// Of what both want, the finder is told first: when the tree ends a task, the path
+// is known. A task begins in the tree, which decides whether it is wanted.
+
+func (c *criticalTree) Begin(t *model.Trace) {
+	c.finder.Begin(t)
+	c.tree.Begin(t)
+}
+
+func (c *criticalTree) GoroutineStart(g *model.Goroutine) {
+	c.finder.GoroutineStart(g)
+	c.tree.GoroutineStart(g)
+}
+
+func (c *criticalTree) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	c.finder.GoroutineState(g, s)
+	c.tree.GoroutineState(g, s)
+}
+
+func (c *criticalTree) GoroutineEnd(g *model.Goroutine) {
+	c.finder.GoroutineEnd(g)
+	c.tree.GoroutineEnd(g)
+}
+
+func (c *criticalTree) WorkStart(w *model.Work) {
+	c.finder.WorkStart(w)
+	c.tree.WorkStart(w)
+}
+
+func (c *criticalTree) WorkEnd(w *model.Work) {
+	c.finder.WorkEnd(w)
+	c.tree.WorkEnd(w)
+}
+
+func (c *criticalTree) Range(r *model.Range) {
+	c.finder.Range(r)
+	c.tree.Range(r)
+}
+
+func (c *criticalTree) Sync(s *model.Sync) {
+	c.finder.Sync(s)
+	c.tree.Sync(s)
+}
+
+func (c *criticalTree) Run(r *model.Run)       { c.finder.Run(r) }
+func (c *criticalTree) Sample(s *model.Sample) { c.finder.Sample(s) }
+func (c *criticalTree) Gap(g *model.Gap) {
+	c.finder.Gap(g)
+	c.tree.Gap(g)
+}
+
+func (c *criticalTree) End(s *model.Summary) {
+	c.finder.End(s)
+	c.tree.End(s)
+}
+
+func (c *criticalTree) TaskStart(task *model.Task) {
+	c.tree.TaskStart(task)
+	n := c.tasks[task]
+	if n == nil && task.Span == nil {
+		return
+	}
+	c.blockers[task.ID] = &blocker{task.ID, task.Span, n, true}
+	if n != nil {
+		c.finder.TaskStart(task)
+	}
+}
+
+func (c *criticalTree) TaskEnd(task *model.Task) {
+	n := c.tasks[task]
+	if n != nil {
+		c.ending = task
+		c.finder.TaskEnd(task)
+		c.ending = nil
+	}
+	c.tree.TaskEnd(task)
+	if b := c.blockers[task.ID]; b != nil && b.node == n && b.open {
+		b.open = false
+		if old := c.ended[c.next]; old != nil && c.blockers[old.id] == old {
+			delete(c.blockers, old.id)
+		}
+		c.ended[c.next] = b
+		c.next = (c.next + 1) % len(c.ended)
+	}
+}
+
+// found is told of the path of the task that is ending.
+func (c *criticalTree) found(u *critical.Unit) {
+	n := c.tasks[c.ending]
+	r := n.root
+	if u.Cut || r.verdict == unwanted || r.node == n && r.verdict == undecided && u.End-u.Start < c.minTask {
+		return
+	}
+	p := u.Path(maxPath)
+	n.path = newPathSums(p)
+	if n.linked {
+		c.tellOnGoroutine(n, u)
+	}
+	if len(r.waits) > 0 {
+		c.explain(r, p)
+	}
+}
+
+// tellOnGoroutine puts the path of a task that the program sent itself on the span of
+// the goroutine that ended it, if that was at work for it until then. That is one of
+// the latest.
+func (c *criticalTree) tellOnGoroutine(n *node, u *critical.Unit) {
+	r := n.root
+	for i := range slices.Backward(r.kept) {
+		k := &r.kept[i]
+		if k.end < u.End {
+			return
+		}
+		if k.kind == kindGoroutine && k.up == n && k.goroutine == u.EndGoroutine {
+			k.path = n.path
+			more := c.cost(k.span) - k.cost
+			k.cost += more
+			r.keptCost += more
+			return
+		}
+	}
+}
+
+// waited makes a span of a wait that another goroutine ended, so that there can be
+// spans below it. It reports whether the wait is one.
+func (c *criticalTree) waited(w *node, x *span, s *model.GoState, g *model.Goroutine) bool {
+	by := s.Waker.Goroutine
+	if c == nil || s.Kind != model.Waiting || x.open || by == nil || by == g || w.root == nil || w.root.verdict == unwanted {
+		return false
+	}
+	if work := by.Work(); work != nil && work.Task.ID != x.task {
+		x.link = c.link(work.Task.ID)
+	}
+	n := &node{span: *x, root: w.root, parent: w, sent: true}
+	if c.waits < maxKept && !w.root.ended {
+		if w.root.waits == nil {
+			w.root.waits = make(map[waitKey]*node)
+		}
+		w.root.waits[waitKey{g.ID, x.end}] = n
+		c.waits++
+	}
+	c.emitNode(n)
+	return true
+}
+
+// rootEnded forgets the waits below a root.
+func (c *criticalTree) rootEnded(r *root) {
+	if c != nil {
+		c.waits -= len(r.waits)
+		r.waits = nil
+	}
+}
+
+// link returns a link to the span of a task, nil if there is none.
+func (c *criticalTree) link(task model.TaskID) *link {
+	b := c.blockers[task]
+	switch {
+	case b == nil:
+		return nil
+	case b.span != nil:
+		return &link{trace: b.span.TraceID, id: b.span.SpanID, task: task}
+	case b.node.root.verdict == unwanted:
+		return nil
+	case b.node.root.verdict == wanted && b.open:
+		// It is certain from now on that there is a span, of the task or above.
+		if id := c.parent(b.node); id != (spanID{}) {
+			return &link{trace: b.node.root.trace, id: id, task: task}
+		}
+		return nil
+	}
+	return &link{trace: b.node.root.trace, task: task, node: b.node}
+}
+
+// linked returns a link as it is sent, nil if what it leads to is not. A task
+// without a span of its own has the nearest above it.
+func (t *tree) linked(l *link) *link {
+	if l == nil || l.node == nil {
+		return l
+	}
+	r := l.node.root
+	if r.verdict == unwanted || r.verdict == undecided && t.now-r.node.start < t.minTask {
+		return nil
+	}
+	for n := l.node; n != nil; n = n.parent {
+		if n.linked || n.certain || n == r.node {
+			return &link{trace: l.trace, id: n.id, task: l.task}
+		}
+	}
+	return nil
+}
+
+// explain makes spans of what other goroutines did on a path, below the waits for
+// them.
+func (c *criticalTree) explain(r *root, p *critical.Path) {
+	// Of each wait of the path: its span, nil for none; the span of the wait of the
+	// task that it is in; and the task that ended it.
+	type place struct{ node, outermost *node }
+	places := make([]place, len(p.Waits))
+	for i := range p.Waits {
+		w := &p.Waits[i]
+		key := waitKey{w.Goroutine, w.End}
+		if w.Wait < 0 {
+			if n := r.waits[key]; n != nil {
+				delete(r.waits, key) // it is explained once
+				c.waits--
+				places[i] = place{n, n}
+			}
+			continue
+		}
+		outer := places[w.Wait]
+		if outer.node == nil || w.End-w.Start < c.minSpan {
+			continue
+		}
+		x := c.segment(outer.outermost, w.Goroutine, w.Func, w.Start, w.End, w.Depth, true)
+		x.task, x.state, x.reason, x.stack = w.Task, model.Waiting, w.Reason, w.Stack
+		x.name = segmentName(w.Func, w.Reason)
+		n := &node{span: *x, root: outer.node.root, parent: outer.node, sent: true}
+		places[i] = place{n, outer.outermost}
+	}
+	// What ended a wait is what is last in it.
+	wakers := make([]model.TaskID, len(p.Waits))
+	for i := range p.Waits {
+		if w := &p.Waits[i]; w.Wait >= 0 && w.End == p.Waits[w.Wait].End {
+			wakers[w.Wait] = w.Task
+		}
+	}
+	for i := range p.Segments {
+		if s := &p.Segments[i]; s.Wait >= 0 && s.End == p.Waits[s.Wait].End {
+			wakers[s.Wait] = s.Task
+		}
+	}
+	for i, at := range places {
+		if n := at.node; n != nil && n != at.outermost {
+			if task := wakers[i]; task != model.BackgroundTask && task != n.span.task && task != c.ending.ID {
+				n.link = c.link(task)
+			}
+			c.emitNode(n)
+		}
+	}
+	for i := range p.Segments {
+		s := &p.Segments[i]
+		if s.Wait < 0 || s.State == model.Unknown || s.End-s.Start < c.minSpan {
+			continue
+		}
+		at := places[s.Wait]
+		if at.node == nil {
+			continue
+		}
+		x := c.segment(at.outermost, s.Goroutine, s.Func, s.Start, s.End, s.Depth, false)
+		x.task, x.state, x.reason, x.stack = s.Task, s.State, s.Reason, s.Stack
+		x.name = segmentName(s.Func, s.State.String())
+		if s.State == model.Waiting {
+			x.name = segmentName(s.Func, s.Reason)
+		}
+		c.emitLeaf(at.node, x)
+	}
+}
+
+// segment begins a span of what another goroutine did, below the wait for it.
+func (c *criticalTree) segment(wait *node, g model.GoID, fn string, start, end model.Time, depth int, waits bool) *span {
+	var kindOf uint64
+	if waits {
+		kindOf = 1
+	}
+	return &span{
+		kind:  kindCritical,
+		id:    c.ids.span(kindCritical, binary.BigEndian.Uint64(wait.id[:]), uint64(g), uint64(start), uint64(depth), kindOf),
+		start: start, end: end, goroutine: g, startFunc: fn, thread: model.NoThread,
+	}
+}
+
+// segmentName says who did what, in the words of the runtime.
+func segmentName(fn, state string) string {
+	return cmp.Or(fn, "(unknown start function)") + ": " + state
+}
+
+// pathSums is the time on the critical path of a task, which adds up to its
+// duration.
+type pathSums struct {
+	running, runnable, syscall, unknown model.Time
+	waiting                             []reasonTime
+	others                              model.Time // of other goroutines
+}
+
+type reasonTime struct {
+	reason string
+	time   model.Time
+}
+
+func newPathSums(p *critical.Path) *pathSums {
+	s := &pathSums{}
+	for i := range p.Segments {
+		x := &p.Segments[i]
+		d := x.End - x.Start
+		switch {
+		case x.State == model.Unknown:
+			s.unknown += d
+		case !x.Own:
+			s.others += d
+		case x.State == model.Running:
+			s.running += d
+		case x.State == model.Runnable:
+			s.runnable += d
+		case x.State == model.Syscall:
+			s.syscall += d
+		default:
+			at, ok := slices.BinarySearchFunc(s.waiting, x.Reason, func(r reasonTime, reason string) int { return strings.Compare(r.reason, reason) })
+			if !ok {
+				s.waiting = slices.Insert(s.waiting, at, reasonTime{reason: x.Reason})
+			}
+			s.waiting[at].time += d
+		}
+	}
+	return s
+}
+
+// attributes of a path, which add up to the duration of the task.
+func (s *pathSums) attributes(b []byte) []byte {
+	add := func(name string, t model.Time) {
+		if t > 0 {
+			b = appendIntAttr(b, fSpanAttribute, "go.critical_path."+name, int64(t))
+		}
+	}
+	add("running_ns", s.running)
+	add("runnable_ns", s.runnable)
+	add("syscall_ns", s.syscall)
+	for _, w := range s.waiting {
+		add("waiting_ns."+w.reason, w.time)
+	}
+	add("others_ns", s.others)
+	add("unknown_ns", s.unknown)
+	return b
+}
+
+// size is at least that of the attributes.
+func (s *pathSums) size() int {
+	const each = 55 // without the reason
+	size := 5 * each
+	for _, w := range s.waiting {
+		size += each + len(w.reason)
+	}
+	return size
+}
+
+// Span.Link
+const (
+	fSpanLink      wire.Number = 13 // links
+	fLinkTraceID   wire.Number = 1
+	fLinkSpanID    wire.Number = 2
+	fLinkAttribute wire.Number = 4
+)
+
+// linkSize is at least the size of a link.
+const linkSize = 128
+
+func (l *link) append(b []byte) []byte {
+	b, mark := wire.Open(b, fSpanLink)
+	b = wire.AppendBytes(b, fLinkTraceID, l.trace[:])
+	b = wire.AppendBytes(b, fLinkSpanID, l.id[:])
+	b = appendStringAttr(b, fLinkAttribute, "go.link.kind", "waited for")
+	b = appendIntAttr(b, fLinkAttribute, "go.task.id", int64(l.task))
+	return wire.Close(b, mark)
+}

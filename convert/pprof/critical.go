@@ -1,0 +1,469 @@
+package pprof
+
+import (
+	"cmp"
+	"container/heap"
+	"encoding/hex"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/model"
+)
+
+// CriticalOptions say which units of work a profile of their critical paths is of.
+type CriticalOptions struct {
+	// Unit is the kinds of units. With none it is tasks for a limit to tasks,
+	// regions for one to regions, and lives of goroutines for one to functions; else
+	// the first of critical.AllKinds that the trace has.
+	Unit critical.Kinds
+	// Slowest limits the profile to so many percent of the units of each type, the
+	// slowest ones, and to at least one: up to 100, 0 for no limit.
+	Slowest float64
+}
+
+// MaxTail is the largest number of units of a type that are kept to find the slowest
+// ones. It is lower for traces with very many types or very long paths.
+const MaxTail = 4096
+
+// maxTailParts bounds what the units take that are kept: the kinds of segments.
+const maxTailParts = 1 << 20
+
+// maxChain is how many goroutines that waited for each other are below a stack: the
+// outermost ones, since those tell most about the unit. Without a limit, the profile
+// of a long chain grows with the square of its length.
+const maxChain = 8
+
+// CriticalStats says what a profile of critical paths is of.
+type CriticalStats struct {
+	// Unit is the kind of the units: none if there are none.
+	Unit critical.Kinds
+	// Units is how many the profile has, and Missing how many more Options.Slowest
+	// asks for, which were not kept.
+	Units, Missing int64
+}
+
+// CriticalCollector is a [model.Sink] that adds up the critical paths of units of
+// work, see package critical. The values of a sample are how many segments of paths
+// there are and how many nanoseconds they have: added up, exactly the latencies of
+// the units.
+//
+// The stack of a segment is where the goroutine waited, made a system call or was
+// preempted, or, if it ran, where it stopped; the start function if the trace does
+// not tell. Below that are the stacks of the goroutines that waited for it, the
+// unit's own outermost. The labels are "unit", the type of the unit; "state" and
+// "reason"; "func", the start function of the goroutine; and "own": whether it began
+// or ended the unit. The slowest of the units that are spans, as many as a hundredth
+// of their type or as Slowest says, have samples of their own, with the labels
+// "trace_id" and "span_id".
+type CriticalCollector struct {
+	*critical.Finder
+	opts  Options
+	trace *Collector // has what a profile says of the trace
+
+	types   map[unitType]*units
+	reasons names
+	funcs   names
+	chains  []chain // chains[0] is no wait
+	waits   map[chain]int32
+	keys    []pathKey
+	ids     map[pathKey]int32
+	limit   int // of units.slow
+	kept    int // parts of all units.slow
+
+	// What belongs to the unit at hand, to be used again: its waits as chains, and its
+	// segments by key.
+	at    []int32
+	depth []int32
+	parts []value // by key
+	used  []int32
+}
+
+var _ Profiler = (*CriticalCollector)(nil)
+
+type unitType struct {
+	kind critical.Kind
+	name string
+}
+
+// units is all units of a type.
+type units struct {
+	count int64
+	all   map[int32]*value // by key
+	slow  slowUnits
+}
+
+// chain is a wait on a path, and the waits around it.
+type chain struct {
+	outer int32
+	stack *model.Stack // nil if unknown
+	fn    int32        // of the goroutine that waited
+	more  bool         // it stands for the waits within the outer one
+}
+
+// pathKey is what segments are added up by.
+type pathKey struct {
+	chain, reason, fn int32
+	state             model.StateKind
+	own               bool
+	stack             *model.Stack // nil if unknown
+}
+
+// slowUnit is a unit that may be one of the slowest.
+type slowUnit struct {
+	duration model.Time
+	n        int64 // of its type: of two equally slow ones the first is slower
+	span     *model.SpanContext
+	parts    []keyValue
+}
+
+type keyValue struct {
+	key int32
+	value
+}
+
+// slowUnits is a heap, with the fastest one first.
+type slowUnits []slowUnit
+
+func (s slowUnits) Len() int           { return len(s) }
+func (s slowUnits) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+func (s slowUnits) Less(i, j int) bool { return bySlowness(s[i], s[j]) > 0 }
+func (s *slowUnits) Push(x any)        { *s = append(*s, x.(slowUnit)) }
+func (s *slowUnits) Pop() any {
+	last := len(*s) - 1
+	x := (*s)[last]
+	(*s)[last] = slowUnit{}
+	*s = (*s)[:last]
+	return x
+}
+
+// bySlowness compares units so that the slowest comes first.
+func bySlowness(a, b slowUnit) int {
+	return cmp.Or(cmp.Compare(b.duration, a.duration), cmp.Compare(a.n, b.n))
+}
+
+// NewCriticalCollector returns a collector of the profile that opts describe.
+func NewCriticalCollector(opts Options) *CriticalCollector {
+	c := &CriticalCollector{
+		opts:    opts,
+		trace:   NewCollector(opts),
+		types:   make(map[unitType]*units),
+		reasons: names{ids: make(map[string]int32)},
+		funcs:   names{ids: make(map[string]int32)},
+		chains:  make([]chain, 1),
+		waits:   make(map[chain]int32),
+		ids:     make(map[pathKey]int32),
+		limit:   MaxTail,
+	}
+	c.opts.Unit = opts.unit()
+	c.Finder = critical.NewFinder(critical.Options{Kinds: c.opts.Unit}, c.found)
+	return c
+}
+
+// unit is the kinds of units that are asked for, none for what the trace has.
+func (o *Options) unit() critical.Kinds {
+	switch {
+	case o.Unit != 0:
+		return o.Unit
+	case o.ByTask():
+		return critical.KindsOf(critical.Task)
+	case o.Region != nil:
+		return critical.KindsOf(critical.Region)
+	case o.Func != nil:
+		return critical.KindsOf(critical.GoroutineLife)
+	}
+	return 0
+}
+
+// wants reports whether a unit is asked for.
+func (o *Options) wants(u *critical.Unit) bool {
+	if o.Goroutines != nil && !slices.Contains(o.Goroutines, u.Goroutine) {
+		return false
+	}
+	if o.ByTask() && (u.Kind != critical.Task || o.TaskID != model.BackgroundTask && u.Task != o.TaskID || o.Task != nil && !o.Task.MatchString(u.Type)) {
+		return false
+	}
+	if o.TraceID != [16]byte{} && (u.Span == nil || u.Span.TraceID != o.TraceID) {
+		return false
+	}
+	if o.Region != nil && (u.Kind != critical.Region || !o.Region.MatchString(u.Type)) {
+		return false
+	}
+	return o.Func == nil || u.Kind == critical.GoroutineLife && o.Func.MatchString(u.Type)
+}
+
+func (c *CriticalCollector) Begin(t *model.Trace) {
+	c.trace.Begin(t)
+	c.Finder.Begin(t)
+}
+
+func (c *CriticalCollector) Sync(s *model.Sync) {
+	c.trace.Sync(s)
+	c.Finder.Sync(s)
+}
+
+func (c *CriticalCollector) End(s *model.Summary) {
+	c.Finder.End(s)
+	c.trace.End(s)
+}
+
+// found adds a unit up.
+func (c *CriticalCollector) found(u *critical.Unit) {
+	if u.Cut || !c.opts.wants(u) {
+		return
+	}
+	t := c.types[unitType{u.Kind, u.Type}]
+	if t == nil {
+		t = &units{all: make(map[int32]*value)}
+		c.types[unitType{u.Kind, u.Type}] = t
+	}
+	t.count++
+	c.split(u.Path(0))
+	for _, k := range c.used {
+		sum := t.all[k]
+		if sum == nil {
+			sum = &value{}
+			t.all[k] = sum
+		}
+		sum.count += c.parts[k].count
+		sum.time += c.parts[k].time
+	}
+	c.remember(t, u)
+	for _, k := range c.used {
+		c.parts[k] = value{}
+	}
+	c.used = c.used[:0]
+}
+
+// split adds a path up by key.
+func (c *CriticalCollector) split(p *critical.Path) {
+	c.at, c.depth = c.at[:0], c.depth[:0]
+	for i := range p.Waits {
+		w := &p.Waits[i]
+		var outer, depth int32
+		if w.Wait >= 0 {
+			outer, depth = c.at[w.Wait], c.depth[w.Wait]
+		}
+		x := chain{outer: outer, stack: w.Stack, fn: c.funcs.id(w.Func)}
+		switch {
+		case depth > maxChain:
+			c.at, c.depth = append(c.at, outer), append(c.depth, depth)
+			continue
+		case depth == maxChain:
+			x = chain{outer: outer, more: true}
+		}
+		id, ok := c.waits[x]
+		if !ok {
+			id = int32(len(c.chains))
+			c.chains = append(c.chains, x)
+			c.waits[x] = id
+		}
+		c.at, c.depth = append(c.at, id), append(c.depth, depth+1)
+	}
+	for i := range p.Segments {
+		s := &p.Segments[i]
+		k := pathKey{reason: c.reasons.id(s.Reason), fn: c.funcs.id(s.Func), state: s.State, own: s.Own, stack: s.Stack}
+		if s.Wait >= 0 {
+			k.chain = c.at[s.Wait]
+		}
+		id, ok := c.ids[k]
+		if !ok {
+			id = int32(len(c.keys))
+			c.keys = append(c.keys, k)
+			c.ids[k] = id
+			c.parts = append(c.parts, value{})
+		}
+		if c.parts[id].count == 0 {
+			c.used = append(c.used, id)
+		}
+		c.parts[id].count++
+		c.parts[id].time += int64(s.End - s.Start)
+	}
+}
+
+// remember keeps the parts of a unit as long as it may be one of the slowest.
+func (c *CriticalCollector) remember(t *units, u *critical.Unit) {
+	if c.opts.Slowest == 0 && u.Span == nil {
+		return // only spans get labels
+	}
+	x := slowUnit{duration: u.End - u.Start, n: t.count, span: u.Span}
+	if len(t.slow) >= c.limit {
+		if bySlowness(x, t.slow[0]) > 0 {
+			return
+		}
+		c.forget(t)
+	}
+	x.parts = make([]keyValue, len(c.used))
+	for i, k := range c.used {
+		x.parts[i] = keyValue{k, c.parts[k]}
+	}
+	c.kept += len(x.parts)
+	heap.Push(&t.slow, x)
+	for c.kept > maxTailParts && c.limit > 1 {
+		c.limit /= 2
+		for _, t := range c.types {
+			for len(t.slow) > c.limit {
+				c.forget(t)
+			}
+		}
+	}
+}
+
+// forget drops the fastest unit of those that are kept of a type.
+func (c *CriticalCollector) forget(t *units) {
+	c.kept -= len(heap.Pop(&t.slow).(slowUnit).parts)
+}
+
+// kindsOfUnits are the kinds of the units that the profile is of.
+func (c *CriticalCollector) kindsOfUnits() (kinds critical.Kinds) {
+	if c.opts.Unit != 0 {
+		return c.opts.Unit
+	}
+	for _, k := range critical.AllKinds {
+		for t, x := range c.types {
+			if t.kind == k && k.Enough(x.count) {
+				return critical.KindsOf(k)
+			}
+		}
+	}
+	return 0
+}
+
+// tail is the slowest units of a type, the slowest first, and how many of them there
+// are in the trace.
+func (c *CriticalCollector) tail(t *units) (tail slowUnits, count int64) {
+	percent := c.opts.Slowest
+	if percent == 0 {
+		percent = 1 // that have labels
+	}
+	count = min(int64(math.Ceil(float64(t.count)*percent/100)), t.count)
+	tail = slices.SortedFunc(slices.Values(t.slow), bySlowness)
+	return tail[:min(count, int64(len(tail)))], count
+}
+
+// pathSample is a sample before it is encoded.
+type pathSample struct {
+	keyValue
+	unit string
+	span *model.SpanContext // nil for all of a type together
+}
+
+// samples returns what the profile has, always in the same order.
+func (c *CriticalCollector) samples() (out []pathSample, stats CriticalStats) {
+	kinds := c.kindsOfUnits()
+	types := slices.SortedFunc(maps.Keys(c.types), func(a, b unitType) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
+	})
+	for _, key := range types {
+		t := c.types[key]
+		if !kinds.Has(key.kind) || !key.kind.Enough(t.count) {
+			continue
+		}
+		stats.Unit |= critical.KindsOf(key.kind)
+		tail, count := c.tail(t)
+		rest := make(map[int32]value) // without a span of their own
+		switch {
+		case c.opts.Slowest == 0:
+			stats.Units += t.count
+			for k, v := range t.all {
+				rest[k] = *v
+			}
+		default:
+			stats.Units += int64(len(tail))
+			stats.Missing += count - int64(len(tail))
+		}
+		for _, u := range tail {
+			for _, p := range u.parts {
+				v := rest[p.key]
+				if u.span == nil { // there is a limit, else it is not kept
+					rest[p.key] = value{v.count + p.count, v.time + p.time}
+					continue
+				}
+				if c.opts.Slowest == 0 {
+					rest[p.key] = value{v.count - p.count, v.time - p.time}
+				}
+				out = append(out, pathSample{p, key.name, u.span})
+			}
+		}
+		for _, k := range slices.Sorted(maps.Keys(rest)) {
+			if v := rest[k]; v.count > 0 {
+				out = append(out, pathSample{keyValue{k, v}, key.name, nil})
+			}
+		}
+	}
+	return out, stats
+}
+
+// Stats returns what the profile has. It is complete when the trace is.
+func (c *CriticalCollector) Stats() (s Stats) {
+	samples, critical := c.samples()
+	s.CriticalStats = critical
+	type stack struct {
+		chain int32
+		stack *model.Stack
+		start int32
+	}
+	stacks := make(map[stack]bool)
+	for _, x := range samples {
+		k := &c.keys[x.key]
+		at := stack{k.chain, k.stack, 0}
+		if k.stack == nil {
+			at.start = k.fn
+		}
+		stacks[at] = true
+		s.Count += x.count
+		s.Time += x.time
+	}
+	s.Stacks = len(stacks)
+	return s
+}
+
+// Profile returns the profile of what has been read, as [Collector.Profile] does.
+func (c *CriticalCollector) Profile() *profile.Profile {
+	e := c.trace.newEncoder()
+	samples, _ := c.samples()
+	for _, x := range samples {
+		k := &c.keys[x.key]
+		s := &profile.Sample{Value: []int64{x.count, x.time}, Label: map[string][]string{
+			"state": {k.state.String()},
+			"own":   {strconv.FormatBool(k.own)},
+		}}
+		label := func(name, value string) {
+			if value != "" {
+				s.Label[name] = []string{value}
+			}
+		}
+		label("unit", x.unit)
+		label("reason", c.reasons.name(k.reason))
+		label("func", c.funcs.name(k.fn))
+		if x.span != nil {
+			label("trace_id", hex.EncodeToString(x.span.TraceID[:]))
+			label("span_id", hex.EncodeToString(x.span.SpanID[:]))
+		}
+		switch {
+		case k.stack != nil:
+			s.Location = e.stack(nil, k.stack)
+		case k.state == model.Unknown:
+			s.Location = append(s.Location, e.start("("+c.reasons.name(k.reason)+")"))
+		default:
+			s.Location = append(s.Location, e.start(c.funcs.name(k.fn)))
+		}
+		for w := k.chain; w != 0; w = c.chains[w].outer {
+			switch x := &c.chains[w]; {
+			case x.more:
+				s.Location = append(s.Location, e.start("(more goroutines that waited)"))
+			case x.stack != nil:
+				s.Location = e.stack(s.Location, x.stack)
+			default:
+				s.Location = append(s.Location, e.start(c.funcs.name(x.fn)))
+			}
+		}
+		e.p.Sample = append(e.p.Sample, s)
+	}
+	return e.p
+}
