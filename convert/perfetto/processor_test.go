@@ -197,6 +197,14 @@ func checkSched(t *testing.T, c *converted) {
 		) where dur > 0 and ts + dur > following`), nil)
 }
 
+// lifetimes has the goroutines on lanes, which are threads: the goroutine is the
+// lifetime around a moment.
+const lifetimes = `
+	create or replace perfetto table lifetime as
+	select t.utid, s.ts, iif(s.dur = -1, trace_end() + 1, s.ts + s.dur) as ts_end, s.name
+	from slice s join thread_track t on t.id = s.track_id
+	where s.category = 'goroutine';`
+
 // checkStates: the time in each state, to the nanosecond.
 func checkStates(t *testing.T, c *converted) {
 	t.Helper()
@@ -210,10 +218,17 @@ func checkStates(t *testing.T, c *converted) {
 	add("R", c.States[model.Runnable])
 	add("S", c.States[model.Waiting])
 	add("D", c.Blocked)
-	// X and T are lanes without a goroutine.
+	// X and T are lanes without a goroutine. T is also what is unknown, in a gap.
 	same(t, "time by state", c.query(t, `
 		select state, sum(dur) from thread_state
 		where utid != 0 and dur > 0 and state not in ('X', 'T') group by 1`), want)
+
+	want = nil
+	add("T", c.States[model.Unknown])
+	same(t, "unknown time", c.query(t, lifetimes+`
+		select s.state, sum(s.dur) from thread_state s
+		join lifetime g on g.utid = s.utid and s.ts >= g.ts and s.ts < g.ts_end
+		where s.state = 'T' and s.dur > 0 group by 1`), want)
 
 	want = nil
 	for reason, d := range c.Reasons {
@@ -238,15 +253,7 @@ func checkWakers(t *testing.T, c *converted) {
 		}
 		want = append(want, fmt.Sprintf("%d G%d %s", w.Time, w.Goroutine, waker))
 	}
-	// Lanes are threads: the goroutine is the lifetime around the moment.
-	if _, err := c.Query(`
-		create perfetto table lifetime as
-		select t.utid, s.ts, iif(s.dur = -1, trace_end() + 1, s.ts + s.dur) as ts_end, s.name
-		from slice s join thread_track t on t.id = s.track_id
-		where s.category = 'goroutine'`); err != nil {
-		t.Fatal(err)
-	}
-	same(t, "wakings", c.query(t, `
+	same(t, "wakings", c.query(t, lifetimes+`
 		select s.ts, g.name, iif(s.irq_context, '-', w.name)
 		from thread_state s
 		join lifetime g on g.utid = s.utid and s.ts >= g.ts and s.ts < g.ts_end

@@ -288,6 +288,12 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 	switch s.Kind {
 	case model.Unknown:
 		w.packets.setState(tid, s.Start, stateUnknown)
+		switch {
+		case s.Open && s.Start < s.End:
+			w.packets.setState(tid, s.End, stateUnknown)
+		case s.Next == model.NotExist:
+			w.packets.setState(tid, s.End, stateGone)
+		}
 
 	case model.Runnable:
 		if first && (g.Before || s.Before) {
