@@ -178,11 +178,19 @@ func (c *conversion) run(ctx context.Context, e *env, from location, to, shown s
 		shown = out.Name()
 	}
 	e.report(in, sum)
+	e.warnBeyond(sum)
 	if c.traceID != "" {
 		e.reportTraceID(c.opts.TraceID, w.Focus().Spans)
 	}
 	e.reportFile(outName(shown), out.Size(), sum)
 	return inDamage(in, err)
+}
+
+// warnBeyond tells that not all that ran is shown on CPUs.
+func (e *env) warnBeyond(sum *model.Summary) {
+	if note := perfetto.Beyond(sum); note != "" {
+		fmt.Fprintf(e.stderr, "warning: %s\n", note)
+	}
 }
 
 func (e *env) reportFile(name string, size int64, sum *model.Summary) {
@@ -228,6 +236,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 		lines = append(lines, func() {
 			english.Fprintf(e.stderr, "%s: %s, %s in %v\n", outName(o.Name()), byteCount(o.Size()), plural(int(sum.Events), "event"), time.Duration(sum.End-sum.Start))
 			e.warn(sum)
+			e.warnBeyond(sum)
 		})
 		if c.missed(in, focus) != nil {
 			return nil

@@ -99,6 +99,7 @@ const (
 	catSTW
 	catThread
 	catDamage
+	catRun
 )
 
 var categories = [...]string{
@@ -113,6 +114,7 @@ var categories = [...]string{
 	catSTW:       "stw",
 	catThread:    "thread",
 	catDamage:    "damage",
+	catRun:       "run",
 }
 
 const (

@@ -42,7 +42,7 @@ func (w *Writer) sample(l *lane, s *model.Sample) {
 	e := w.events
 	e.packet(s.Time)
 	b, mark := wire.Open(e.buf, fPacketPerfSample)
-	if s.Proc != model.NoProc {
+	if s.Proc != model.NoProc && s.Proc < MaxCPUs {
 		b = wire.AppendUint(b, fSampleCPU, uint64(s.Proc))
 	}
 	b = wire.AppendUint(b, fSamplePID, uint64(l.process.pid))

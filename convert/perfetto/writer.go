@@ -73,6 +73,7 @@ type Writer struct {
 	counters *stateCounters
 	metrics  *metrics
 	threads  *threads // nil if not asked for
+	beyond   beyond
 
 	runtime    group
 	gc, stw    lazyTrack
@@ -159,6 +160,7 @@ func (w *Writer) Begin(t *model.Trace) {
 		open:  make(map[*model.Task]*taskTrack),
 		types: make(map[string]bool),
 	}
+	w.beyond = beyond{events: w.events, group: &group{lanes: w.lanes, name: beyondGroup}, tracks: make(map[model.ProcID]uint64)}
 	if w.opts.Threads {
 		w.threads = &threads{
 			events: w.events,
@@ -246,7 +248,7 @@ func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.T
 		by = w.wakerLane(waker)
 	}
 	switch {
-	case p != model.NoProc:
+	case p != model.NoProc && p < MaxCPUs:
 		kind := schedWaking
 		if waker == nil {
 			kind = schedInterrupt
@@ -424,17 +426,31 @@ func (w *Writer) Run(r *model.Run) {
 	if r.Label != "" && gr.lane != nil {
 		w.laneSlice(gr, slice{start: max(r.Start, gr.since), end: r.End, open: open, name: r.Label, category: catGC})
 	}
+	if w.threads != nil || r.Proc >= MaxCPUs {
+		w.ranOn(r, open)
+	}
+}
+
+// ranOn writes a run on the tracks of its P and thread, where they have one.
+func (w *Writer) ranOn(r *model.Run, open bool) {
+	name := unknownFunc
+	if r.Goroutine.Func != "" {
+		name = shortFunc(r.Goroutine.Func)
+	}
+	if r.Proc >= MaxCPUs {
+		w.beyond.run(r, name)
+	}
 	if w.threads != nil {
-		name := unknownFunc
-		if r.Goroutine.Func != "" {
-			name = shortFunc(r.Goroutine.Func)
-		}
 		w.threads.slice(r.Thread, r.Goroutine, name, r.Start, r.End, open, r.Proc)
 	}
 }
 
 // ran writes that a lane held a P, and the prev_state in which it left it.
 func (w *Writer) ran(p model.ProcID, tid int32, start, end model.Time, state byte) {
+	if p >= MaxCPUs {
+		w.packets.ranBeyond(tid, start, end, state)
+		return
+	}
 	w.packets.happened(schedEvent{kind: schedRun, p: p, tid: tid, start: start, end: end, state: state})
 }
 
