@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,7 +40,8 @@ the damage, with a warning and exit code 1.
 
 --goroutine, --func, --task and --trace-id leave out the lanes of all other
 goroutines, but for the moments at which these woke one of those up. What the Ps
-ran, the garbage collector and the counters stay whole.`,
+ran, the garbage collector and the counters stay whole, and so do the critical
+paths of the slowest units of work, which are then shown without --slowest.`,
 		Example: `  # writes trace.pftrace
   trace2x perfetto trace.out
 
@@ -60,6 +62,9 @@ ran, the garbage collector and the counters stay whole.`,
   trace2x perfetto --func '^main\.worker$' trace.out
   trace2x perfetto --task '^handleRequest$' trace.out
 
+  # why the slowest tasks took as long as they did
+  trace2x perfetto --slowest 10 trace.out
+
   # every wait with its stack, however short, and the OS threads
   trace2x perfetto --min-block 0 --threads trace.out`,
 		Args:              oneTrace,
@@ -68,6 +73,9 @@ ran, the garbage collector and the counters stay whole.`,
 			from, err := c.parse(args[0])
 			if err != nil {
 				return err
+			}
+			if c.limited() && !cmd.Flags().Changed("slowest") {
+				c.opts.Slowest = defaultSlowest
 			}
 			switch {
 			case cmd.Flags().Changed("split") && split < time.Millisecond:
@@ -87,7 +95,7 @@ ran, the garbage collector and the counters stay whole.`,
 	f.SortFlags = false
 	c.destination.addFlags(f, "write to `FILE`, - for standard output; compressed if it ends in .gz")
 	f.DurationVar(&split, "split", 0, "write numbered files of this `DURATION` each")
-	c.addFlags(f)
+	c.addFlags(f, 0)
 	return cmd
 }
 
@@ -104,10 +112,15 @@ func newConversion() *conversion {
 	return &conversion{opts: perfetto.Options{Version: version()}}
 }
 
-func (c *conversion) addFlags(f *pflag.FlagSet) {
+// defaultSlowest is of how many of the slowest units of each type the critical path is
+// shown, where it is: to find them takes a third of the time for all else.
+const defaultSlowest = 10
+
+func (c *conversion) addFlags(f *pflag.FlagSet, slowest int) {
 	f.DurationVar(&c.opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
 	f.BoolVar(&c.opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
 	f.BoolVar(&c.opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
+	f.IntVar(&c.opts.Slowest, "slowest", slowest, "show the critical paths of the `N` slowest tasks of each type, or, where there are none, regions, requests or goroutines; 0 for none")
 	c.source.addFlags(f)
 	c.addHeader(f, "header")
 	c.selection.addFlags(f)
@@ -123,6 +136,9 @@ func (c *conversion) parse(arg string) (from location, err error) {
 	if c.opts.MinBlock < 0 {
 		return from, badValue("--min-block", c.opts.MinBlock.String(), "0 or more", "100µs")
 	}
+	if c.opts.Slowest < 0 {
+		return from, badValue("--slowest", strconv.Itoa(c.opts.Slowest), "0 or more", "20")
+	}
 	if err := c.selection.parse(); err != nil {
 		return from, err
 	}
@@ -132,6 +148,12 @@ func (c *conversion) parse(arg string) (from location, err error) {
 	}
 	c.opts.Window, err = c.window()
 	return from, err
+}
+
+// limited reports whether only some goroutines are asked for.
+func (c *conversion) limited() bool {
+	o := &c.opts
+	return o.Goroutines != nil || o.Func != nil || o.TaskID != model.BackgroundTask || o.Task != nil || o.TraceID != [16]byte{}
 }
 
 // missed returns an error if nothing matches a filter that the user gave.

@@ -100,6 +100,7 @@ const (
 	catThread
 	catDamage
 	catRun
+	catSlowest
 )
 
 var categories = [...]string{
@@ -115,6 +116,7 @@ var categories = [...]string{
 	catThread:    "thread",
 	catDamage:    "damage",
 	catRun:       "run",
+	catSlowest:   "slowest",
 }
 
 const (
@@ -137,6 +139,7 @@ const (
 	argSpanID
 	argDatadogSpanID
 	argCut
+	argStalled
 )
 
 var argNames = [...]string{
@@ -156,6 +159,7 @@ var argNames = [...]string{
 	argOffset:      "byte offset",
 	argLost:        "bytes lost",
 	argCut:         "goes on after the region around it",
+	argStalled:     "whole process did not run (ns)",
 	// The names are those of OpenTelemetry (Logging, "trace context in non-OTLP
 	// log formats"), and of Datadog's log correlation but for a dot, which the
 	// trace processor does not take.

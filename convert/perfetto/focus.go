@@ -114,6 +114,9 @@ func (w *Writer) decide(g *model.Goroutine, gr *goroutine, t model.Time, late bo
 }
 
 func (w *Writer) WorkStart(work *model.Work) {
+	if w.slowest != nil {
+		w.slowest.WorkStart(work)
+	}
 	if w.focus == nil || !w.focus.tasks[work.Task] {
 		return
 	}
@@ -129,6 +132,9 @@ func (w *Writer) WorkStart(work *model.Work) {
 }
 
 func (w *Writer) WorkEnd(work *model.Work) {
+	if w.slowest != nil {
+		w.slowest.WorkEnd(work)
+	}
 	if w.focus == nil || !w.focus.tasks[work.Task] {
 		return
 	}
@@ -141,7 +147,7 @@ func (w *Writer) WorkEnd(work *model.Work) {
 
 // focusOn gives a goroutine a lane from t on.
 func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time, late bool) {
-	gr.lane, gr.since = w.lanes.take(g, t), t
+	gr.lane, gr.since = w.lanes.take(g, t, false), t
 	if t == g.Start && !g.Before && !late {
 		w.created(g, gr, gr.creator)
 		return
@@ -230,7 +236,7 @@ func (w *Writer) wakerLane(g *model.Goroutine) *lane {
 		return gr.lane
 	}
 	if gr.waker == nil {
-		gr.waker = w.lanes.take(g, g.Start) // its run has begun before
+		gr.waker = w.lanes.take(g, g.Start, true) // its run has begun before
 	}
 	gr.woke = g.OnProc()
 	return gr.waker

@@ -17,6 +17,9 @@ const (
 )
 
 func (w *Writer) Sample(s *model.Sample) {
+	if w.slowest != nil {
+		w.slowest.Sample(s)
+	}
 	if s.Goroutine == nil {
 		if w.noLane == nil {
 			w.noLane = &lane{tid: w.lanes.newID(), track: w.lanes.newTrack()}

@@ -135,7 +135,7 @@ const (
 	stateRunnable = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_RUNNABLE)
 	stateWaiting  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_INTERRUPTIBLE_SLEEP)
 	stateSyscall  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_UNINTERRUPTIBLE_SLEEP)
-	stateStopped = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_STOPPED)
+	stateStopped  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_STOPPED)
 	// stateUnknown is for the time of a gap. The trace processor does not take
 	// TASK_STATE_UNKNOWN.
 	stateUnknown = stateStopped

@@ -42,6 +42,11 @@ type Options struct {
 	TaskID  model.TaskID
 	Task    *regexp.Regexp
 	TraceID [16]byte
+	// Slowest is of how many of the slowest units of work of each type, such as tasks,
+	// there is a track with the critical path; 0 for none. They are found in the whole
+	// trace also if the file has only some goroutines: those in which these were. They
+	// take a third of the time of a conversion without them.
+	Slowest int
 	// Version is the version of trace2x that the file names; may be empty.
 	Version string
 }
@@ -74,6 +79,7 @@ type Writer struct {
 	metrics  *metrics
 	threads  *threads // nil if not asked for
 	beyond   beyond
+	slowest  *slowest // nil if not asked for
 
 	runtime    group
 	gc, stw    lazyTrack
@@ -103,13 +109,15 @@ var _ model.Sink = (*Writer)(nil)
 
 // NewWriter returns a writer of a trace to w. It buffers; w need not.
 func NewWriter(w io.Writer, opts Options) *Writer {
-	return &Writer{
+	out := &Writer{
 		focus:    newFocus(&opts),
 		opts:     opts,
 		minBlock: model.Time(opts.MinBlock),
 		packets:  newPackets(w),
 		procs:    make(map[model.ProcID]*lazyTrack),
 	}
+	out.slowest = newSlowest(out, opts.Slowest)
+	return out
 }
 
 // Size returns the number of bytes written so far.
@@ -143,6 +151,10 @@ func (w *Writer) Begin(t *model.Trace) {
 	w.events = newEvents(p, t.Start)
 	p.beginSched(t.Start)
 	w.lanes = newLanes(p, t.Start, w.opts.LanePerGoroutine)
+	if w.slowest != nil {
+		w.slowest.Begin(t)
+		w.lanes.held = w.slowest.lanes
+	}
 	w.runtime = group{lanes: w.lanes, name: "Go runtime"}
 	w.gc.make = func() uint64 {
 		return w.runtime.track("GC", "Concurrent mark phases of the garbage collector")
@@ -177,6 +189,9 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 		w.goroutines = append(w.goroutines, goroutine{})
 	}
 	gr := w.goroutine(g)
+	if w.slowest != nil {
+		w.slowest.GoroutineStart(g)
+	}
 	if g.Before {
 		w.counters.existing(g.State)
 	} else {
@@ -187,7 +202,7 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 		w.decide(g, gr, g.Start, g.Before)
 		return
 	}
-	gr.lane, gr.since = w.lanes.take(g, g.Start), g.Start
+	gr.lane, gr.since = w.lanes.take(g, g.Start, false), g.Start
 	if g.Before {
 		return // its lifetime is an edge, see GoroutineEnd
 	}
@@ -263,6 +278,9 @@ func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.T
 
 func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	gr := w.goroutine(g)
+	if w.slowest != nil {
+		w.slowest.GoroutineState(g, s)
+	}
 	if !s.Open || s.Next == model.Unknown {
 		w.counters.turned(s.Kind, s.Next, s.End)
 	}
@@ -369,9 +387,12 @@ func (w *Writer) laneSlice(gr *goroutine, s slice) {
 
 func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	gr := w.goroutine(g)
+	if w.slowest != nil {
+		w.slowest.GoroutineEnd(g)
+	}
 	if gr.waker != nil {
 		w.lanes.describe(gr.waker, g, true)
-		w.lanes.giveBack(gr.waker, g.End)
+		w.lanes.giveBack(g.ID, gr.waker, g.End)
 	}
 	if gr.lane != nil {
 		w.leaveLane(g, gr, g.End, g.Open)
@@ -397,11 +418,14 @@ func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open
 		w.sample(gr.lane, &gr.samples[i])
 	}
 	gr.samples = nil
-	w.lanes.giveBack(gr.lane, t)
+	w.lanes.giveBack(g.ID, gr.lane, t)
 	gr.lane, gr.regions = nil, nil
 }
 
 func (w *Writer) Run(r *model.Run) {
+	if w.slowest != nil {
+		w.slowest.Run(r)
+	}
 	gr := w.goroutine(r.Goroutine)
 	end := byte(taskRunnable)
 	open := r.Open && r.Next != model.Unknown
@@ -474,6 +498,9 @@ func (w *Writer) RegionStart(r *model.Region) {
 }
 
 func (w *Writer) RegionEnd(r *model.Region) {
+	if w.slowest != nil {
+		w.slowest.RegionEnd(r)
+	}
 	gr := w.goroutine(r.Goroutine)
 	if gr.lane == nil || r.Start < gr.since {
 		return
@@ -507,13 +534,22 @@ func (w *Writer) endRegion(gr *goroutine, r *model.Region) {
 }
 
 func (w *Writer) TaskStart(t *model.Task) {
+	if w.slowest != nil {
+		w.slowest.TaskStart(t)
+	}
 	if w.focus == nil || w.focus.taskStarted(t) {
 		w.tasks.start(t)
 	}
 }
 
 func (w *Writer) TaskEnd(t *model.Task) {
-	if w.focus == nil || w.focus.taskEnded(t) {
+	in := w.focus == nil || w.focus.taskEnded(t)
+	if w.slowest != nil {
+		w.slowest.out = !in
+		w.slowest.TaskEnd(t)
+		w.slowest.out = false
+	}
+	if in {
 		w.tasks.end(t)
 	}
 }
@@ -540,6 +576,9 @@ func (w *Writer) Log(l *model.Log) {
 }
 
 func (w *Writer) Range(r *model.Range) {
+	if w.slowest != nil {
+		w.slowest.Range(r)
+	}
 	s := slice{start: r.Start, end: r.End, open: r.Open, name: r.Name, category: catGC, stack: r.Stack}
 	switch r.Kind {
 	case model.GCMark:
@@ -590,6 +629,9 @@ func (w *Writer) Metric(m *model.Metric) {
 }
 
 func (w *Writer) Sync(s *model.Sync) {
+	if w.slowest != nil {
+		w.slowest.Sync(s)
+	}
 	if s.Clock != nil {
 		w.packets.clockSnapshot(s.Clock)
 	}
@@ -600,6 +642,9 @@ func (w *Writer) Sync(s *model.Sync) {
 
 func (w *Writer) End(s *model.Summary) {
 	w.counters.finish(w.trace.Start, s.End)
+	if w.slowest != nil {
+		w.slowest.write()
+	}
 	w.packets.attributes(w.opts.Version, s)
 	w.packets.finish()
 }
@@ -607,6 +652,9 @@ func (w *Writer) End(s *model.Summary) {
 // Gap marks a part of the trace that could not be read: with a slice, or, if
 // nothing behind it could be read, with an instant.
 func (w *Writer) Gap(g *model.Gap) {
+	if w.slowest != nil {
+		w.slowest.Gap(g)
+	}
 	e := w.events
 	track := w.runtime.track("Damage", "What of the trace could not be read")
 	kind := sliceBegin
