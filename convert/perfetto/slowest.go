@@ -233,7 +233,11 @@ func (p *pathWriter) wait(w *critical.Wait) {
 	e := p.events
 	e.event(sliceBegin, p.track, w.Start)
 	e.category(catSlowest)
-	e.name(stepName(w.Own, w.Func, "waiting for "+w.Reason, w.Stack))
+	reason := "waiting for " + w.Reason
+	if w.Reason == "preempted" { // to scan its stack
+		reason = "waiting (preempted)"
+	}
+	e.name(stepName(w.Own, w.Func, reason, w.Stack))
 	e.stack(w.Stack)
 	e.arg(argGoroutine, int64(w.Goroutine))
 	e.endEvent()
