@@ -152,7 +152,7 @@ func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time, late b
 		w.created(g, gr, gr.creator)
 		return
 	}
-	if t > w.trace.Start {
+	if t != gr.edge {
 		w.beginLifetime(g, gr, t, nil) // else it is an edge
 	}
 	switch s := g.Current(); {

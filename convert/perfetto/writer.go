@@ -90,8 +90,12 @@ type Writer struct {
 
 // goroutine is what the writer knows of a goroutine.
 type goroutine struct {
-	lane    *lane // nil if the goroutine is not in focus
-	edges   edges
+	lane *lane // nil if the goroutine is not in focus
+	// edge is when the trace began for a goroutine that existed before, or when the
+	// last gap ended. It is -1 for others.
+	edge    model.Time
+	edges   edges           // the slices that begin then
+	cut     model.Time      // when a gap cut its last run, if one did
 	samples []model.Sample  // of a lane that is not described yet
 	regions []*model.Region // that have a slice which has not ended, by their beginnings
 
@@ -192,7 +196,11 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 	if w.slowest != nil {
 		w.slowest.GoroutineStart(g)
 	}
+	gr.edge = -1
 	if g.Before {
+		gr.edge = g.Start
+	}
+	if gr.edge == w.trace.Start {
 		w.counters.existing(g.State)
 	} else {
 		w.counters.turned(model.NotExist, g.State, g.Start)
@@ -247,7 +255,7 @@ func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine, t model.Time, 
 	if g.Parent != model.NoGoroutine {
 		e.arg(argParent, int64(g.Parent))
 	}
-	if g.Before {
+	if g.Before && g.Start == w.trace.Start {
 		e.argBool(argBefore)
 	}
 	if creator != nil {
@@ -307,7 +315,10 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 	tid := gr.lane.tid
 	switch s.Kind {
 	case model.Unknown:
-		w.packets.setState(tid, s.Start, stateUnknown)
+		w.passGap(g, gr, s.End)
+		if gr.cut != s.Start { // else its run tells
+			w.packets.setState(tid, s.Start, stateUnknown)
+		}
 		switch {
 		case s.Open && s.Start < s.End:
 			w.packets.setState(tid, s.End, stateUnknown)
@@ -376,9 +387,9 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 }
 
 // laneSlice writes a slice on the lane of a goroutine, or keeps it if it began
-// with the trace.
+// before the trace.
 func (w *Writer) laneSlice(gr *goroutine, s slice) {
-	if s.start == w.trace.Start {
+	if s.start == gr.edge {
 		gr.edges = append(gr.edges, s)
 		return
 	}
@@ -400,14 +411,20 @@ func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	*gr = goroutine{}
 }
 
+// passGap writes what began at the edge of a goroutine, and makes the end of a gap its
+// edge from now on.
+func (w *Writer) passGap(g *model.Goroutine, gr *goroutine, end model.Time) {
+	if gr.since == gr.edge {
+		w.beginLifetime(g, gr, gr.since, nil)
+	}
+	gr.edges.write(w.events, gr.lane.track)
+	gr.edges, gr.edge = nil, end
+}
+
 // leaveLane ends the slices of a goroutine and takes its lane back.
 func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open bool) {
 	w.lanes.describe(gr.lane, g, true)
-	if g.Before && gr.since == w.trace.Start {
-		w.beginLifetime(g, gr, gr.since, nil)
-		gr.edges.write(w.events, gr.lane.track)
-		gr.edges = nil
-	}
+	w.passGap(g, gr, -1)
 	if !open {
 		for range gr.regions {
 			w.events.end(gr.lane.track, t)
@@ -432,6 +449,7 @@ func (w *Writer) Run(r *model.Run) {
 	switch {
 	case r.Open && !open:
 		end = taskStopped
+		gr.cut = r.End
 	case !r.Open:
 		switch r.Next {
 		case model.Waiting:
@@ -482,7 +500,7 @@ func (w *Writer) ProcState(*model.ProcState) {} // sched has what ran; the rest 
 
 func (w *Writer) RegionStart(r *model.Region) {
 	gr := w.goroutine(r.Goroutine)
-	if r.Start == w.trace.Start || gr.lane == nil {
+	if r.Start == gr.edge || gr.lane == nil {
 		return // an edge, when it ends; or out of focus
 	}
 	gr.regions = append(gr.regions, r)
@@ -506,7 +524,7 @@ func (w *Writer) RegionEnd(r *model.Region) {
 		return
 	}
 	switch {
-	case r.Start == w.trace.Start:
+	case r.Start == gr.edge:
 		w.laneSlice(gr, slice{start: r.Start, end: r.End, open: r.Open, name: nameOr(r.Type), category: catRegion, stack: r.Stack, args: [2]arg{{argTask, int64(r.TaskID)}}})
 	case !r.Open:
 		w.endRegion(gr, r)
