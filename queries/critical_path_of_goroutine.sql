@@ -10,7 +10,8 @@
 --   state, reason        in which state: 'running' (or in a system call with its P),
 --                        'runnable' (waits for a P), 'waiting' (and for what: this
 --                        stands here if no goroutine ended it, but the network, a
---                        timer or a system call), 'not created yet'
+--                        timer or a system call), 'not created yet',
+--                        'unknown' (where the trace is damaged)
 --   ms, percent          how much of the path that is
 --   times                in how many pieces
 --   of, of_ms            the goroutine, and how long it lived in the trace
@@ -56,12 +57,13 @@ SELECT
     WHEN 'Running' THEN 'running'
     WHEN 'R' THEN 'runnable'
     WHEN 'S' THEN 'waiting'
+    WHEN 'T' THEN 'unknown'
     ELSE 'in a system call, without a P'
   END AS state,
   iif(state = 'S' AND next = 'R', next_waker_utid, NULL) AS waker_utid,
   FALSE AS is_before
 FROM state
-WHERE state IN ('Running', 'R', 'S', 'D')
+WHERE state IN ('Running', 'R', 'S', 'D', 'T')
 UNION ALL
 SELECT
   g.utid, i.ts, g.ts, NULL, 'not created yet',

@@ -254,6 +254,8 @@ func criticalPath(g *goroutine, start, end model.Time) (path []piece) {
 			add(s.start, s.end, "running", "")
 		case model.Runnable:
 			add(s.start, s.end, "runnable", "")
+		case model.Unknown:
+			add(s.start, s.end, "unknown", "")
 		case model.Syscall:
 			add(s.start, s.lost, "running", "")
 			add(s.lost, s.end, "in a system call, without a P", "syscall")

@@ -21,7 +21,10 @@ SELECT
   sum(l.latency_dur) / 1e6 AS total_ms,
   l.runnable_latency_id AS id -- SQLite takes it from the row with the maximum
 FROM sched_latency_for_running_interval AS l
-JOIN thread AS t USING (utid)
+JOIN thread_state AS r ON r.id = l.runnable_latency_id
+-- Behind a damaged part of the trace, it ran without having been runnable.
+JOIN thread_state AS x ON x.id = l.thread_state_id AND x.ts = r.ts + r.dur
+JOIN thread AS t ON t.utid = l.utid
 JOIN process AS p USING (upid)
 GROUP BY l.utid
 ORDER BY max_us DESC;

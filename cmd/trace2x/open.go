@@ -75,7 +75,7 @@ nothing: try --port 0 also if your browser refuses the connection.`,
 	f.Uint16Var(&fl.port, "port", serve.FetchPort, "serve on this `PORT` of 127.0.0.1, 0 for any that is free")
 	f.StringVar(&fl.ui, "ui", serve.PerfettoUI, "open the Perfetto UI at `URL`")
 	c.destination.addFlags(f, "keep the converted trace in `FILE`; compressed if it ends in .gz")
-	c.addFlags(f)
+	c.addFlags(f, defaultSlowest)
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +39,8 @@ the damage, with a warning and exit code 1.
 
 --goroutine, --func, --task and --trace-id leave out the lanes of all other
 goroutines, but for the moments at which these woke one of those up. What the Ps
-ran, the garbage collector and the counters stay whole.`,
+ran, the garbage collector and the counters stay whole, and so do the critical
+paths of the slowest units of work, which are then shown without --slowest.`,
 		Example: `  # writes trace.pftrace
   trace2x perfetto trace.out
 
@@ -59,6 +61,9 @@ ran, the garbage collector and the counters stay whole.`,
   trace2x perfetto --func '^main\.worker$' trace.out
   trace2x perfetto --task '^handleRequest$' trace.out
 
+  # why the slowest tasks took as long as they did
+  trace2x perfetto --slowest 10 trace.out
+
   # every wait with its stack, however short, and the OS threads
   trace2x perfetto --min-block 0 --threads trace.out`,
 		Args:              oneTrace,
@@ -67,6 +72,9 @@ ran, the garbage collector and the counters stay whole.`,
 			from, err := c.parse(args[0])
 			if err != nil {
 				return err
+			}
+			if !c.opts.All() && !cmd.Flags().Changed("slowest") {
+				c.opts.Slowest = defaultSlowest
 			}
 			switch {
 			case cmd.Flags().Changed("split") && split < time.Millisecond:
@@ -86,7 +94,7 @@ ran, the garbage collector and the counters stay whole.`,
 	f.SortFlags = false
 	c.destination.addFlags(f, "write to `FILE`, - for standard output; compressed if it ends in .gz")
 	f.DurationVar(&split, "split", 0, "write numbered files of this `DURATION` each")
-	c.addFlags(f)
+	c.addFlags(f, 0)
 	return cmd
 }
 
@@ -103,10 +111,15 @@ func newConversion() *conversion {
 	return &conversion{opts: perfetto.Options{Version: version()}}
 }
 
-func (c *conversion) addFlags(f *pflag.FlagSet) {
+// defaultSlowest is of how many of the slowest units of each type the critical path is
+// shown, where it is: to find them takes a third of the time for all else.
+const defaultSlowest = 10
+
+func (c *conversion) addFlags(f *pflag.FlagSet, slowest int) {
 	f.DurationVar(&c.opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
 	f.BoolVar(&c.opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
 	f.BoolVar(&c.opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
+	f.IntVar(&c.opts.Slowest, "slowest", slowest, "show the critical paths of the `N` slowest tasks of each type, or, where there are none, regions, requests or goroutines; 0 for none")
 	c.source.addFlags(f)
 	c.addHeader(f, "header")
 	c.selection.addFlags(f)
@@ -120,6 +133,9 @@ func (c *conversion) parse(arg string) (from location, err error) {
 	}
 	if c.opts.MinBlock < 0 {
 		return from, badValue("--min-block", c.opts.MinBlock.String(), "0 or more", "100µs")
+	}
+	if c.opts.Slowest < 0 {
+		return from, badValue("--slowest", strconv.Itoa(c.opts.Slowest), "0 or more", "20")
 	}
 	if err := c.selection.parse(); err != nil {
 		return from, err
@@ -165,9 +181,17 @@ func (c *conversion) run(ctx context.Context, e *env, from location, to, shown s
 		shown = out.Name()
 	}
 	e.report(in, sum)
+	e.warnBeyond(sum)
 	c.selection.report(e, w.Found())
 	e.reportFile(outName(shown), out.Size(), sum)
 	return inDamage(in, err)
+}
+
+// warnBeyond tells that not all that ran is shown on CPUs.
+func (e *env) warnBeyond(sum *model.Summary) {
+	if note := perfetto.Beyond(sum); note != "" {
+		fmt.Fprintf(e.stderr, "warning: %s\n", note)
+	}
 }
 
 func (e *env) reportFile(name string, size int64, sum *model.Summary) {
@@ -213,6 +237,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 		lines = append(lines, func() {
 			english.Fprintf(e.stderr, "%s: %s, %s in %v\n", outName(o.Name()), byteCount(o.Size()), plural(int(sum.Events), "event"), time.Duration(sum.End-sum.Start))
 			e.warn(sum)
+			e.warnBeyond(sum)
 		})
 		if c.selection.missed(in, found) != nil {
 			return nil

@@ -66,7 +66,7 @@ func TestSelection(t *testing.T) {
 	for _, args := range [][]string{{"--goroutine", "1"}, {"--func", `^net/http\.\(\*conn\)\.serve$`}, {"--task", "^render$"}, {"--task", "12"}} {
 		r := exec(t, append([]string{"perfetto", in}, args...)...)
 		r.want(t, exitOK)
-		if n := len(read(t, "httpserver.pftrace")); n > whole*2/3 || strings.Contains(r.stderr, "warning") {
+		if n := len(read(t, "httpserver.pftrace")); n > whole*3/4 || strings.Contains(r.stderr, "warning") {
 			t.Errorf("%s: %d of %d bytes; %s", args, n, whole, r.stderr)
 		}
 	}

@@ -99,6 +99,8 @@ const (
 	catSTW
 	catThread
 	catDamage
+	catRun
+	catSlowest
 )
 
 var categories = [...]string{
@@ -113,6 +115,8 @@ var categories = [...]string{
 	catSTW:       "stw",
 	catThread:    "thread",
 	catDamage:    "damage",
+	catRun:       "run",
+	catSlowest:   "slowest",
 }
 
 const (
@@ -135,6 +139,7 @@ const (
 	argSpanID
 	argDatadogSpanID
 	argCut
+	argStalled
 )
 
 var argNames = [...]string{
@@ -154,6 +159,7 @@ var argNames = [...]string{
 	argOffset:      "byte offset",
 	argLost:        "bytes lost",
 	argCut:         "goes on after the region around it",
+	argStalled:     "whole process did not run (ns)",
 	// The names are those of OpenTelemetry (Logging, "trace context in non-OTLP
 	// log formats"), and of Datadog's log correlation but for a dot, which the
 	// trace processor does not take.

@@ -72,6 +72,9 @@ func (w *Writer) decide(g *model.Goroutine, gr *goroutine, t model.Time, late bo
 }
 
 func (w *Writer) WorkStart(work *model.Work) {
+	if w.slowest != nil {
+		w.slowest.WorkStart(work)
+	}
 	if w.focus == nil || !w.focus.tasks.Has(work.Task) {
 		return
 	}
@@ -87,6 +90,9 @@ func (w *Writer) WorkStart(work *model.Work) {
 }
 
 func (w *Writer) WorkEnd(work *model.Work) {
+	if w.slowest != nil {
+		w.slowest.WorkEnd(work)
+	}
 	if w.focus == nil || !w.focus.tasks.Has(work.Task) {
 		return
 	}
@@ -99,12 +105,12 @@ func (w *Writer) WorkEnd(work *model.Work) {
 
 // focusOn gives a goroutine a lane from t on.
 func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time, late bool) {
-	gr.lane, gr.since = w.lanes.take(g, t), t
+	gr.lane, gr.since = w.lanes.take(g, t, false), t
 	if t == g.Start && !g.Before && !late {
 		w.created(g, gr, gr.focus.creator)
 		return
 	}
-	if t > w.trace.Start {
+	if t != gr.edge {
 		w.beginLifetime(g, gr, t, nil) // else it is an edge
 	}
 	switch s := g.Current(); {
@@ -188,7 +194,7 @@ func (w *Writer) wakerLane(g *model.Goroutine) *lane {
 		return gr.lane
 	}
 	if gr.focus.waker == nil {
-		gr.focus.waker = w.lanes.take(g, g.Start) // its run has begun before
+		gr.focus.waker = w.lanes.take(g, g.Start, true) // its run has begun before
 	}
 	gr.focus.woke = g.OnProc()
 	return gr.focus.waker
@@ -199,7 +205,7 @@ func (w *Writer) wakerLane(g *model.Goroutine) *lane {
 func (w *Writer) giveBackWaker(g *model.Goroutine, gr *goroutine) {
 	if l := gr.focus.waker; l != nil {
 		w.lanes.describe(l, g, true)
-		w.lanes.giveBack(l, g.End)
+		w.lanes.giveBack(g.ID, l, g.End)
 	}
 }
 

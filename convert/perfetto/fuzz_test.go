@@ -20,7 +20,7 @@ func FuzzConvert(f *testing.F) {
 	testtrace.SeedStructure(f)
 	f.Fuzz(func(t *testing.T, data []byte, change uint64) {
 		data = testtrace.Mutate(data, change)
-		opts := perfetto.Options{Threads: change%2 == 0, LanePerGoroutine: change%3 == 1}
+		opts := perfetto.Options{Threads: change%2 == 0, LanePerGoroutine: change%3 == 1, Slowest: int(change % 7)}
 		if change%5 == 1 {
 			opts.MinBlock = perfetto.DefaultMinBlock
 		}

@@ -23,6 +23,7 @@ type lanes struct {
 	ids       int32  // the last pid or tid: they share their numbers, as on Linux
 	tracks    uint64 // the last uuid of a track
 	processes map[string]*process
+	held      *heldLanes // nil if nobody asks
 }
 
 // process stands for a start function.
@@ -79,8 +80,15 @@ func (l *lanes) newID() int32 { l.ids++; return l.ids }
 func (l *lanes) newTrack() uint64 { l.tracks++; return l.tracks }
 
 // take returns a lane for a goroutine from a moment on, which may be in the past:
-// then another goroutine may have been on a lane that is free now.
-func (l *lanes) take(g *model.Goroutine, from model.Time) *lane {
+// then another goroutine may have been on a lane that is free now. forWaking says that
+// it is there only to wake up others.
+func (l *lanes) take(g *model.Goroutine, from model.Time, forWaking bool) *lane {
+	ln := l.freeOrNew(g, from)
+	l.held.take(g.ID, ln, from, forWaking)
+	return ln
+}
+
+func (l *lanes) freeOrNew(g *model.Goroutine, from model.Time) *lane {
 	if name := processName(g); name != "" {
 		if p := l.processes[name]; p != nil && len(p.free) > 0 && p.free[0].until <= from {
 			return heap.Pop(&p.free).(*lane)
@@ -145,7 +153,8 @@ func (l *lanes) process(fn string) *process {
 }
 
 // giveBack takes the lane of a goroutine that leaves it at t.
-func (l *lanes) giveBack(ln *lane, t model.Time) {
+func (l *lanes) giveBack(g model.GoID, ln *lane, t model.Time) {
+	l.held.leave(g, ln, t)
 	ln.until = t
 	if !l.perGoroutine {
 		heap.Push(&ln.process.free, ln)

@@ -23,8 +23,8 @@ func TestDecodes(t *testing.T) {
 	for _, name := range testtrace.Readable(t) {
 		t.Run(name, func(t *testing.T) {
 			data := testtrace.Data(t, name)
-			out := converttest.Perfetto(t, data, perfetto.Options{Threads: true})
-			if again := converttest.Perfetto(t, data, perfetto.Options{Threads: true}); !bytes.Equal(out, again) {
+			out := converttest.Perfetto(t, data, perfetto.Options{Threads: true, Slowest: 10})
+			if again := converttest.Perfetto(t, data, perfetto.Options{Threads: true, Slowest: 10}); !bytes.Equal(out, again) {
 				t.Error("a second run gives other bytes")
 			}
 			if n := checkFile(t, out, nil); n < 10 {

@@ -183,19 +183,34 @@ func checkStats(t *testing.T, c *converted) {
 		where value != 0 and severity in ('error', 'data_loss')`), nil)
 }
 
-// checkSched: one row per interval in which a goroutine held a P.
+// checkSched: one row per interval in which a goroutine held a P, or, on a P that no
+// CPU stands for, one slice.
 func checkSched(t *testing.T, c *converted) {
 	t.Helper()
-	var want []string
+	var want, beyond []string
 	for _, r := range c.Runs {
-		want = append(want, fmt.Sprint(int64(r.Start), " ", int64(r.End-r.Start), " ", r.Proc))
+		run := fmt.Sprint(int64(r.Start), " ", int64(r.End-r.Start), " ", r.Proc)
+		if r.Proc < perfetto.MaxCPUs {
+			want = append(want, run)
+		} else {
+			beyond = append(beyond, run)
+		}
 	}
+	same(t, "runs without a CPU", c.query(t, "select s.ts, s.dur, substr(t.name, 2) from slice s join track t on t.id = s.track_id where category = 'run'"), beyond)
 	same(t, "runs", c.query(t, "select ts, dur, ucpu from sched where utid != 0"), want)
 	same(t, "overlaps on a P", c.query(t, `
 		select ts, following from (
 			select ts, dur, lead(ts) over (partition by ucpu order by ts) as following from sched
 		) where dur > 0 and ts + dur > following`), nil)
 }
+
+// lifetimes has the goroutines on lanes, which are threads: the goroutine is the
+// lifetime around a moment.
+const lifetimes = `
+	create or replace perfetto table lifetime as
+	select t.utid, s.ts, iif(s.dur = -1, trace_end() + 1, s.ts + s.dur) as ts_end, s.name
+	from slice s join thread_track t on t.id = s.track_id
+	where s.category = 'goroutine';`
 
 // checkStates: the time in each state, to the nanosecond.
 func checkStates(t *testing.T, c *converted) {
@@ -206,14 +221,23 @@ func checkStates(t *testing.T, c *converted) {
 			want = append(want, fmt.Sprint(name, " ", int64(d)))
 		}
 	}
-	add("Running", c.OnProc)
+	_, beyond := beyondCPUs(c)
+	add("Running", c.OnProc-beyond)
 	add("R", c.States[model.Runnable])
 	add("S", c.States[model.Waiting])
 	add("D", c.Blocked)
-	// X and T are lanes without a goroutine.
+	// X and T are lanes without a goroutine. T is also what is unknown, in a gap, and
+	// what runs on a P that no CPU stands for.
 	same(t, "time by state", c.query(t, `
 		select state, sum(dur) from thread_state
 		where utid != 0 and dur > 0 and state not in ('X', 'T') group by 1`), want)
+
+	want = nil
+	add("T", c.States[model.Unknown]+beyond)
+	same(t, "time in T", c.query(t, lifetimes+`
+		select s.state, sum(s.dur) from thread_state s
+		join lifetime g on g.utid = s.utid and s.ts >= g.ts and s.ts < g.ts_end
+		where s.state = 'T' and s.dur > 0 group by 1`), want)
 
 	want = nil
 	for reason, d := range c.Reasons {
@@ -238,15 +262,7 @@ func checkWakers(t *testing.T, c *converted) {
 		}
 		want = append(want, fmt.Sprintf("%d G%d %s", w.Time, w.Goroutine, waker))
 	}
-	// Lanes are threads: the goroutine is the lifetime around the moment.
-	if _, err := c.Query(`
-		create perfetto table lifetime as
-		select t.utid, s.ts, iif(s.dur = -1, trace_end() + 1, s.ts + s.dur) as ts_end, s.name
-		from slice s join thread_track t on t.id = s.track_id
-		where s.category = 'goroutine'`); err != nil {
-		t.Fatal(err)
-	}
-	same(t, "wakings", c.query(t, `
+	same(t, "wakings", c.query(t, lifetimes+`
 		select s.ts, g.name, iif(s.irq_context, '-', w.name)
 		from thread_state s
 		join lifetime g on g.utid = s.utid and s.ts >= g.ts and s.ts < g.ts_end
@@ -372,6 +388,9 @@ func checkMetadata(t *testing.T, c *converted) {
 		want = append(want, "go.trace.damage "+gap.Damage.Error())
 		same(t, "mark of the damage", c.query(t, "select ts, dur, extract_arg(arg_set_id, 'debug.error') from slice where category = 'damage'"),
 			[]string{fmt.Sprint(int64(gap.Start), " ", int64(gap.End-gap.Start), " ", gap.Damage.Error())})
+	}
+	if note := perfetto.Beyond(&c.Summary); note != "" {
+		want = append(want, "go.trace.ps_without_cpu "+note)
 	}
 	same(t, "metadata", c.query(t, `
 		select substr(name, length('trace_attribute.') + 1), coalesce(str_value, int_value)

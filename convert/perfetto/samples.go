@@ -17,6 +17,9 @@ const (
 )
 
 func (w *Writer) Sample(s *model.Sample) {
+	if w.slowest != nil {
+		w.slowest.Sample(s)
+	}
 	if s.Goroutine == nil {
 		if w.noLane == nil {
 			w.noLane = &lane{tid: w.lanes.newID(), track: w.lanes.newTrack()}
@@ -42,7 +45,7 @@ func (w *Writer) sample(l *lane, s *model.Sample) {
 	e := w.events
 	e.packet(s.Time)
 	b, mark := wire.Open(e.packets.part.buf, fPacketPerfSample)
-	if s.Proc != model.NoProc {
+	if s.Proc != model.NoProc && s.Proc < MaxCPUs {
 		b = wire.AppendUint(b, fSampleCPU, uint64(s.Proc))
 	}
 	b = wire.AppendUint(b, fSamplePID, uint64(l.process.pid))

@@ -84,8 +84,8 @@ func (s *sched) encode(p *part) {
 	p.buf = s.buf
 }
 
-// MaxCPUs is the number of CPUs that the trace processor knows: of Ps with larger
-// numbers, a Perfetto trace has what ran on them as slices only
+// MaxCPUs is the number of CPUs that the trace processor knows: what ran on Ps with
+// larger numbers is in a Perfetto trace as slices only
 // (kMaxCpus in src/trace_processor/importers/common/cpu_tracker.h).
 const MaxCPUs = 1024
 
@@ -135,12 +135,13 @@ const (
 	stateRunnable = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_RUNNABLE)
 	stateWaiting  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_INTERRUPTIBLE_SLEEP)
 	stateSyscall  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_UNINTERRUPTIBLE_SLEEP)
+	stateStopped  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_STOPPED)
 	// stateUnknown is for the time of a gap. The trace processor does not take
 	// TASK_STATE_UNKNOWN.
-	stateUnknown = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_STOPPED)
+	stateUnknown = stateStopped
 	// stateGone is for a goroutine that ended outside of any P. The states for
 	// the dead would end the thread, but its lane goes on.
-	stateGone = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_STOPPED)
+	stateGone = stateStopped
 )
 
 // beginSched begins the sequence of bundles.
@@ -187,9 +188,6 @@ func (c *cpu) switchTo(t model.Time, prevState uint64, next int32) {
 }
 
 func (s *sched) run(e *schedEvent) {
-	if e.p >= MaxCPUs {
-		return
-	}
 	c := s.cpu(e.p)
 	c.switchTo(e.start, taskRunnable, e.tid)
 	c.switchTo(e.end, uint64(e.state), idlePID)
@@ -197,10 +195,6 @@ func (s *sched) run(e *schedEvent) {
 }
 
 func (s *sched) waking(e *schedEvent) {
-	if e.p >= MaxCPUs {
-		s.wakingFromOutside(e)
-		return
-	}
 	c := s.cpu(e.p)
 	c.wake(e.tid, e.start, e.kind == schedInterrupt)
 	s.full(e.p, c)

@@ -114,6 +114,9 @@ func (p *packets) attributes(version string, s *model.Summary) {
 	for _, what := range slices.Sorted(maps.Keys(s.Misuse)) {
 		number("go.trace.misuse."+what, int64(s.Misuse[what]))
 	}
+	if note := Beyond(s); note != "" {
+		text("go.trace.ps_without_cpu", note)
+	}
 	for i, gap := range s.Gaps {
 		key := "go.trace.damage"
 		if i > 0 {

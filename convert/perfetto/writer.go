@@ -27,6 +27,11 @@ type Options struct {
 	// from before the trace have a lane from when the trace has told their start
 	// function, if that matters.
 	model.Selection
+	// Slowest is of how many of the slowest units of work of each type, such as tasks,
+	// there is a track with the critical path; 0 for none. They are found in the whole
+	// trace also if the file has only some goroutines: those in which these were. They
+	// take a third of the time of a conversion without them.
+	Slowest int
 	// Version is the version of trace2x that the file names; may be empty.
 	Version string
 }
@@ -60,6 +65,8 @@ type Writer struct {
 	counters *stateCounters
 	metrics  *metrics
 	threads  *threads // nil if not asked for
+	beyond   beyond
+	slowest  *slowest // nil if not asked for
 
 	runtime    group
 	gc, stw    lazyTrack
@@ -70,9 +77,13 @@ type Writer struct {
 
 // goroutine is what the writer knows of a goroutine.
 type goroutine struct {
-	lane    *lane      // nil if the goroutine is not in focus
-	since   model.Time // it has its lane
-	edges   edges
+	lane  *lane      // nil if the goroutine is not in focus
+	since model.Time // it has its lane
+	// edge is when the trace began for a goroutine that existed before, or when the
+	// last gap ended. It is -1 for others.
+	edge    model.Time
+	edges   edges           // the slices that begin then
+	cut     model.Time      // when a gap cut its last run, if one did
 	samples []model.Sample  // of a lane that is not described yet
 	regions []*model.Region // that have a slice which has not ended, by their beginnings
 	focus   goroutineFocus
@@ -82,13 +93,15 @@ var _ model.Sink = (*Writer)(nil)
 
 // NewWriter returns a writer of a trace to w. It buffers; w need not.
 func NewWriter(w io.Writer, opts Options) *Writer {
-	return &Writer{
+	out := &Writer{
 		focus:    newFocus(&opts.Selection),
 		opts:     opts,
 		minBlock: model.Time(opts.MinBlock),
 		packets:  newPackets(w),
 		procs:    make(map[model.ProcID]*lazyTrack),
 	}
+	out.slowest = newSlowest(out, opts.Slowest)
+	return out
 }
 
 // Size returns the number of bytes written so far.
@@ -122,6 +135,10 @@ func (w *Writer) Begin(t *model.Trace) {
 	w.events = newEvents(p, t.Start)
 	p.beginSched(t.Start)
 	w.lanes = newLanes(p, t.Start, w.opts.LanePerGoroutine)
+	if w.slowest != nil {
+		w.slowest.Begin(t)
+		w.lanes.held = w.slowest.lanes
+	}
 	w.runtime = group{lanes: w.lanes, name: "Go runtime"}
 	w.gc.make = func() uint64 {
 		return w.runtime.track("GC", "Concurrent mark phases of the garbage collector")
@@ -139,6 +156,7 @@ func (w *Writer) Begin(t *model.Trace) {
 		open:  make(map[*model.Task]*taskTrack),
 		types: make(map[string]bool),
 	}
+	w.beyond = beyond{events: w.events, group: &group{lanes: w.lanes, name: beyondGroup}, tracks: make(map[model.ProcID]uint64)}
 	if w.opts.Threads {
 		w.threads = &threads{
 			events: w.events,
@@ -152,7 +170,14 @@ func (w *Writer) goroutine(g *model.Goroutine) *goroutine { return w.goroutines.
 
 func (w *Writer) GoroutineStart(g *model.Goroutine) {
 	gr := w.goroutine(g)
+	if w.slowest != nil {
+		w.slowest.GoroutineStart(g)
+	}
+	gr.edge = -1
 	if g.Before {
+		gr.edge = g.Start
+	}
+	if gr.edge == w.trace.Start {
 		w.counters.existing(g.State)
 	} else {
 		w.counters.turned(model.NotExist, g.State, g.Start)
@@ -162,7 +187,7 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 		w.decide(g, gr, g.Start, g.Before)
 		return
 	}
-	gr.lane, gr.since = w.lanes.take(g, g.Start), g.Start
+	gr.lane, gr.since = w.lanes.take(g, g.Start, false), g.Start
 	if g.Before {
 		return // its lifetime is an edge, see GoroutineEnd
 	}
@@ -207,7 +232,7 @@ func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine, t model.Time, 
 	if g.Parent != model.NoGoroutine {
 		e.arg(argParent, int64(g.Parent))
 	}
-	if g.Before {
+	if g.Before && g.Start == w.trace.Start {
 		e.argBool(argBefore)
 	}
 	if creator != nil {
@@ -223,7 +248,7 @@ func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.T
 		by = w.wakerLane(waker)
 	}
 	switch {
-	case p != model.NoProc:
+	case p != model.NoProc && p < MaxCPUs:
 		kind := schedWaking
 		if waker == nil {
 			kind = schedInterrupt
@@ -238,6 +263,9 @@ func (w *Writer) wake(l *lane, waker *model.Goroutine, p model.ProcID, t model.T
 
 func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	gr := w.goroutine(g)
+	if w.slowest != nil {
+		w.slowest.GoroutineState(g, s)
+	}
 	if !s.Open || s.Next == model.Unknown {
 		w.counters.turned(s.Kind, s.Next, s.End)
 	}
@@ -264,7 +292,16 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 	tid := gr.lane.tid
 	switch s.Kind {
 	case model.Unknown:
-		w.packets.setState(tid, s.Start, stateUnknown)
+		w.passGap(g, gr, s.End)
+		if gr.cut != s.Start { // else its run tells
+			w.packets.setState(tid, s.Start, stateUnknown)
+		}
+		switch {
+		case s.Open && s.Start < s.End:
+			w.packets.setState(tid, s.End, stateUnknown)
+		case s.Next == model.NotExist:
+			w.packets.setState(tid, s.End, stateGone)
+		}
 
 	case model.Runnable:
 		if first && (g.Before || s.Before) {
@@ -327,9 +364,9 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 }
 
 // laneSlice writes a slice on the lane of a goroutine, or keeps it if it began
-// with the trace.
+// before the trace.
 func (w *Writer) laneSlice(gr *goroutine, s slice) {
-	if s.start == w.trace.Start {
+	if s.start == gr.edge {
 		gr.edges = append(gr.edges, s)
 		return
 	}
@@ -338,6 +375,9 @@ func (w *Writer) laneSlice(gr *goroutine, s slice) {
 
 func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	gr := w.goroutine(g)
+	if w.slowest != nil {
+		w.slowest.GoroutineEnd(g)
+	}
 	w.giveBackWaker(g, gr)
 	if gr.lane != nil {
 		w.leaveLane(g, gr, g.End, g.Open)
@@ -345,14 +385,20 @@ func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	*gr = goroutine{}
 }
 
+// passGap writes what began at the edge of a goroutine, and makes the end of a gap its
+// edge from now on.
+func (w *Writer) passGap(g *model.Goroutine, gr *goroutine, end model.Time) {
+	if gr.since == gr.edge {
+		w.beginLifetime(g, gr, gr.since, nil)
+	}
+	gr.edges.write(w.events, gr.lane.track)
+	gr.edges, gr.edge = nil, end
+}
+
 // leaveLane ends the slices of a goroutine and takes its lane back.
 func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open bool) {
 	w.lanes.describe(gr.lane, g, true)
-	if g.Before && gr.since == w.trace.Start {
-		w.beginLifetime(g, gr, gr.since, nil)
-		gr.edges.write(w.events, gr.lane.track)
-		gr.edges = nil
-	}
+	w.passGap(g, gr, -1)
 	if !open {
 		for range gr.regions {
 			w.events.end(gr.lane.track, t)
@@ -363,17 +409,21 @@ func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open
 		w.sample(gr.lane, &gr.samples[i])
 	}
 	gr.samples = nil
-	w.lanes.giveBack(gr.lane, t)
+	w.lanes.giveBack(g.ID, gr.lane, t)
 	gr.lane, gr.regions = nil, nil
 }
 
 func (w *Writer) Run(r *model.Run) {
+	if w.slowest != nil {
+		w.slowest.Run(r)
+	}
 	gr := w.goroutine(r.Goroutine)
 	end := byte(taskRunnable)
 	open := r.Open && r.Next != model.Unknown
 	switch {
 	case r.Open && !open:
 		end = taskStopped
+		gr.cut = r.End
 	case !r.Open:
 		switch r.Next {
 		case model.Waiting:
@@ -392,13 +442,28 @@ func (w *Writer) Run(r *model.Run) {
 	if r.Label != "" && gr.lane != nil {
 		w.laneSlice(gr, slice{start: max(r.Start, gr.since), end: r.End, open: open, name: r.Label, category: catGC})
 	}
+	if w.threads != nil || r.Proc >= MaxCPUs {
+		w.ranOn(r, open)
+	}
+}
+
+// ranOn writes a run on the tracks of its P and thread, where they have one.
+func (w *Writer) ranOn(r *model.Run, open bool) {
+	name := model.ShortFunc(r.Goroutine.Func)
+	if r.Proc >= MaxCPUs {
+		w.beyond.run(r, name)
+	}
 	if w.threads != nil {
-		w.threads.slice(r.Thread, r.Goroutine, model.ShortFunc(r.Goroutine.Func), r.Start, r.End, open, r.Proc)
+		w.threads.slice(r.Thread, r.Goroutine, name, r.Start, r.End, open, r.Proc)
 	}
 }
 
 // ran writes that a lane held a P, and the prev_state in which it left it.
 func (w *Writer) ran(p model.ProcID, tid int32, start, end model.Time, state byte) {
+	if p >= MaxCPUs {
+		w.packets.ranBeyond(tid, start, end, state)
+		return
+	}
 	w.packets.happened(schedEvent{kind: schedRun, p: p, tid: tid, start: start, end: end, state: state})
 }
 
@@ -406,7 +471,7 @@ func (w *Writer) ProcState(*model.ProcState) {} // sched has what ran; the rest 
 
 func (w *Writer) RegionStart(r *model.Region) {
 	gr := w.goroutine(r.Goroutine)
-	if r.Start == w.trace.Start || gr.lane == nil {
+	if r.Start == gr.edge || gr.lane == nil {
 		return // an edge, when it ends; or out of focus
 	}
 	gr.regions = append(gr.regions, r)
@@ -422,12 +487,15 @@ func (w *Writer) RegionStart(r *model.Region) {
 }
 
 func (w *Writer) RegionEnd(r *model.Region) {
+	if w.slowest != nil {
+		w.slowest.RegionEnd(r)
+	}
 	gr := w.goroutine(r.Goroutine)
 	if gr.lane == nil || r.Start < gr.since {
 		return
 	}
 	switch {
-	case r.Start == w.trace.Start:
+	case r.Start == gr.edge:
 		w.laneSlice(gr, slice{start: r.Start, end: r.End, open: r.Open, name: nameOr(r.Type), category: catRegion, stack: r.Stack, args: [2]arg{{argTask, int64(r.TaskID)}}})
 	case !r.Open:
 		w.endRegion(gr, r)
@@ -455,13 +523,22 @@ func (w *Writer) endRegion(gr *goroutine, r *model.Region) {
 }
 
 func (w *Writer) TaskStart(t *model.Task) {
+	if w.slowest != nil {
+		w.slowest.TaskStart(t)
+	}
 	if w.focus == nil || w.focus.tasks.Start(t) {
 		w.tasks.start(t)
 	}
 }
 
 func (w *Writer) TaskEnd(t *model.Task) {
-	if w.focus == nil || w.focus.tasks.End(t) {
+	in := w.focus == nil || w.focus.tasks.End(t)
+	if w.slowest != nil {
+		w.slowest.out = !in
+		w.slowest.TaskEnd(t)
+		w.slowest.out = false
+	}
+	if in {
 		w.tasks.end(t)
 	}
 }
@@ -488,6 +565,9 @@ func (w *Writer) Log(l *model.Log) {
 }
 
 func (w *Writer) Range(r *model.Range) {
+	if w.slowest != nil {
+		w.slowest.Range(r)
+	}
 	s := slice{start: r.Start, end: r.End, open: r.Open, name: r.Name, category: catGC, stack: r.Stack}
 	switch r.Kind {
 	case model.GCMark:
@@ -538,6 +618,9 @@ func (w *Writer) Metric(m *model.Metric) {
 }
 
 func (w *Writer) Sync(s *model.Sync) {
+	if w.slowest != nil {
+		w.slowest.Sync(s)
+	}
 	if s.Clock != nil {
 		w.packets.clockSnapshot(s.Clock)
 	}
@@ -548,6 +631,9 @@ func (w *Writer) Sync(s *model.Sync) {
 
 func (w *Writer) End(s *model.Summary) {
 	w.counters.finish(w.trace.Start, s.End)
+	if w.slowest != nil {
+		w.slowest.write()
+	}
 	w.packets.attributes(w.opts.Version, s)
 	w.packets.finish()
 }
@@ -555,6 +641,9 @@ func (w *Writer) End(s *model.Summary) {
 // Gap marks a part of the trace that could not be read: with a slice, or, if
 // nothing behind it could be read, with an instant.
 func (w *Writer) Gap(g *model.Gap) {
+	if w.slowest != nil {
+		w.slowest.Gap(g)
+	}
 	e := w.events
 	track := w.runtime.track("Damage", "What of the trace could not be read")
 	kind := sliceBegin

@@ -35,7 +35,8 @@ type Record struct {
 	Metrics    map[string][]model.Metric
 }
 
-// Interval is something with a duration.
+// Interval is something with a duration. Open means that the trace ended before it
+// did; what a gap cuts ends with the gap's beginning.
 type Interval struct {
 	Start, End model.Time
 	Open       bool
@@ -81,7 +82,8 @@ func (r *Record) GoroutineStart(g *model.Goroutine) {
 func (r *Record) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	d := s.Duration()
 	r.States[s.Kind] += d
-	in := Interval{s.Start, s.End, s.Open, s.Reason, g.ID, s.Stack != nil}
+	open := s.Open && s.Next != model.Unknown // else a gap ends it
+	in := Interval{s.Start, s.End, open, s.Reason, g.ID, s.Stack != nil}
 	switch s.Kind {
 	case model.Running:
 		r.OnProc += d

@@ -1,0 +1,76 @@
+package perfetto
+
+import "github.com/trace2x/trace2x/model"
+
+// heldLanes remembers which lanes goroutines were on: of those that are alive, and the
+// last of those that are not.
+type heldLanes struct {
+	of map[model.GoID][]held // the newest last
+	// left has the goroutines that left a lane, a ring in the order of that.
+	left []model.GoID
+	next int
+}
+
+// held is the time in which a goroutine was on a lane.
+type held struct {
+	lane        *lane
+	track       uint64
+	from, until model.Time // until is -1 while it is there
+	// forWaking says that the goroutine is there only to wake up others.
+	forWaking bool
+}
+
+// maxLeft is how many times on lanes are remembered when they are over.
+const maxLeft = 1 << 14
+
+func newHeldLanes() *heldLanes { return &heldLanes{of: make(map[model.GoID][]held)} }
+
+func (h *heldLanes) take(g model.GoID, l *lane, from model.Time, forWaking bool) {
+	if h != nil {
+		h.of[g] = append(h.of[g], held{lane: l, track: l.track, from: from, until: -1, forWaking: forWaking})
+	}
+}
+
+func (h *heldLanes) leave(g model.GoID, l *lane, t model.Time) {
+	if h == nil {
+		return
+	}
+	for i := range h.of[g] {
+		if x := &h.of[g][i]; x.lane == l && x.until < 0 {
+			x.until, x.lane = t, nil
+		}
+	}
+	if len(h.left) < maxLeft {
+		h.left = append(h.left, g)
+		return
+	}
+	old := h.left[h.next]
+	h.left[h.next] = g
+	h.next = (h.next + 1) % maxLeft
+	if rest := h.of[old][1:]; len(rest) > 0 {
+		h.of[old] = rest
+	} else {
+		delete(h.of, old)
+	}
+}
+
+// at returns the track of the lane that a goroutine was on at a moment, 0 for none.
+func (h *heldLanes) at(g model.GoID, t model.Time) uint64 {
+	for _, x := range h.of[g] {
+		if x.from <= t && (x.until < 0 || t < x.until) {
+			return x.track
+		}
+	}
+	return 0
+}
+
+// shown reports whether a goroutine was on a lane, other than for waking, at some
+// moment of an interval.
+func (h *heldLanes) shown(g model.GoID, start, end model.Time) bool {
+	for _, x := range h.of[g] {
+		if !x.forWaking && x.from <= end && (x.until < 0 || x.until >= start) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,329 @@
+package perfetto
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
+	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/internal/wire"
+	"github.com/trace2x/trace2x/model"
+)
+
+// slowest keeps the slowest units of work of each type, with their critical paths, and
+// writes them when the trace has ended. It finds them in all of the trace, also if
+// the file has only some goroutines.
+type slowest struct {
+	*critical.Finder
+	w     *Writer
+	limit int           // units of a type
+	kind  critical.Kind // the first of all kinds that there is: only those are kept
+	types map[string]*slowType
+	size  int  // segments that are kept
+	out   bool // what the finder is told is not in focus
+	lanes *heldLanes
+}
+
+type slowType struct {
+	name  string
+	count int
+	total time.Duration
+	units []slowUnit // the slowest first
+}
+
+type slowUnit struct {
+	critical.Unit
+	path *critical.Path
+	// lanes has, for each segment, the track of the lane on which it happened, 0 if
+	// there is none in the file.
+	lanes []uint64
+}
+
+const (
+	// maxSlowTypes is how many types have units of their own; others are together.
+	maxSlowTypes = 250
+	// maxSlowSegments is how many segments are kept. If that is too few, the limit of
+	// units is lowered, to 1 at least.
+	maxSlowSegments = 1 << 18
+)
+
+// newSlowest returns nil for no units.
+func newSlowest(w *Writer, limit int) *slowest {
+	if limit <= 0 {
+		return nil
+	}
+	s := &slowest{w: w, limit: limit, kind: critical.GoroutineLife, types: make(map[string]*slowType), lanes: newHeldLanes()}
+	s.Finder = critical.NewFinder(critical.Options{}, s.found)
+	return s
+}
+
+// found keeps a unit that may be one of the slowest of its type.
+func (s *slowest) found(u *critical.Unit) {
+	if u.Cut || u.Kind > s.kind {
+		return
+	}
+	if u.Kind < s.kind {
+		s.kind, s.size = u.Kind, 0
+		clear(s.types)
+	}
+	if !s.inFocus(u) {
+		return
+	}
+	t := s.types[u.Type]
+	if t == nil {
+		name := u.Type
+		if len(s.types) >= maxSlowTypes {
+			name = model.Other
+			t = s.types[name]
+		}
+		if t == nil {
+			t = &slowType{name: name}
+			s.types[name] = t
+		}
+	}
+	t.count++
+	t.total += u.Duration()
+	at, _ := slices.BinarySearchFunc(t.units, u.Duration(), func(a slowUnit, d time.Duration) int {
+		return cmp.Or(cmp.Compare(d, a.Duration()), -1) // behind its equals
+	})
+	if at == s.limit {
+		return
+	}
+	x := slowUnit{Unit: *u, path: u.Path(critical.MaxSegments)}
+	x.lanes = make([]uint64, len(x.path.Segments))
+	for i, seg := range x.path.Segments {
+		x.lanes[i] = s.lanes.at(seg.Goroutine, seg.Start)
+	}
+	t.units = slices.Insert(t.units, at, x)
+	s.size += len(x.lanes)
+	s.trim(t)
+	for s.size > maxSlowSegments && s.limit > 1 {
+		s.limit /= 2
+		for _, t := range s.types {
+			s.trim(t)
+		}
+	}
+}
+
+// trim drops what is above the limit.
+func (s *slowest) trim(t *slowType) {
+	for n := len(t.units); n > s.limit; n-- {
+		s.size -= len(t.units[n-1].lanes)
+		t.units[n-1] = slowUnit{}
+		t.units = t.units[:n-1]
+	}
+}
+
+// inFocus reports whether a unit belongs to what the file is limited to.
+func (s *slowest) inFocus(u *critical.Unit) bool {
+	if s.w.focus == nil {
+		return true
+	}
+	return !s.out && (s.lanes.shown(u.Goroutine, u.Start, u.End) || s.lanes.shown(u.EndGoroutine, u.Start, u.End))
+}
+
+// groupNames are the names of the group of tracks, by kind of unit.
+var groupNames = map[critical.Kind]string{
+	critical.Task:          "Slowest tasks",
+	critical.Region:        "Slowest regions",
+	critical.HTTP:          "Slowest requests",
+	critical.GoroutineLife: "Slowest goroutines",
+}
+
+// write writes the tracks: a group, in it the types, the most time first, and in these
+// the units, the slowest first.
+func (s *slowest) write() {
+	var types []*slowType
+	for _, t := range s.types {
+		if s.kind != critical.GoroutineLife || t.count >= critical.MinLives {
+			types = append(types, t)
+		}
+	}
+	slices.SortFunc(types, func(a, b *slowType) int {
+		return cmp.Or(cmp.Compare(b.total, a.total), strings.Compare(a.name, b.name))
+	})
+	g := &group{lanes: s.w.lanes, name: groupNames[s.kind]}
+	p := &pathWriter{events: s.w.events}
+	for _, t := range types {
+		typ := g.add(&perfettopb.TrackDescriptor{
+			Name:          proto.String(wire.Text(nameOr(t.name))),
+			Description:   proto.String(fmt.Sprintf("The slowest %d of %d, with their critical paths: what each waited for, and what whoever ended that did meanwhile", len(t.units), t.count)),
+			ChildOrdering: perfettopb.TrackDescriptor_EXPLICIT.Enum(),
+		})
+		for i := range t.units {
+			u := &t.units[i]
+			p.track = s.w.lanes.track(typ, &perfettopb.TrackDescriptor{
+				// Sibling tracks of one name would be shown as one.
+				Name:             proto.String(fmt.Sprintf("%d: %s", i+1, u.Duration())),
+				SiblingOrderRank: proto.Int32(int32(i + 1)),
+			})
+			p.unit(u)
+		}
+	}
+}
+
+// pathWriter writes units of work as slices on tracks of their own, the path of each
+// within it.
+type pathWriter struct {
+	events *events
+	track  uint64
+	flows  uint64
+}
+
+func (p *pathWriter) unit(u *slowUnit) {
+	e := p.events
+	e.event(sliceBegin, p.track, u.Start)
+	e.category(catSlowest)
+	e.name(unitName(&u.Unit))
+	e.stack(u.Stack)
+	if u.Task != model.BackgroundTask {
+		e.arg(argTask, int64(u.Task))
+	}
+	if u.Span != nil {
+		e.argText(argTraceID, hex.EncodeToString(u.Span.TraceID[:]))
+		e.argText(argSpanID, hex.EncodeToString(u.Span.SpanID[:]))
+	}
+	e.arg(argGoroutine, int64(u.Goroutine))
+	if u.EndGoroutine != u.Goroutine {
+		e.arg(argEndedBy, int64(u.EndGoroutine))
+	}
+	e.endEvent()
+
+	var open []int // the waits around the segment at hand, the outermost first
+	for i := range u.path.Segments {
+		seg := &u.path.Segments[i]
+		around := waitsAround(u.path, seg)
+		same := 0
+		for same < min(len(open), len(around)) && open[same] == around[same] {
+			same++
+		}
+		for n := len(open); n > same; n-- {
+			e.end(p.track, u.path.Waits[open[n-1]].End)
+		}
+		for _, n := range around[same:] {
+			p.wait(&u.path.Waits[n])
+		}
+		open = around
+		p.segment(u, i)
+	}
+	for range open {
+		e.end(p.track, u.End)
+	}
+	e.end(p.track, u.End)
+}
+
+// waitsAround returns the waits that a segment is in, the outermost first.
+func waitsAround(path *critical.Path, seg *critical.Segment) (waits []int) {
+	for n := seg.Wait; n >= 0; n = path.Waits[n].Wait {
+		waits = append(waits, n)
+	}
+	slices.Reverse(waits)
+	return waits
+}
+
+// wait begins the slice of a wait.
+func (p *pathWriter) wait(w *critical.Wait) {
+	e := p.events
+	e.event(sliceBegin, p.track, w.Start)
+	e.category(catSlowest)
+	reason := "waiting for " + w.Reason
+	if w.Reason == "preempted" { // to scan its stack
+		reason = "waiting (preempted)"
+	}
+	e.name(stepName(w.Own, w.Func, reason, w.Stack))
+	e.stack(w.Stack)
+	e.arg(argGoroutine, int64(w.Goroutine))
+	e.endEvent()
+}
+
+// segment writes a segment. Where the path comes to another goroutine, a flow leads to
+// its lane.
+func (p *pathWriter) segment(u *slowUnit, i int) {
+	e := p.events
+	seg, lane := &u.path.Segments[i], u.lanes[i]
+	comes := lane != 0 && (i == 0 || u.lanes[i-1] != lane || u.path.Segments[i-1].Goroutine != seg.Goroutine)
+	e.event(sliceBegin, p.track, seg.Start)
+	e.category(catSlowest)
+	e.name(stepName(seg.Own, seg.Func, what(seg), seg.Stack))
+	e.stack(seg.Stack)
+	if seg.Goroutine != model.NoGoroutine {
+		e.arg(argGoroutine, int64(seg.Goroutine))
+	}
+	if seg.Task != model.BackgroundTask && seg.Task != u.Task {
+		e.arg(argTask, int64(seg.Task))
+	}
+	if seg.Stalled > 0 {
+		e.arg(argStalled, int64(seg.Stalled))
+	}
+	if comes {
+		p.flows++
+		e.pathFlow(fEventFlow, p.flows)
+	}
+	e.endEvent()
+	if comes {
+		e.event(instant, lane, seg.Start)
+		e.category(catSlowest)
+		e.name("on the path of " + unitName(&u.Unit))
+		e.pathFlow(fEventTerminatingFlow, p.flows)
+		e.endEvent()
+	}
+	e.end(p.track, seg.End)
+}
+
+// pathFlow is a flow of its own number: those up to 1<<32 are the lanes'.
+func (e *events) pathFlow(field wire.Number, n uint64) {
+	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, field, 1<<32+n)
+}
+
+// unitName names a unit.
+func unitName(u *critical.Unit) string {
+	name := nameOr(u.Type)
+	switch u.Kind {
+	case critical.Task:
+		return fmt.Sprintf("%s (task %d)", name, u.Task)
+	case critical.HTTP, critical.GoroutineLife:
+		name = model.ShortFunc(name)
+	}
+	return fmt.Sprintf("%s (G%d)", name, u.Goroutine)
+}
+
+// what says what a goroutine did in a segment.
+func what(seg *critical.Segment) string {
+	switch seg.State {
+	case model.Running:
+		return cmp.Or(seg.Reason, "running")
+	case model.Runnable:
+		if seg.Reason != "" {
+			return "runnable (" + seg.Reason + ")"
+		}
+		return "runnable"
+	case model.Syscall:
+		return "system call"
+	case model.Waiting:
+		return seg.Reason
+	}
+	return "unknown: " + seg.Reason
+}
+
+// stepName says whose step it is, unless it is the unit's own, what that is, and where.
+func stepName(own bool, fn, what string, stack *model.Stack) string {
+	name := what
+	if !own && fn != "" {
+		name = model.ShortFunc(fn) + ": " + what
+	}
+	at := stack.Place()
+	if at == nil {
+		return name
+	}
+	if own || at.Func != fn {
+		name += " " + model.ShortFunc(at.Func)
+	}
+	return fmt.Sprintf("%s %s:%d", name, path.Base(at.File), at.Line)
+}
