@@ -220,12 +220,13 @@ func (s *Sums) split(u *Unit) {
 
 // kind numbers the kinds of segments.
 func (s *Sums) kind(stack, fn int32, reason uint16, state model.StateKind, own bool) int32 {
-	key := segmentKey{s.places.of(stack, s.stacks), fn, reason, state, own}
+	place := s.places.of(stack, s.stacks)
 	// Most are one of a few, and looking those up in the map takes most of the time.
-	last := &s.recent[(uint32(key.place)*7+uint32(fn)*31+uint32(reason)*5+uint32(state))%uint32(len(s.recent))]
-	if last.key == key && last.known {
+	last := &s.recent[(uint32(place)*7+uint32(fn)*31+uint32(reason)*5+uint32(state))%uint32(len(s.recent))]
+	if l := &last.key; l.place == place && l.fn == fn && l.reason == reason && l.state == state && l.own == own && last.known {
 		return last.kind
 	}
+	key := segmentKey{place, fn, reason, state, own}
 	k, ok := s.kinds[key]
 	if !ok {
 		k = int32(len(s.keys))
@@ -238,7 +239,7 @@ func (s *Sums) kind(stack, fn int32, reason uint16, state model.StateKind, own b
 }
 
 // slow has the slowest units, the fastest of them first.
-type slow []slowUnit
+type slow []*slowUnit
 
 type slowUnit struct {
 	unit  Unit
@@ -251,11 +252,11 @@ func (s slow) Less(i, j int) bool {
 	return faster(s[i].unit.Duration(), s[j].unit.Duration(), s[i].n, s[j].n)
 }
 func (s slow) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
-func (s *slow) Push(x any)   { *s = append(*s, x.(slowUnit)) }
+func (s *slow) Push(x any)   { *s = append(*s, x.(*slowUnit)) }
 func (s *slow) Pop() any {
 	last := len(*s) - 1
 	x := (*s)[last]
-	(*s)[last] = slowUnit{}
+	(*s)[last] = nil
 	*s = (*s)[:last]
 	return x
 }
@@ -267,13 +268,16 @@ const unitWeight = 8
 
 // remember keeps a unit as long as it may be one of the tail.
 func (s *Sums) remember(t *typ, u *Unit) {
+	var x *slowUnit
 	if len(t.slow) >= s.limit {
 		if u.Duration() <= t.slow[0].unit.Duration() {
 			return
 		}
-		s.forget(t)
+		x = s.forget(t) // its memory is used again
+	} else {
+		x = new(slowUnit)
 	}
-	x := slowUnit{*u, t.count, make([]part, 0, len(s.touched))}
+	*x = slowUnit{*u, t.count, make([]part, 0, len(s.touched))}
 	x.unit.path = nil
 	for _, k := range s.touched {
 		x.parts = append(x.parts, s.parts[k])
@@ -290,10 +294,11 @@ func (s *Sums) remember(t *typ, u *Unit) {
 	}
 }
 
-// forget drops the fastest of the slow units.
-func (s *Sums) forget(t *typ) {
-	x := heap.Pop(&t.slow).(slowUnit)
+// forget drops the fastest of the slow units and returns it.
+func (s *Sums) forget(t *typ) *slowUnit {
+	x := heap.Pop(&t.slow).(*slowUnit)
 	s.weight -= unitWeight + len(x.parts)
+	return x
 }
 
 // keep keeps the path of a unit, if that is one of the slowest or wanted.
@@ -464,7 +469,7 @@ func (s *Sums) report(t *typ) *Type {
 	out.All = s.pathSum(t.count, t.all)
 
 	tail := slices.Clone(t.slow)
-	slices.SortFunc(tail, func(a, b slowUnit) int {
+	slices.SortFunc(tail, func(a, b *slowUnit) int {
 		return cmp.Or(cmp.Compare(b.unit.Duration(), a.unit.Duration()), cmp.Compare(a.n, b.n))
 	})
 	tail = tail[:min(int(math.Ceil(float64(t.count)/100)), len(tail))]
