@@ -16,9 +16,11 @@ import (
 type SumOptions struct {
 	Options
 	// Slowest is of how many of the slowest units of each type the path is kept; 0
-	// for 10, negative for none.
+	// for 10, negative for none. There are fewer where all of them together are very
+	// long, and none for some types where there are also very many types.
 	Slowest int
-	// Keep says of which other units the path is kept; nil for none.
+	// Keep says of which other units the path is kept; nil for none. How many that
+	// are is not bounded.
 	Keep func(*Unit) bool
 }
 
@@ -40,7 +42,10 @@ type Sums struct {
 	kept   []Kept
 	limit  int // of typ.slow
 	weight int // of all typ.slow
-	stats  Stats
+	// slowest is the limit of typ.paths, paths the segments and waits of all of them,
+	// maxPaths the limit of that.
+	slowest, paths, maxPaths int
+	stats                    Stats
 }
 
 // MaxTail is the largest number of units in the tail of a type. It is lower for
@@ -49,6 +54,10 @@ const MaxTail = 4096
 
 // maxWeight bounds what all tails take, in parts.
 const maxWeight = 1 << 19
+
+// maxPaths bounds what the paths of the slowest units of all types take, in segments
+// and waits of some 140 bytes.
+const maxPaths = 1 << 18
 
 // MaxSegments is the largest number of segments of a path that is kept: the newest
 // ones, and one with the reason [LeftOut] in place of the others.
@@ -93,6 +102,7 @@ type typ struct {
 	all        map[int32]*sum
 	slow       slow // which of them are the tail is known at the end
 	paths      []Kept
+	noPaths    bool // there is no room for them
 }
 
 // segmentKey is what time on paths is added up by.
@@ -142,7 +152,7 @@ func NewSums(opts SumOptions) *Sums {
 	if opts.Slowest == 0 {
 		opts.Slowest = 10
 	}
-	s := &Sums{opts: opts, types: make(map[typeKey]*typ), kinds: make(map[segmentKey]int32), limit: MaxTail}
+	s := &Sums{opts: opts, types: make(map[typeKey]*typ), kinds: make(map[segmentKey]int32), limit: MaxTail, slowest: opts.Slowest, maxPaths: maxPaths}
 	s.Finder = NewFinder(opts.Options, s.add)
 	return s
 }
@@ -303,8 +313,8 @@ func (s *Sums) forget(t *typ) *slowUnit {
 
 // keep keeps the path of a unit, if that is one of the slowest or wanted.
 func (s *Sums) keep(t *typ, u *Unit) {
-	n := s.opts.Slowest
-	isSlow := len(t.paths) < n || n > 0 && u.Duration() > t.paths[len(t.paths)-1].Duration()
+	n := s.slowest
+	isSlow := n > 0 && !t.noPaths && (len(t.paths) < n || u.Duration() > t.paths[n-1].Duration())
 	isWanted := s.opts.Keep != nil && s.opts.Keep(u)
 	if !isSlow && !isWanted {
 		return
@@ -315,17 +325,37 @@ func (s *Sums) keep(t *typ, u *Unit) {
 	if isWanted {
 		s.kept = append(s.kept, k)
 	}
-	if isSlow {
-		i, _ := slices.BinarySearchFunc(t.paths, k, func(a, b Kept) int {
-			return cmp.Or(cmp.Compare(b.Duration(), a.Duration()), -1) // behind its equals
-		})
-		t.paths = slices.Insert(t.paths, i, k)
-		if len(t.paths) > n {
-			t.paths[n] = Kept{}
-			t.paths = t.paths[:n]
+	if !isSlow {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(t.paths, k, func(a, b Kept) int {
+		return cmp.Or(cmp.Compare(b.Duration(), a.Duration()), -1) // behind its equals
+	})
+	t.paths = slices.Insert(t.paths, i, k)
+	s.paths += k.Path.size()
+	s.cutPaths(t, n)
+	for s.paths > s.maxPaths && s.slowest > 1 {
+		s.slowest /= 2
+		for _, t := range s.types {
+			s.cutPaths(t, s.slowest)
 		}
 	}
+	if s.paths > s.maxPaths {
+		s.cutPaths(t, 0)
+		t.noPaths = true
+	}
 }
+
+// cutPaths keeps only the paths of the n slowest units of a type.
+func (s *Sums) cutPaths(t *typ, n int) {
+	for last := len(t.paths) - 1; last >= n; last-- {
+		s.paths -= t.paths[last].Path.size()
+		t.paths[last] = Kept{}
+		t.paths = t.paths[:last]
+	}
+}
+
+func (p *Path) size() int { return len(p.Segments) + len(p.Waits) }
 
 // places numbers the places of stacks.
 type places struct {
@@ -392,7 +422,7 @@ type Type struct {
 	All, Tail PathSum
 	// TailUnits are those of the tail, the slowest first. They have no path.
 	TailUnits []Unit
-	// Slowest has the slowest ones, the slowest first.
+	// Slowest has the slowest ones, the slowest first; see SumOptions.Slowest.
 	Slowest []Kept
 	// Ran is what held the Ps while those units of the tail that are in Slowest were
 	// runnable.
