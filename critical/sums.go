@@ -249,51 +249,55 @@ func (s *Sums) kind(stack, fn int32, reason uint16, state model.StateKind, own b
 }
 
 // slow has the slowest units, the fastest of them first.
-type slow []*slowUnit
+type slow []slowUnit
 
 type slowUnit struct {
-	unit  Unit
-	n     int64 // of the type; of two equally slow ones the first is slower
-	parts []part
+	latency time.Duration
+	n       int64 // of the type; of two equally slow ones the first is slower
+	unit    *Unit
+	parts   []part
 }
 
 func (s slow) Len() int { return len(s) }
 func (s slow) Less(i, j int) bool {
-	return faster(s[i].unit.Duration(), s[j].unit.Duration(), s[i].n, s[j].n)
+	return s[i].latency < s[j].latency || s[i].latency == s[j].latency && s[i].n > s[j].n
 }
 func (s slow) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
-func (s *slow) Push(x any)   { *s = append(*s, x.(*slowUnit)) }
+func (s *slow) Push(x any)   { *s = append(*s, x.(slowUnit)) }
 func (s *slow) Pop() any {
 	last := len(*s) - 1
 	x := (*s)[last]
-	(*s)[last] = nil
+	(*s)[last] = slowUnit{}
 	*s = (*s)[:last]
 	return x
 }
 
-func faster(a, b time.Duration, na, nb int64) bool { return a < b || a == b && na > nb }
-
-// unitWeight is what a unit takes beside its parts.
-const unitWeight = 8
+// weight is what a unit takes, in parts.
+func (x *slowUnit) weight() int { return 8 + len(x.parts) }
 
 // remember keeps a unit as long as it may be one of the tail.
 func (s *Sums) remember(t *typ, u *Unit) {
-	var x *slowUnit
-	if len(t.slow) >= s.limit {
-		if u.Duration() <= t.slow[0].unit.Duration() {
-			return
-		}
-		x = s.forget(t) // its memory is used again
-	} else {
-		x = new(slowUnit)
+	full := len(t.slow) >= s.limit
+	if full && u.Duration() <= t.slow[0].latency {
+		return
 	}
-	*x = slowUnit{*u, t.count, make([]part, 0, len(s.touched))}
-	x.unit.path = nil
+	x := slowUnit{latency: u.Duration(), n: t.count, parts: make([]part, 0, len(s.touched))}
 	for _, k := range s.touched {
 		x.parts = append(x.parts, s.parts[k])
 	}
-	s.weight += unitWeight + len(x.parts)
-	heap.Push(&t.slow, x)
+	s.weight += x.weight()
+	if full {
+		fastest := &t.slow[0]
+		s.weight -= fastest.weight()
+		x.unit = fastest.unit // its memory
+		*fastest = x
+		heap.Fix(&t.slow, 0)
+	} else {
+		x.unit = new(Unit)
+		heap.Push(&t.slow, x)
+	}
+	*x.unit = *u
+	x.unit.path = nil
 	for s.weight > maxWeight && s.limit > 1 {
 		s.limit /= 2
 		for _, t := range s.types {
@@ -304,11 +308,10 @@ func (s *Sums) remember(t *typ, u *Unit) {
 	}
 }
 
-// forget drops the fastest of the slow units and returns it.
-func (s *Sums) forget(t *typ) *slowUnit {
-	x := heap.Pop(&t.slow).(*slowUnit)
-	s.weight -= unitWeight + len(x.parts)
-	return x
+// forget drops the fastest of the slow units.
+func (s *Sums) forget(t *typ) {
+	x := heap.Pop(&t.slow).(slowUnit)
+	s.weight -= x.weight()
 }
 
 // keep keeps the path of a unit, if that is one of the slowest or wanted.
@@ -499,13 +502,13 @@ func (s *Sums) report(t *typ) *Type {
 	out.All = s.pathSum(t.count, t.all)
 
 	tail := slices.Clone(t.slow)
-	slices.SortFunc(tail, func(a, b *slowUnit) int {
-		return cmp.Or(cmp.Compare(b.unit.Duration(), a.unit.Duration()), cmp.Compare(a.n, b.n))
+	slices.SortFunc(tail, func(a, b slowUnit) int {
+		return cmp.Or(cmp.Compare(b.latency, a.latency), cmp.Compare(a.n, b.n))
 	})
 	tail = tail[:min(int(math.Ceil(float64(t.count)/100)), len(tail))]
 	sums := make(map[int32]*sum)
 	for i := range tail {
-		out.TailUnits = append(out.TailUnits, tail[i].unit)
+		out.TailUnits = append(out.TailUnits, *tail[i].unit)
 		for _, p := range tail[i].parts {
 			x := sums[p.kind]
 			if x == nil {
