@@ -29,6 +29,7 @@ func BenchmarkSums(b *testing.B) {
 		}},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
+			b.ReportAllocs()
 			for b.Loop() {
 				sink := bm.sink()
 				if err := read(data, sink); err != nil {

@@ -9,8 +9,9 @@ type Options struct {
 	// Kinds are the kinds of units to find; none for the first of [AllKinds] that
 	// the trace has: others may be found first, but none once there is a task.
 	Kinds Kinds
-	// States is how many states are kept, to walk back in; 0 for 1<<20, which take
-	// 64 MB. It is rounded up to a power of 2.
+	// States is how many states are kept, to walk back in; 0 for 1<<19, which take
+	// 40 MB. It is rounded up to a power of 2. That a goroutine is runnable, and then
+	// runs, is kept with its state before that and does not count.
 	States int
 }
 
@@ -37,8 +38,8 @@ type Finder struct {
 	frames []frame
 	path   path
 	unit   Unit
-	// steps is how many states all walks have been through.
-	steps uint64
+	// states is how many there were, steps how many all walks have been through.
+	states, steps uint64
 
 	reasonCutOff, reasonNoCreator, reasonNoEnd, reasonDamaged uint16
 }
@@ -49,8 +50,9 @@ var _ model.Sink = (*Finder)(nil)
 type goroutine struct {
 	id   model.GoID
 	slot int32
-	// cur is the state that it is in, or was in last; start, prev and first are
-	// those of it, to make it anew.
+	// cur is the turn of the state that it is in, or was in last; prev is that of the
+	// state before, which may be the same. start, kind and first are those of the
+	// state, to make a turn of it anew.
 	cur, prev uint64
 	start     model.Time
 	fn        int32
@@ -74,7 +76,7 @@ type begun struct {
 // only valid during the call, and calls come in the order of the ends.
 func NewFinder(opts Options, found func(*Unit)) *Finder {
 	if opts.States <= 0 {
-		opts.States = 1 << 20
+		opts.States = 1 << 19
 	}
 	f := &Finder{
 		kinds: opts.Kinds, auto: opts.Kinds == 0, found: found,
@@ -103,20 +105,30 @@ func (f *Finder) enter(gr *goroutine, kind model.StateKind, now model.Time, prev
 	if kind == model.Running {
 		f.running(gr, now)
 	}
-	f.add(gr)
+	f.states++
+	if first || !f.ring.has(prev) || !f.ring.at(prev).goOn(kind, now, gr.task) {
+		f.add(gr)
+	}
 }
 
-// add adds the state that a goroutine is in to the ring.
+// mayHoldP reports whether a goroutine in this state can hold a P.
+func (gr *goroutine) mayHoldP() bool { return gr.kind == model.Running || gr.kind == model.Syscall }
+
+// firstOfTurn reports whether the state of the goroutine is the first of its turn.
+func (gr *goroutine) firstOfTurn() bool { return gr.prev != gr.cur }
+
+// add adds a turn to the ring, with the state that a goroutine is in.
 func (f *Finder) add(gr *goroutine) {
 	n, s := f.ring.add()
 	// One by one, which takes half the time: this is done for each state.
-	s.start, s.goid, s.task, s.fn, s.slot = gr.start, gr.id, gr.task, gr.fn, gr.slot
+	s.start, s.runnable, s.running = gr.start, never, never
+	s.goid, s.task, s.fn, s.slot = gr.id, gr.task, gr.fn, gr.slot
 	s.kind, s.first, s.prev, s.from = gr.kind, gr.first, gr.prev, gr.at
 	s.stack, s.reason, s.waker, s.wakerStack = 0, 0, 0, 0
 	gr.cur = n
 }
 
-// current returns the number of the state that a goroutine is in. If it lasts so
+// current returns the number of the turn that a goroutine is in. If it lasts so
 // long that it is not kept any more, it is added again. Assisting the garbage
 // collector is a part of its own.
 func (f *Finder) current(g *model.Goroutine) uint64 {
@@ -133,8 +145,8 @@ func (f *Finder) current(g *model.Goroutine) uint64 {
 // assisted notes that a running goroutine has been assisting the garbage collector
 // since a moment.
 func (f *Finder) assisted(gr *goroutine, since model.Time, stack *model.Stack) {
-	if since > gr.start {
-		f.enter(gr, model.Running, since, gr.cur, false)
+	if since > gr.start || !gr.firstOfTurn() {
+		f.enter(gr, model.Running, max(since, gr.start), gr.cur, false)
 	}
 	s := f.ring.at(gr.cur)
 	s.reason, s.stack = f.reason(Assist), f.stackID(stack)
@@ -161,7 +173,9 @@ func (f *Finder) GoroutineStart(g *model.Goroutine) {
 
 // GoroutineState is part of [model.Sink].
 func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
-	f.connWaits()
+	if f.conns.blocked != nil {
+		f.connWaits()
+	}
 	f.heard(s.End)
 	gr := f.goroutine(g)
 	if gr.fn == 0 && g.Func != "" {
@@ -176,7 +190,7 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	}
 	if f.ring.has(n) { // not if the waker's took its place
 		st := f.ring.at(n)
-		st.fn, st.kind = gr.fn, s.Kind
+		st.fn = gr.fn
 		if s.Stack != nil {
 			st.stack = f.stackID(s.Stack)
 			gr.at = st.stack
@@ -189,11 +203,13 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		}
 		// Only what holds a P can wake up others; a trace that says something else
 		// contradicts itself, and could lead in circles.
-		if waker != 0 && f.ring.at(waker).holdsP() {
+		if waker != 0 && f.goroutine(s.Waker.Goroutine).mayHoldP() {
 			st.waker, st.wakerStack = waker, f.stackID(s.Waker.Stack)
 		}
 	}
-	f.connState(g, gr, s)
+	if gr.conn != nil {
+		f.connState(g, gr, s)
+	}
 	if s.Next != model.NotExist && (!s.Open || s.Next == model.Unknown) {
 		f.enter(gr, s.Next, s.End, n, false)
 	}
@@ -286,10 +302,10 @@ func (f *Finder) turn(g *model.Goroutine, now model.Time) {
 	}
 	gr.task = task
 	switch {
-	case gr.start == now && f.ring.has(gr.cur):
+	case gr.start == now && gr.firstOfTurn() && f.ring.has(gr.cur):
 		f.ring.at(gr.cur).task = task
-	case gr.kind == model.Running:
-		f.enter(gr, model.Running, now, f.current(g), false)
+	case gr.start == now || gr.kind == model.Running:
+		f.enter(gr, gr.kind, now, f.current(g), false)
 	}
 }
 
@@ -299,7 +315,7 @@ func (f *Finder) Gap(g *model.Gap) { f.stalls.last = g.End }
 // Sync is part of [model.Sink].
 func (f *Finder) Sync(*model.Sync) { f.connWaits() }
 
-// end counts a unit that ended in state n, with the goroutine at a stack.
+// end counts a unit that ended in turn n, with the goroutine at a stack.
 func (f *Finder) end(u Unit, n uint64, stack *model.Stack) {
 	f.unit = u
 	x := &f.unit

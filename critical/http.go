@@ -173,12 +173,9 @@ func (f *Finder) connWaits() {
 // idle reports whether a goroutine waits for the network.
 func idle(s *model.GoState) bool { return s.Kind == model.Waiting && s.Reason == "network" }
 
-// connState takes a state of a goroutine that has ended.
+// connState takes a state of a goroutine that serves a connection.
 func (f *Finder) connState(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 	c := gr.conn
-	if c == nil {
-		return
-	}
 	if s.Next == model.Waiting && !s.Open {
 		f.conns.blocked = g
 	}

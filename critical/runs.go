@@ -190,9 +190,12 @@ func (f *Finder) Sample(s *model.Sample) {
 	ss.n++
 }
 
-// addRunning adds a segment in which a goroutine ran. Samples of the CPU profiler
-// divide it into parts, one around each of them.
-func (f *Finder) addRunning(p *path, seg segment) {
+// divide divides the last segment, in which a goroutine ran, into parts, one around
+// each sample of the CPU profiler.
+func (f *Finder) divide(p *path) {
+	last := len(p.segments) - 1
+	seg := p.segments[last]
+	p.segments = p.segments[:last]
 	ss := &f.samples
 	n := len(ss.last)
 	at := func(i int) *sample { return &ss.last[(ss.n-n+i)%maxSamples] }

@@ -16,9 +16,11 @@ import (
 type SumOptions struct {
 	Options
 	// Slowest is of how many of the slowest units of each type the path is kept; 0
-	// for 10, negative for none.
+	// for 10, negative for none. There are fewer where all of them together are very
+	// long, and none for some types where there are also very many types.
 	Slowest int
-	// Keep says of which other units the path is kept; nil for none.
+	// Keep says of which other units the path is kept; nil for none. How many that
+	// are is not bounded.
 	Keep func(*Unit) bool
 }
 
@@ -40,7 +42,10 @@ type Sums struct {
 	kept   []Kept
 	limit  int // of typ.slow
 	weight int // of all typ.slow
-	stats  Stats
+	// slowest is the limit of typ.paths, paths the segments and waits of all of them,
+	// maxPaths the limit of that.
+	slowest, paths, maxPaths int
+	stats                    Stats
 }
 
 // MaxTail is the largest number of units in the tail of a type. It is lower for
@@ -49,6 +54,10 @@ const MaxTail = 4096
 
 // maxWeight bounds what all tails take, in parts.
 const maxWeight = 1 << 19
+
+// maxPaths bounds what the paths of the slowest units of all types take, in segments
+// and waits of some 140 bytes.
+const maxPaths = 1 << 18
 
 // MaxSegments is the largest number of segments of a path that is kept: the newest
 // ones, and one with the reason [LeftOut] in place of the others.
@@ -93,6 +102,7 @@ type typ struct {
 	all        map[int32]*sum
 	slow       slow // which of them are the tail is known at the end
 	paths      []Kept
+	noPaths    bool // there is no room for them
 }
 
 // segmentKey is what time on paths is added up by.
@@ -142,7 +152,7 @@ func NewSums(opts SumOptions) *Sums {
 	if opts.Slowest == 0 {
 		opts.Slowest = 10
 	}
-	s := &Sums{opts: opts, types: make(map[typeKey]*typ), kinds: make(map[segmentKey]int32), limit: MaxTail}
+	s := &Sums{opts: opts, types: make(map[typeKey]*typ), kinds: make(map[segmentKey]int32), limit: MaxTail, slowest: opts.Slowest, maxPaths: maxPaths}
 	s.Finder = NewFinder(opts.Options, s.add)
 	return s
 }
@@ -220,12 +230,13 @@ func (s *Sums) split(u *Unit) {
 
 // kind numbers the kinds of segments.
 func (s *Sums) kind(stack, fn int32, reason uint16, state model.StateKind, own bool) int32 {
-	key := segmentKey{s.places.of(stack, s.stacks), fn, reason, state, own}
+	place := s.places.of(stack, s.stacks)
 	// Most are one of a few, and looking those up in the map takes most of the time.
-	last := &s.recent[(uint32(key.place)*7+uint32(fn)*31+uint32(reason)*5+uint32(state))%uint32(len(s.recent))]
-	if last.key == key && last.known {
+	last := &s.recent[(uint32(place)*7+uint32(fn)*31+uint32(reason)*5+uint32(state))%uint32(len(s.recent))]
+	if l := &last.key; l.place == place && l.fn == fn && l.reason == reason && l.state == state && l.own == own && last.known {
 		return last.kind
 	}
+	key := segmentKey{place, fn, reason, state, own}
 	k, ok := s.kinds[key]
 	if !ok {
 		k = int32(len(s.keys))
@@ -241,14 +252,15 @@ func (s *Sums) kind(stack, fn int32, reason uint16, state model.StateKind, own b
 type slow []slowUnit
 
 type slowUnit struct {
-	unit  Unit
-	n     int64 // of the type; of two equally slow ones the first is slower
-	parts []part
+	latency time.Duration
+	n       int64 // of the type; of two equally slow ones the first is slower
+	unit    *Unit
+	parts   []part
 }
 
 func (s slow) Len() int { return len(s) }
 func (s slow) Less(i, j int) bool {
-	return faster(s[i].unit.Duration(), s[j].unit.Duration(), s[i].n, s[j].n)
+	return s[i].latency < s[j].latency || s[i].latency == s[j].latency && s[i].n > s[j].n
 }
 func (s slow) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
 func (s *slow) Push(x any)   { *s = append(*s, x.(slowUnit)) }
@@ -260,26 +272,32 @@ func (s *slow) Pop() any {
 	return x
 }
 
-func faster(a, b time.Duration, na, nb int64) bool { return a < b || a == b && na > nb }
-
-// unitWeight is what a unit takes beside its parts.
-const unitWeight = 8
+// weight is what a unit takes, in parts.
+func (x *slowUnit) weight() int { return 8 + len(x.parts) }
 
 // remember keeps a unit as long as it may be one of the tail.
 func (s *Sums) remember(t *typ, u *Unit) {
-	if len(t.slow) >= s.limit {
-		if u.Duration() <= t.slow[0].unit.Duration() {
-			return
-		}
-		s.forget(t)
+	full := len(t.slow) >= s.limit
+	if full && u.Duration() <= t.slow[0].latency {
+		return
 	}
-	x := slowUnit{*u, t.count, make([]part, 0, len(s.touched))}
-	x.unit.path = nil
+	x := slowUnit{latency: u.Duration(), n: t.count, parts: make([]part, 0, len(s.touched))}
 	for _, k := range s.touched {
 		x.parts = append(x.parts, s.parts[k])
 	}
-	s.weight += unitWeight + len(x.parts)
-	heap.Push(&t.slow, x)
+	s.weight += x.weight()
+	if full {
+		fastest := &t.slow[0]
+		s.weight -= fastest.weight()
+		x.unit = fastest.unit // its memory
+		*fastest = x
+		heap.Fix(&t.slow, 0)
+	} else {
+		x.unit = new(Unit)
+		heap.Push(&t.slow, x)
+	}
+	*x.unit = *u
+	x.unit.path = nil
 	for s.weight > maxWeight && s.limit > 1 {
 		s.limit /= 2
 		for _, t := range s.types {
@@ -293,13 +311,13 @@ func (s *Sums) remember(t *typ, u *Unit) {
 // forget drops the fastest of the slow units.
 func (s *Sums) forget(t *typ) {
 	x := heap.Pop(&t.slow).(slowUnit)
-	s.weight -= unitWeight + len(x.parts)
+	s.weight -= x.weight()
 }
 
 // keep keeps the path of a unit, if that is one of the slowest or wanted.
 func (s *Sums) keep(t *typ, u *Unit) {
-	n := s.opts.Slowest
-	isSlow := len(t.paths) < n || n > 0 && u.Duration() > t.paths[len(t.paths)-1].Duration()
+	n := s.slowest
+	isSlow := n > 0 && !t.noPaths && (len(t.paths) < n || u.Duration() > t.paths[n-1].Duration())
 	isWanted := s.opts.Keep != nil && s.opts.Keep(u)
 	if !isSlow && !isWanted {
 		return
@@ -310,17 +328,37 @@ func (s *Sums) keep(t *typ, u *Unit) {
 	if isWanted {
 		s.kept = append(s.kept, k)
 	}
-	if isSlow {
-		i, _ := slices.BinarySearchFunc(t.paths, k, func(a, b Kept) int {
-			return cmp.Or(cmp.Compare(b.Duration(), a.Duration()), -1) // behind its equals
-		})
-		t.paths = slices.Insert(t.paths, i, k)
-		if len(t.paths) > n {
-			t.paths[n] = Kept{}
-			t.paths = t.paths[:n]
+	if !isSlow {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(t.paths, k, func(a, b Kept) int {
+		return cmp.Or(cmp.Compare(b.Duration(), a.Duration()), -1) // behind its equals
+	})
+	t.paths = slices.Insert(t.paths, i, k)
+	s.paths += k.Path.size()
+	s.cutPaths(t, n)
+	for s.paths > s.maxPaths && s.slowest > 1 {
+		s.slowest /= 2
+		for _, t := range s.types {
+			s.cutPaths(t, s.slowest)
 		}
 	}
+	if s.paths > s.maxPaths {
+		s.cutPaths(t, 0)
+		t.noPaths = true
+	}
 }
+
+// cutPaths keeps only the paths of the n slowest units of a type.
+func (s *Sums) cutPaths(t *typ, n int) {
+	for last := len(t.paths) - 1; last >= n; last-- {
+		s.paths -= t.paths[last].Path.size()
+		t.paths[last] = Kept{}
+		t.paths = t.paths[:last]
+	}
+}
+
+func (p *Path) size() int { return len(p.Segments) + len(p.Waits) }
 
 // places numbers the places of stacks.
 type places struct {
@@ -387,7 +425,7 @@ type Type struct {
 	All, Tail PathSum
 	// TailUnits are those of the tail, the slowest first. They have no path.
 	TailUnits []Unit
-	// Slowest has the slowest ones, the slowest first.
+	// Slowest has the slowest ones, the slowest first; see SumOptions.Slowest.
 	Slowest []Kept
 	// Ran is what held the Ps while those units of the tail that are in Slowest were
 	// runnable.
@@ -465,12 +503,12 @@ func (s *Sums) report(t *typ) *Type {
 
 	tail := slices.Clone(t.slow)
 	slices.SortFunc(tail, func(a, b slowUnit) int {
-		return cmp.Or(cmp.Compare(b.unit.Duration(), a.unit.Duration()), cmp.Compare(a.n, b.n))
+		return cmp.Or(cmp.Compare(b.latency, a.latency), cmp.Compare(a.n, b.n))
 	})
 	tail = tail[:min(int(math.Ceil(float64(t.count)/100)), len(tail))]
 	sums := make(map[int32]*sum)
 	for i := range tail {
-		out.TailUnits = append(out.TailUnits, tail[i].unit)
+		out.TailUnits = append(out.TailUnits, *tail[i].unit)
 		for _, p := range tail[i].parts {
 			x := sums[p.kind]
 			if x == nil {

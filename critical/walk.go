@@ -35,7 +35,7 @@ type wait struct {
 // frame is where the walk goes on after it has been through a wait.
 type frame struct {
 	floor model.Time // of the goroutine that waited
-	wait  uint64     // its state
+	wait  uint64     // its turn
 	index int32      // of the wait around it
 }
 
@@ -67,7 +67,7 @@ const (
 // each other would take time that grows with the square of its length.
 const stepsPerState = 16
 
-// walk finds the path of what ended at a moment in a state, and began at from.
+// walk finds the path of what ended at a moment in a turn, and began at from.
 // The goroutine was at the stack then. The path is valid until the next walk.
 func (f *Finder) walk(n uint64, from, at model.Time, stack int32) *path {
 	p := &f.path
@@ -95,14 +95,15 @@ func (f *Finder) walk(n uint64, from, at model.Time, stack int32) *path {
 			}
 			continue
 		}
-		if f.steps >= stepsPerState*f.ring.last+chunkSize || !f.ring.has(n) {
+		if f.steps >= stepsPerState*f.states+chunkSize || !f.ring.has(n) {
 			p.unknown(floor, t, around, f.reasonCutOff)
 			t = floor
 			continue
 		}
 		s := f.ring.at(n)
-		start := max(s.start, floor)
-		if s.waker != 0 && start < t {
+		kind, start := s.at(t)
+		start = max(start, floor)
+		if s.waker != 0 && kind == model.Waiting && start < t {
 			p.waits = append(p.waits, wait{
 				start: start, end: t, goid: s.goid, task: s.task, stack: s.stack, wakerStack: s.wakerStack,
 				fn: f.funcOf(s), outer: around, reason: s.reason,
@@ -114,18 +115,21 @@ func (f *Finder) walk(n uint64, from, at model.Time, stack int32) *path {
 		}
 		f.steps++
 		if start < t {
-			seg := segment{
-				start: start, end: t, goid: s.goid, task: s.task, stack: s.place(stack), fn: f.funcOf(s),
-				wait: around, reason: s.reason, kind: s.kind,
+			// One by one, not all at once, as for a turn.
+			x := p.grow()
+			x.start, x.end, x.goid, x.task, x.fn = start, t, s.goid, s.task, f.funcOf(s)
+			x.stack, x.wait, x.kind, x.reason = s.place(kind, stack), around, kind, 0
+			if kind == s.kind {
+				x.reason = s.reason
 			}
-			if s.kind == model.Running && s.stack == 0 && f.samples.n > 0 {
-				f.addRunning(p, seg)
+			if kind == model.Running && s.entered(kind) == 0 && f.samples.n > 0 {
+				f.divide(p)
 			} else {
-				p.add(seg)
+				p.join()
 			}
 			t = start
 		}
-		if t > floor {
+		if t > floor && kind == s.kind {
 			n, stack = s.before(stack)
 			if n == 0 {
 				p.unknown(floor, t, around, f.reasonNoCreator)
@@ -135,9 +139,17 @@ func (f *Finder) walk(n uint64, from, at model.Time, stack int32) *path {
 	}
 }
 
-// before is the state before s, 0 for none, and the stack at which that ended; s
-// itself ended at a stack.
-func (s *state) before(ended int32) (n uint64, stack int32) {
+// entered is where the goroutine entered a state of the turn, 0 if it just went on.
+func (s *turn) entered(kind model.StateKind) int32 {
+	if kind != s.kind {
+		return 0
+	}
+	return s.stack
+}
+
+// before is the turn before s, 0 for none, and the stack at which that ended; the
+// first state of s ended at a stack.
+func (s *turn) before(ended int32) (n uint64, stack int32) {
 	switch {
 	case s.first:
 		return s.prev, s.from
@@ -150,19 +162,19 @@ func (s *state) before(ended int32) (n uint64, stack int32) {
 // place is the stack that tells most about a state: where the goroutine waited,
 // made a system call or was preempted; where it stopped running; or, if that is not
 // known, where it went on.
-func (s *state) place(stopped int32) int32 {
+func (s *turn) place(kind model.StateKind, stopped int32) int32 {
 	switch {
+	case kind == model.Running && s.entered(kind) == 0 && stopped != 0:
+		return stopped
 	case s.stack != 0:
 		return s.stack
-	case s.kind == model.Running && stopped != 0:
-		return stopped
 	}
 	return s.from
 }
 
 // funcOf is the start function of the goroutine in a state, also if it became
 // known later.
-func (f *Finder) funcOf(s *state) int32 {
+func (f *Finder) funcOf(s *turn) int32 {
 	if s.fn == 0 {
 		if g := &f.slots[s.slot]; g.id == s.goid {
 			return g.fn
@@ -177,14 +189,27 @@ func (p *path) unknown(start, end model.Time, around int32, reason uint16) {
 	}
 }
 
-// add adds a segment that comes before all others, or lengthens the last one if
-// it is a part of the same.
-func (p *path) add(s segment) {
-	if n := len(p.segments); n > 0 {
-		if l := &p.segments[n-1]; l.goid == s.goid && l.kind == s.kind && l.kind == model.Running && l.reason == s.reason && l.stack == s.stack && l.wait == s.wait && l.task == s.task {
-			l.start = s.start
-			return
-		}
+// grow adds a segment that comes before all others, to be filled and joined.
+func (p *path) grow() *segment {
+	p.segments = append(p.segments, segment{})
+	return &p.segments[len(p.segments)-1]
+}
+
+// join joins the last segment with the one before it, if it is a part of the same.
+func (p *path) join() {
+	n := len(p.segments)
+	if n < 2 {
+		return
 	}
-	p.segments = append(p.segments, s)
+	l, s := &p.segments[n-2], &p.segments[n-1]
+	if l.goid == s.goid && l.kind == s.kind && l.kind == model.Running && l.reason == s.reason && l.stack == s.stack && l.wait == s.wait && l.task == s.task {
+		l.start = s.start
+		p.segments = p.segments[:n-1]
+	}
+}
+
+// add adds a segment and joins it.
+func (p *path) add(s segment) {
+	*p.grow() = s
+	p.join()
 }
