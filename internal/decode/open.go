@@ -35,8 +35,7 @@ type Input struct {
 	version version
 	r       *bufio.Reader
 	err     *errorKeeper
-	size    int64 // bytes that were read, when the reading has ended
-	whole   int   // generations that were decoded or skipped
+	whole   int // generations that were decoded or skipped
 }
 
 // fingerprinted is how many bytes of a trace make its fingerprint.
@@ -92,10 +91,12 @@ func (in *Input) Generations() int { return in.whole }
 type errorKeeper struct {
 	r   io.Reader
 	err error
+	n   int64 // bytes that were read
 }
 
 func (k *errorKeeper) Read(p []byte) (int, error) {
 	n, err := k.r.Read(p)
+	k.n += int64(n)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		k.err = err
 	}
