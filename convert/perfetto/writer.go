@@ -186,10 +186,12 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 		return
 	}
 	gr.lane, gr.since = w.lanes.take(g, g.Start), g.Start
-	if g.Before {
-		return // its lifetime is an edge, see GoroutineEnd
-	}
-	w.created(g, gr, g.Creator)
+	switch {
+	case !g.Before:
+		w.created(g, gr, g.Creator)
+	case g.Start != w.trace.Start: // it is there since a gap
+		w.beginLifetime(g, gr, g.Start, nil)
+	} // else its lifetime is an edge, see GoroutineEnd
 }
 
 // created writes that a goroutine began, and the go statement that made it.
