@@ -3,6 +3,7 @@ package decode
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -43,11 +44,16 @@ func (d *Damage) join(next *Damage) {
 }
 
 // brief leaves out the state of the decoder, which golang.org/x/exp/trace prints
-// behind some errors, in lines of no fixed order.
+// behind some errors, in lines of no fixed order, and quotes what is not printable:
+// some errors have names that are in the trace.
 func brief(err error) error {
 	first, _, more := strings.Cut(err.Error(), "\n")
-	if !more {
+	if more {
+		first = strings.TrimSuffix(strings.TrimSuffix(first, ":"), ": frontier")
+	}
+	quoted := strconv.Quote(first)
+	if quoted = quoted[1 : len(quoted)-1]; !more && quoted == first {
 		return err
 	}
-	return errors.New(strings.TrimSuffix(strings.TrimSuffix(first, ":"), ": frontier"))
+	return errors.New(strings.ReplaceAll(quoted, `\"`, `"`))
 }

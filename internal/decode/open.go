@@ -91,10 +91,12 @@ func (in *Input) Generations() int { return in.whole }
 type errorKeeper struct {
 	r   io.Reader
 	err error
+	n   int64 // bytes that were read
 }
 
 func (k *errorKeeper) Read(p []byte) (int, error) {
 	n, err := k.r.Read(p)
+	k.n += int64(n)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		k.err = err
 	}

@@ -81,7 +81,11 @@ func (in *Input) sequence(parent context.Context, yield func(*Chunk, error) bool
 			}
 			if c.err != nil {
 				if c.err != io.EOF {
-					yield(nil, &Damage{Offset: headerSize, Err: brief(c.err)})
+					d := &Damage{Offset: headerSize, Err: brief(c.err)}
+					if in.Whole { // and has been read whole
+						d.Lost = in.err.n - headerSize
+					}
+					yield(nil, d)
 				}
 				return
 			}

@@ -24,12 +24,18 @@ type reading struct {
 	err     error
 }
 
-func readAll(t testing.TB, r io.Reader) (out reading) {
+func readAll(t testing.TB, r io.Reader) (out reading) { return readAs(t, r, false) }
+
+// inSequence reads a trace as golang.org/x/exp/trace does.
+func inSequence(t testing.TB, data []byte) reading { return readAs(t, bytes.NewReader(data), true) }
+
+func readAs(t testing.TB, r io.Reader, inSequence bool) (out reading) {
 	t.Helper()
 	in, err := Open(r)
 	if err != nil {
 		return reading{err: err}
 	}
+	in.InSequence = inSequence
 	for c, err := range in.Chunks(context.Background(), nil) {
 		if d := (*Damage)(nil); errors.As(err, &d) {
 			out.damages = append(out.damages, d)
