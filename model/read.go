@@ -173,6 +173,7 @@ func Extent(ctx context.Context, r io.Reader) (start, end Time, told bool, err e
 		return 0, 0, false, err
 	}
 	first := true
+	var clocks clocks
 	for chunk, err := range in.Chunks(ctx, nil) {
 		if damage := (*Damage)(nil); errors.As(err, &damage) {
 			break
@@ -184,8 +185,10 @@ func Extent(ctx context.Context, r io.Reader) (start, end Time, told bool, err e
 			if end = Time(e.Time); first {
 				start, first = end, false
 			}
-			if e.Kind == decode.Sync && chunk.Details[e.Detail-1].Clock != nil {
-				return start, 0, true, nil
+			if e.Kind == decode.Sync {
+				if clock, _ := clocks.snapshot(chunk.Details[e.Detail-1].Clock, end); clock != nil {
+					return start, 0, true, nil
+				}
 			}
 		}
 	}
