@@ -185,11 +185,10 @@ func Extent(ctx context.Context, r io.Reader) (start, end Time, told bool, err e
 			if end = Time(e.Time); first {
 				start, first = end, false
 			}
-			if e.Kind != decode.Sync {
-				continue
-			}
-			if clock, _ := clocks.snapshot(chunk.Details[e.Detail-1].Clock, end); clock != nil {
-				return start, 0, true, nil
+			if e.Kind == decode.Sync {
+				if clock, _ := clocks.snapshot(chunk.Details[e.Detail-1].Clock, end); clock != nil {
+					return start, 0, true, nil
+				}
 			}
 		}
 	}

@@ -272,6 +272,7 @@ func TestNotATrace(t *testing.T) {
 		{"Perfetto", packets.String(), "seems to be a Perfetto trace"},
 		{"Perfetto, one packet", packets.String()[:100], "seems to be a Perfetto trace"},
 		{"gzip", profile.String(), "is compressed with gzip"},
+		{"bzip2", "BZh91AY&SY\x00\xd1\x2f\xb5", "is compressed with bzip2; decompress it with bzip2 -d"},
 		{"zstd", "\x28\xb5\x2f\xfd\x04", "is compressed with zstd"},
 		{"zip", "PK\x03\x04\x14", "is a zip archive"},
 		{"text", "404 page not found\nand more\n", `is text that begins with "404 page not found"`},

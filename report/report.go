@@ -263,7 +263,7 @@ func (b *Builder) Metric(m *model.Metric) {
 }
 
 func (b *Builder) Range(r *model.Range) {
-	b.gc.add(r, b.trace.Start)
+	b.gc.add(r, b.trace.Origin)
 	switch r.Kind {
 	case model.StopTheWorld:
 		if strings.Contains(r.Name, "GC") {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -124,6 +125,7 @@ it is taken from the time at which the file was written.`,
 	f.StringArrayVar(&fl.headers, "header", nil, headerHelp)
 	f.BoolVar(&client.Insecure, "insecure", false, "use no TLS for an endpoint HOST:PORT")
 	f.DurationVar(&fl.wait, "wait", noWait, "wait up to `TIME` for a backend that is down or busy (default 5s, or 1m if it was up before); 0 does not wait")
+	f.Lookup("wait").DefValue = "0s" // which help leaves out: usage tells the default
 	f.StringVar(&fl.service, "service", "", "the `NAME` of the service that was traced (service.name)")
 	f.StringArrayVar(&fl.resource, "resource", nil, "an attribute of the program that was traced, `KEY=VALUE`; may be repeated")
 	f.StringVar(&fl.wallStart, "wall-start", "", "the `TIME` (RFC 3339) at which a trace begins that does not tell")
@@ -146,15 +148,22 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otlp
 	var ok bool
 	var err error
 	if opts.Detail, ok = otel.ParseDetail(fl.detail); !ok {
-		return fmt.Errorf("--detail %q: it is tasks, regions, goroutines or states", fl.detail)
+		return badValue("--detail", fl.detail, "tasks, regions, goroutines or states", "goroutines")
 	}
-	if opts.MinSpan < 0 || opts.MinTask < 0 || opts.MaxSpansPerTrace < 0 || opts.MaxBytesPerTrace < 0 {
-		return errors.New("--min-span, --min-task, --max-spans-per-trace and --max-bytes-per-trace must not be negative")
+	switch {
+	case opts.MinSpan < 0:
+		return badValue("--min-span", opts.MinSpan.String(), "0 or more", "1ms")
+	case opts.MinTask < 0:
+		return badValue("--min-task", opts.MinTask.String(), "0 or more", "500ms")
+	case opts.MaxSpansPerTrace < 0:
+		return badValue("--max-spans-per-trace", strconv.Itoa(opts.MaxSpansPerTrace), "0, for no limit, or more", "10000")
+	case opts.MaxBytesPerTrace < 0:
+		return badValue("--max-bytes-per-trace", strconv.Itoa(opts.MaxBytesPerTrace), "0, for no limit, or more", "4000000")
 	}
 	if fl.wallStart != "" {
 		t, err := time.Parse(time.RFC3339Nano, fl.wallStart)
 		if err != nil {
-			return fmt.Errorf("--wall-start: %w", err)
+			return badValue("--wall-start", fl.wallStart, "a time of day (RFC 3339)", "2026-01-02T15:04:05.123Z")
 		}
 		opts.WallStart = t
 	}
@@ -170,17 +179,17 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otlp
 	case fl.wait == 0:
 		client.RetryTime = -1
 	case fl.wait != noWait:
-		return fmt.Errorf("--wait %v: it must not be negative; for example 30s", fl.wait)
+		return badValue("--wait", fl.wait.String(), "0, to not wait, or more", "30s")
 	}
 	opts.Resource, err = fl.attributes(ctx)
 	return err
 }
 
-func pairs(flag string, list []string) (out [][2]string, err error) {
+func pairs(flag, example string, list []string) (out [][2]string, err error) {
 	for _, s := range list {
 		k, v, ok := strings.Cut(s, "=")
 		if !ok || k == "" {
-			return nil, fmt.Errorf("%s %q: it is KEY=VALUE", flag, s)
+			return nil, badValue(flag, s, "KEY=VALUE", example)
 		}
 		out = append(out, [2]string{k, v})
 	}
@@ -189,7 +198,7 @@ func pairs(flag string, list []string) (out [][2]string, err error) {
 
 // attributes are those of the resource: the program that was traced.
 func (fl *otelFlags) attributes(ctx context.Context) ([]attribute.KeyValue, error) {
-	given, err := pairs("--resource", fl.resource)
+	given, err := pairs("--resource", "deployment.environment.name=staging", fl.resource)
 	if err != nil {
 		return nil, err
 	}

@@ -264,6 +264,7 @@ func faults() (fs []fault) {
 		fault{name: "https to http", serve: other("http:", nil), code: exitFailed, want: []string{"use an http:// URL"}},
 		fault{name: "https to http, gRPC", protocol: "grpc", serve: other("http:", nil), code: exitFailed, want: []string{"use an http:// URL"}},
 		fault{name: "HTTP to gRPC", serve: speaks("grpc"), code: exitFailed, want: []string{"does the backend speak gRPC there?"}},
+		fault{name: "gRPC to a server that answers anything with text", protocol: "grpc", serve: says("<!DOCTYPE HTML>\n<title>Bad request</title>\n"), code: exitFailed, want: []string{"does the backend speak HTTP there, not gRPC?"}},
 		fault{name: "gRPC to HTTP", protocol: "grpc", serve: speaks("http/protobuf"), code: exitFailed, want: []string{"does the backend speak HTTP there, not gRPC?"}},
 	)
 }
@@ -314,6 +315,29 @@ func handler(f http.HandlerFunc) func(*testing.T, *otlptest.Backend) string {
 		s := httptest.NewServer(f)
 		t.Cleanup(s.Close)
 		return s.URL
+	}
+}
+
+// says returns the address of a server that answers anything with a text.
+func says(text string) func(*testing.T, *otlptest.Backend) string {
+	return func(t *testing.T, _ *otlptest.Backend) string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				c.Read(make([]byte, 1))
+				io.WriteString(c, text)
+				c.Close()
+			}
+		}()
+		return "http://" + l.Addr().String()
 	}
 }
 

@@ -195,7 +195,11 @@ func (e *env) warnBeyond(sum *model.Summary) {
 }
 
 func (e *env) reportFile(name string, size int64, sum *model.Summary) {
-	fmt.Fprintf(e.stderr, "%s: %s, %.1f bytes per event\n", name, byteCount(size), float64(size)/float64(max(sum.Events, 1)))
+	each := ""
+	if sum.Events > 0 {
+		each = fmt.Sprintf(", %.1f bytes per event", float64(size)/float64(sum.Events))
+	}
+	fmt.Fprintf(e.stderr, "%s: %s%s\n", name, byteCount(size), each)
 }
 
 // runSplit converts an input into numbered files, of a window each. Those that

@@ -140,10 +140,11 @@ The exit code is ` + exitHelp,
 
   # shell completion
   source <(trace2x completion bash)`,
-		Version:       version(),
-		Args:          unknownCommand,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Version:           version(),
+		Args:              unknownCommand,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: checkEmpty,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return errors.New("which command? For a first look: trace2x summary TRACE")
 		},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -219,6 +220,21 @@ func TestSummaryDamaged(t *testing.T) {
 	r.want(t, exitFailed, old, "truncated")
 	if r.stdout != "" {
 		t.Errorf("stdout %q", r.stdout)
+	}
+}
+
+// TestNothingComplete: what ends before its first generation does says so, and
+// that nothing can be shown.
+func TestNothingComplete(t *testing.T) {
+	in := filepath.Join(t.TempDir(), "short.trace")
+	write(t, in, read(t, trace(t, "states"))[:40])
+	t.Chdir(t.TempDir())
+	const why = "truncated at byte 40, in generation 1: its 24 bytes are lost: unexpected EOF; no generation is complete"
+	exec(t, "summary", in).want(t, exitFailed, why)
+	r := exec(t, "perfetto", in)
+	r.want(t, exitFailed, why)
+	if strings.Contains(r.stderr, "per event") {
+		t.Errorf("there is no event: %s", r.stderr)
 	}
 }
 

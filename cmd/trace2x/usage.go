@@ -124,6 +124,22 @@ func flagError(cmd *cobra.Command, err error) error {
 	return err
 }
 
+// mayNotBeEmpty are the flags whose empty value would do more than the user wants,
+// as if the flag were not given: send spans instead of writing a file, or take the
+// whole trace. A shell passes "" for a variable that is not set.
+var mayNotBeEmpty = []string{"output", "func", "task", "region", "trace-id"}
+
+// checkEmpty returns an error if a flag was given without a value that needs one.
+func checkEmpty(cmd *cobra.Command, _ []string) error {
+	for _, name := range mayNotBeEmpty {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			want := expected(f)
+			return fmt.Errorf("--%s is empty: it needs a value, as in --%s %s", name, name, want.example)
+		}
+	}
+	return nil
+}
+
 // nearFlags are the flags whose names are like what was given.
 func nearFlags(cmd *cobra.Command, name string) (near []string) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {

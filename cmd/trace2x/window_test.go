@@ -1,8 +1,13 @@
 package main
 
 import (
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestWindow(t *testing.T) {
@@ -78,5 +83,64 @@ func TestSelection(t *testing.T) {
 	wantFiles(t, "httpserver.pftrace")
 	if read(t, "httpserver.pftrace") != last {
 		t.Error("the output that was there was touched")
+	}
+}
+
+// TestWindowInGap: a window may begin, end or lie in what damage has hidden. It is
+// shown as far as it can be.
+func TestWindowInGap(t *testing.T) {
+	data := []byte(read(t, trace(t, "gc")))
+	for i := range 64 {
+		data[len(data)/2+i] = 0xff
+	}
+	t.Chdir(t.TempDir())
+	write(t, "gap.trace", string(data))
+	r := exec(t, "summary", "--json", "gap.trace")
+	r.want(t, exitFailed, "damaged at or after byte")
+	var sum struct {
+		Overview struct {
+			Lost []struct {
+				At       time.Duration `json:"at_ns"`
+				Duration time.Duration `json:"duration_ns"`
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &sum); err != nil || len(sum.Overview.Lost) != 1 {
+		t.Fatalf("%v: %s", err, r.stderr)
+	}
+	gap := sum.Overview.Lost[0]
+	if gap.At == 0 || gap.Duration < 100*time.Millisecond {
+		t.Fatalf("the gap is %+v", gap)
+	}
+	inside := (gap.At + gap.Duration/2).String()
+	for _, command := range []string{"summary", "perfetto -o -", "pprof --type wall -o -", "otel -o -"} {
+		for _, window := range []string{"--from " + inside, "--to " + inside, "--from " + (gap.At - 10*time.Millisecond).String()} {
+			r := exec(t, strings.Fields(command+" "+window+" gap.trace")...)
+			r.want(t, exitFailed, "damaged at or after byte")
+			if r.stdout == "" {
+				t.Errorf("%s %s: nothing is shown: %s", command, window, r.stderr)
+			}
+		}
+	}
+	exec(t, "perfetto", "--split", "100ms", "-o", "split.pftrace", "gap.trace").want(t, exitFailed, "damaged at or after byte")
+	files, err := filepath.Glob("split-*.pftrace")
+	if err != nil || len(files) < 10 {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+}
+
+// TestMomentsOfWindow: the moments of a report count from the beginning of the
+// trace, also if it begins later.
+func TestMomentsOfWindow(t *testing.T) {
+	r := exec(t, "summary", "--json", "--from", "1s", trace(t, "httpserver"))
+	r.want(t, exitOK)
+	moments := regexp.MustCompile(`"at_ns": ?(\d+)`).FindAllStringSubmatch(r.stdout, -1)
+	if len(moments) < 10 {
+		t.Fatalf("%d moments", len(moments))
+	}
+	for _, m := range moments {
+		if ns, err := strconv.ParseInt(m[1], 10, 64); err != nil || time.Duration(ns) < time.Second {
+			t.Errorf("%s lies before the window", m[0])
+		}
 	}
 }

@@ -74,8 +74,13 @@ func countName(k model.StateKind) string {
 	return k.String()
 }
 
-// existing counts a goroutine from before the trace.
-func (c *stateCounters) existing(k model.StateKind) { c.initial[countIndex(k)]++ }
+// existing counts a goroutine from before the trace, unless its state is not known:
+// the window begins in a gap.
+func (c *stateCounters) existing(k model.StateKind) {
+	if i := countIndex(k); i >= 0 {
+		c.initial[i]++
+	}
+}
 
 // turned counts that a goroutine went from one state to another at t;
 // NotExist is none.

@@ -28,7 +28,11 @@ type Damage struct {
 
 func (d *Damage) Error() string {
 	if d.Truncated {
-		return fmt.Sprintf("truncated at byte %d, in generation %d: its %d bytes are lost: %v", d.Offset, d.Generations+1, d.Lost, d.Err)
+		text := fmt.Sprintf("truncated at byte %d, in generation %d: its %d bytes are lost: %v", d.Offset, d.Generations+1, d.Lost, d.Err)
+		if d.Generations == 0 {
+			text += "; no generation is complete (the runtime completes one each second), so there is nothing to show"
+		}
+		return text
 	}
 	return fmt.Sprintf("damaged at or after byte %d, in generation %d: up to %d bytes are lost: %v", d.Offset, d.Generations+1, d.Lost, d.Err)
 }

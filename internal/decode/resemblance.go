@@ -31,6 +31,8 @@ func resemblance(head []byte) string {
 		return "is compressed with xz; decompress it with xz -d"
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
 		return "is compressed with zstd; decompress it with zstd -d"
+	case bytes.HasPrefix(head, []byte("BZh")):
+		return "is compressed with bzip2; decompress it with bzip2 -d"
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return "is a zip archive; extract the trace from it"
 	}

@@ -187,6 +187,7 @@ func networkFailure(err error) *failure {
 const (
 	answersTLS   = "the backend speaks TLS there: use an https:// URL"
 	answersPlain = "the backend does not speak TLS there: use an http:// URL"
+	notGRPC      = "does the backend speak HTTP there, not gRPC?"
 )
 
 // unusableSigns are in errors that come back with every try, with what to do.
@@ -205,7 +206,7 @@ var unusableSigns = []struct {
 	{"sent to HTTPS port", answersTLS, true},                // nginx
 	{"SSL-enabled server port", answersTLS, true},           // Apache
 	{"malformed HTTP response", "does the backend speak gRPC there?", false},
-	{"looked like an HTTP/1.1 header", "does the backend speak HTTP there, not gRPC?", false},
+	{"looked like an HTTP/1.1 header", notGRPC, false},
 }
 
 func (f *failure) setUnusable() {

@@ -134,8 +134,13 @@ func (t *grpcTransport) send(ctx context.Context, body []byte) (otel.Answer, err
 		return answerOf(&response), nil
 	}
 	f := grpcFailure(err)
-	if f.cause == otel.Passing && status.Code(err) == codes.Unavailable && !t.tls && closedEarly(err) && speaksTLS(ctx, t.address) {
-		f = &failure{cause: otel.Unusable, reason: answersTLS, err: err}
+	if f.cause == otel.Passing && status.Code(err) == codes.Unavailable && !t.tls && closedEarly(err) {
+		switch {
+		case speaksTLS(ctx, t.address):
+			f = &failure{cause: otel.Unusable, reason: answersTLS, err: err}
+		case strings.Contains(f.reason, "server preface: http2: frame too large"): // it is text
+			f = &failure{cause: otel.Unusable, reason: f.reason + ": " + notGRPC, err: err}
+		}
 	}
 	return otel.Answer{}, f
 }
