@@ -8,6 +8,7 @@ import (
 	"github.com/trace2x/trace2x/convert/pprof"
 	"github.com/trace2x/trace2x/internal/converttest"
 	"github.com/trace2x/trace2x/internal/testtrace"
+	"github.com/trace2x/trace2x/model"
 )
 
 // BenchmarkConvert makes profiles of a trace of 3 million events.
@@ -21,7 +22,7 @@ func BenchmarkConvert(b *testing.B) {
 		{"wall", pprof.Options{Type: pprof.Wall}},
 		{"critical", pprof.Options{Type: pprof.Critical}},
 		{"critical, slowest", pprof.Options{Type: pprof.Critical, CriticalOptions: pprof.CriticalOptions{Slowest: 1}}},
-		{"wall of tasks", pprof.Options{Type: pprof.Wall, Task: regexp.MustCompile(".")}},
+		{"wall of tasks", pprof.Options{Type: pprof.Wall, Selection: model.Selection{Task: regexp.MustCompile(".")}}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			converttest.Benchmark(b, trace, func(r io.Reader) (int64, error) {

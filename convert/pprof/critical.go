@@ -170,7 +170,7 @@ func (o *Options) unit() critical.Kinds {
 	switch {
 	case o.Unit != 0:
 		return o.Unit
-	case o.tasks():
+	case o.ByTask():
 		return critical.KindsOf(critical.Task)
 	case o.Region != nil:
 		return critical.KindsOf(critical.Region)
@@ -185,7 +185,10 @@ func (o *Options) wants(u *critical.Unit) bool {
 	if o.Goroutines != nil && !slices.Contains(o.Goroutines, u.Goroutine) {
 		return false
 	}
-	if o.tasks() && (u.Kind != critical.Task || o.TaskID != model.BackgroundTask && u.Task != o.TaskID || o.Task != nil && !o.Task.MatchString(u.Type)) {
+	if o.ByTask() && (u.Kind != critical.Task ||
+		o.TaskID != model.BackgroundTask && u.Task != o.TaskID ||
+		o.Task != nil && !o.Task.MatchString(u.Type) ||
+		o.TraceID != [16]byte{} && (u.Span == nil || u.Span.TraceID != o.TraceID)) {
 		return false
 	}
 	if o.Region != nil && (u.Kind != critical.Region || !o.Region.MatchString(u.Type)) {

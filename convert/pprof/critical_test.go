@@ -96,7 +96,7 @@ func TestCriticalSums(t *testing.T) {
 
 // TestCriticalChain: the stack of what was waited for is on top of that of the wait.
 func TestCriticalChain(t *testing.T) {
-	p, _ := criticalProfile(t, "chain", pprof.Options{Task: regexp.MustCompile("^chain$")})
+	p, _ := criticalProfile(t, "chain", pprof.Options{Selection: model.Selection{Task: regexp.MustCompile("^chain$")}})
 	chained := regexp.MustCompile(`^main\.(goroutine.|main)$`)
 	ms := make(map[string]float64)
 	for _, s := range p.Sample {
@@ -160,8 +160,8 @@ func TestCriticalLimits(t *testing.T) {
 		units int64
 	}{
 		{pprof.Options{}, critical.Task, 1194},
-		{pprof.Options{Task: regexp.MustCompile("^handleRequest$")}, critical.Task, 398},
-		{pprof.Options{TaskID: 2}, critical.Task, 1},
+		{pprof.Options{Selection: model.Selection{Task: regexp.MustCompile("^handleRequest$")}}, critical.Task, 398},
+		{pprof.Options{Selection: model.Selection{TaskID: 2}}, critical.Task, 1},
 		{pprof.Options{Region: regexp.MustCompile("^lookup$")}, critical.Region, 1194},
 		{pprof.Options{CriticalOptions: pprof.CriticalOptions{Unit: critical.KindsOf(critical.HTTP), Slowest: 10}}, critical.HTTP, 40},
 	} {
@@ -170,7 +170,7 @@ func TestCriticalLimits(t *testing.T) {
 			t.Errorf("%+v: %d of %v, want %d of %v", tt.opts, stats.Units, stats.Unit, tt.units, tt.unit)
 		}
 	}
-	if _, stats := criticalProfile(t, "httpserver", pprof.Options{Goroutines: []model.GoID{1 << 40}}); stats.Units != 0 || stats.Count != 0 {
+	if _, stats := criticalProfile(t, "httpserver", pprof.Options{Selection: model.Selection{Goroutines: []model.GoID{1 << 40}}}); stats.Units != 0 || stats.Count != 0 {
 		t.Errorf("%+v of a goroutine that is not there", stats)
 	}
 }
