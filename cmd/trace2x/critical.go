@@ -27,8 +27,9 @@ for another goroutine, that one's stack comes instead of the wait, on top of the
 stack that waited. Samples have the labels state, reason, func, own (whether the
 goroutine is the unit's) and unit (its type); the slowest units that are spans also
 have trace_id and span_id. --slowest 1% leaves the slowest hundredth of each type.
---task, --region and --func choose units: these tasks, without their subtasks,
-these regions, or the lives of these goroutines; --goroutine those that it began.`
+--task, --trace-id, --region and --func choose units: these tasks, without their
+subtasks, these regions, or the lives of these goroutines; --goroutine those that it
+began.`
 
 func (fl *criticalFlags) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -70,8 +71,7 @@ func (fl *criticalFlags) apply(opts *pprof.Options) error {
 		given bool
 		kind  critical.Kind
 	}{
-		{"--task", opts.Task != nil || opts.TaskID != 0, critical.Task},
-		{"--trace-id", opts.TraceID != [16]byte{}, critical.Task},
+		{"--task or --trace-id", opts.ByTask(), critical.Task},
 		{"--region", opts.Region != nil, critical.Region},
 		{"--func", opts.Func != nil, critical.GoroutineLife},
 	} {
@@ -93,7 +93,7 @@ func missedUnits(in *input.Input, opts pprof.Options, s pprof.Stats) error {
 	if s.Units > 0 {
 		return nil
 	}
-	limited := opts.Goroutines != nil || opts.Func != nil || opts.Task != nil || opts.TaskID != 0 || opts.Region != nil
+	limited := !opts.All() || opts.Region != nil
 	switch {
 	case limited:
 		return &missedError{in.Name + ": no unit of work that the trace has from its beginning to its end matches the flags"}

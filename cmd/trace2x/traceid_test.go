@@ -34,7 +34,7 @@ func TestTraceID(t *testing.T) {
 	t.Chdir(t.TempDir())
 
 	exec(t, "otel", "--dry-run", "--trace-id", id, in).want(t, exitOK,
-		"34 spans of OpenTelemetry among the tasks\n1 span of the distributed trace "+id+"\n1 linked span with 2 spans (1 goroutine, 1 state)\n")
+		"34 spans of OpenTelemetry among the tasks\n1 span of the distributed trace "+id+"\n1 linked span with 3 spans (1 goroutine, 1 state, 1 critical)\n")
 	exec(t, "otel", "--dry-run", "--trace-id", none, in).want(t, exitFailed, "no task matches --trace-id "+none+": nothing was written")
 	exec(t, "otel", "-o", "spans", "--task", "nothing", "--min-task", "1h", in).want(t, exitFailed, "no task matches --task nothing and --min-task 1h0m0s: nothing was written")
 	exec(t, "otel", "--dry-run", in).want(t, exitOK, "34 linked spans and 5 traces with ")

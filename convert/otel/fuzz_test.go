@@ -15,7 +15,7 @@ import (
 
 // FuzzTree: whatever is in a trace, its spans are right in themselves: all decode, no
 // two share an ID, each has its parent in the trace or is below a span that the
-// program has sent, and none ends before it starts.
+// program has sent, its link leads to one of these, and none ends before it starts.
 func FuzzTree(f *testing.F) {
 	testtrace.SeedStructure(f)
 	f.Fuzz(func(t *testing.T, data []byte, change uint64) {
@@ -30,7 +30,7 @@ func FuzzTree(f *testing.F) {
 		}
 		var spans []*tracepb.Span
 		l := &linkedTasks{sent: make(map[string]bool)}
-		l.tree = newTree(opts, func(encoded []byte) { spans = append(spans, decodeSpan(t, encoded)) }, func() error { return nil })
+		l.Sink = newTree(opts, func(encoded []byte) { spans = append(spans, decodeSpan(t, encoded)) }, func() error { return nil }).sink()
 		sum, err := model.Read(t.Context(), bytes.NewReader(data), l)
 		if sum == nil {
 			if len(spans) > 0 {
@@ -75,7 +75,7 @@ func FuzzConvert(f *testing.F) {
 
 // linkedTasks notes the spans that the program has sent.
 type linkedTasks struct {
-	*tree
+	model.Sink
 	sent map[string]bool // trace and span ID
 }
 
@@ -83,7 +83,7 @@ func (l *linkedTasks) TaskStart(task *model.Task) {
 	if s := task.Span; s != nil {
 		l.sent[string(s.TraceID[:])+string(s.SpanID[:])] = true
 	}
-	l.tree.TaskStart(task)
+	l.Sink.TaskStart(task)
 }
 
 func checkSpans(t *testing.T, spans []*tracepb.Span, sent map[string]bool, limit int) {
@@ -108,6 +108,11 @@ func checkSpans(t *testing.T, spans []*tracepb.Span, sent map[string]bool, limit
 		if len(s.ParentSpanId) > 0 && !ids[parent] && !sent[parent] {
 			t.Errorf("span %q has the parent %x, which is not in its trace", s.Name, s.ParentSpanId)
 		}
+		for _, l := range s.Links {
+			if to := string(l.TraceId) + string(l.SpanId); !ids[to] && !sent[to] {
+				t.Errorf("span %q has a link to %x of trace %x, which is not there", s.Name, l.SpanId, l.TraceId)
+			}
+		}
 	}
 }
 
@@ -119,7 +124,7 @@ func TestSpansOfAllTraces(t *testing.T) {
 			opts.MinSpan, opts.MaxSpansPerTrace = 0, limit
 			var spans []*tracepb.Span
 			l := &linkedTasks{sent: make(map[string]bool)}
-			l.tree = newTree(opts, func(encoded []byte) { spans = append(spans, decodeSpan(t, encoded)) }, func() error { return nil })
+			l.Sink = newTree(opts, func(encoded []byte) { spans = append(spans, decodeSpan(t, encoded)) }, func() error { return nil }).sink()
 			model.Read(t.Context(), bytes.NewReader(testtrace.Data(t, name)), l)
 			if len(spans) == 0 {
 				t.Errorf("%s has no spans", name)

@@ -46,9 +46,9 @@ type Options struct {
 	// on the root span, in go.spans.left_out, or on the spans of goroutines below a
 	// task that is a span, each with what is new.
 	MaxSpansPerTrace, MaxBytesPerTrace int
-	// CriticalPath adds to each task what its critical path consists of. With the
-	// detail States it also adds, below waits for other goroutines, what these did, with
-	// a link to the task that they were at work for. It takes 64 MB to look back.
+	// CriticalPath tells of each task what its critical path consists of, and, with
+	// the detail States, below the waits for other goroutines what these did, with a
+	// link to the task that they were at work for. It takes 64 MB to look back.
 	CriticalPath bool
 	// MinTask keeps only root tasks that take at least this long, with all below
 	// them. A task is a root if it has no parent, or if its parent is not selected; a

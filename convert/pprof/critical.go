@@ -185,10 +185,10 @@ func (o *Options) wants(u *critical.Unit) bool {
 	if o.Goroutines != nil && !slices.Contains(o.Goroutines, u.Goroutine) {
 		return false
 	}
-	if o.ByTask() && (u.Kind != critical.Task || o.TaskID != model.BackgroundTask && u.Task != o.TaskID || o.Task != nil && !o.Task.MatchString(u.Type)) {
-		return false
-	}
-	if o.TraceID != [16]byte{} && (u.Span == nil || u.Span.TraceID != o.TraceID) {
+	if o.ByTask() && (u.Kind != critical.Task ||
+		o.TaskID != model.BackgroundTask && u.Task != o.TaskID ||
+		o.Task != nil && !o.Task.MatchString(u.Type) ||
+		o.TraceID != [16]byte{} && (u.Span == nil || u.Span.TraceID != o.TraceID)) {
 		return false
 	}
 	if o.Region != nil && (u.Kind != critical.Region || !o.Region.MatchString(u.Type)) {
