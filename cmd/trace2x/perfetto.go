@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
-	"github.com/trace2x/trace2x/internal/input"
 	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/model"
 )
@@ -74,7 +73,7 @@ paths of the slowest units of work, which are then shown without --slowest.`,
 			if err != nil {
 				return err
 			}
-			if c.limited() && !cmd.Flags().Changed("slowest") {
+			if !c.selection.Selection.All() && !cmd.Flags().Changed("slowest") {
 				c.opts.Slowest = defaultSlowest
 			}
 			switch {
@@ -104,8 +103,8 @@ type conversion struct {
 	source
 	destination
 	selection
-	traceID string
-	opts    perfetto.Options
+	opts perfetto.Options
+	part model.Window // of the trace
 }
 
 func newConversion() *conversion {
@@ -124,7 +123,6 @@ func (c *conversion) addFlags(f *pflag.FlagSet, slowest int) {
 	c.source.addFlags(f)
 	c.addHeader(f, "header")
 	c.selection.addFlags(f)
-	f.StringVar(&c.traceID, "trace-id", "", "only the work for the spans of the distributed trace `ID`, 32 hex digits")
 }
 
 // parse checks the flags and the argument TRACE, and returns the name under
@@ -142,26 +140,9 @@ func (c *conversion) parse(arg string) (from location, err error) {
 	if err := c.selection.parse(); err != nil {
 		return from, err
 	}
-	c.opts.Goroutines, c.opts.Func, c.opts.TaskID, c.opts.Task = c.Goroutines, c.Func, c.TaskID, c.Task
-	if c.opts.TraceID, err = parseTraceID(c.traceID); err != nil {
-		return from, err
-	}
-	c.opts.Window, err = c.window()
+	c.opts.Selection = c.selection.Selection
+	c.part, err = c.window()
 	return from, err
-}
-
-// limited reports whether only some goroutines are asked for.
-func (c *conversion) limited() bool {
-	o := &c.opts
-	return o.Goroutines != nil || o.Func != nil || o.TaskID != model.BackgroundTask || o.Task != nil || o.TraceID != [16]byte{}
-}
-
-// missed returns an error if nothing matches a filter that the user gave.
-func (c *conversion) missed(in *input.Input, focus perfetto.Focus) error {
-	if c.traceID != "" && focus.Spans == 0 {
-		return &missedError{fmt.Sprintf("%s: no task is a span of the distributed trace %x", in.Name, c.opts.TraceID)}
-	}
-	return c.selection.missed(in, focus.Goroutines, focus.Tasks)
 }
 
 // run converts an input into a file, which is called shown in the report. The
@@ -185,12 +166,12 @@ func (c *conversion) run(ctx context.Context, e *env, from location, to, shown s
 	defer w.Close()
 	defer out.Discard() // which ends a write that is stuck
 
-	sum, err := model.ReadWindow(ctx, in, w, c.opts.Window)
+	sum, err := model.ReadWindow(ctx, in, w, c.part)
 	done()
 	if sum == nil {
 		return inInput(in, err)
 	}
-	if missed := c.missed(in, w.Focus()); missed != nil {
+	if missed := c.selection.missed(in, w.Found()); missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
 	if commitErr := e.commit(out); commitErr != nil {
@@ -201,9 +182,7 @@ func (c *conversion) run(ctx context.Context, e *env, from location, to, shown s
 	}
 	e.report(in, sum)
 	e.warnBeyond(sum)
-	if c.traceID != "" {
-		e.reportTraceID(c.opts.TraceID, w.Focus().Spans)
-	}
+	c.selection.report(e, w.Found())
 	e.reportFile(outName(shown), out.Size(), sum)
 	return inDamage(in, err)
 }
@@ -241,15 +220,15 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 	var out *output.Output
 	var w *perfetto.Writer
 	n := 0
-	var focus perfetto.Focus
+	var found model.Found
 	var waiting []*output.Output // until there is something in one of them
 	var lines []func()           // of the report, for when the progress is gone
 	commit := func(sum *model.Summary) error {
-		f := w.Focus()
+		f := w.Found()
 		if n > 1 {
 			f.Spans -= f.SpansBefore // that the last file has, too
 		}
-		focus.Goroutines, focus.Tasks, focus.Spans = focus.Goroutines+f.Goroutines, focus.Tasks+f.Tasks, focus.Spans+f.Spans
+		found.Goroutines, found.Tasks, found.Spans = found.Goroutines+f.Goroutines, found.Tasks+f.Tasks, found.Spans+f.Spans
 		if err := out.Close(); err != nil {
 			return err
 		}
@@ -260,7 +239,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 			e.warn(sum)
 			e.warnBeyond(sum)
 		})
-		if c.missed(in, focus) != nil {
+		if c.selection.missed(in, found) != nil {
 			return nil
 		}
 		for len(waiting) > 0 {
@@ -282,7 +261,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 			w.Close()
 		}
 	}()
-	sum, err := model.ReadSplit(ctx, in, c.opts.Window, every, func(last *model.Summary) (model.Sink, error) {
+	sum, err := model.ReadSplit(ctx, in, c.part, every, func(last *model.Summary) (model.Sink, error) {
 		if last != nil {
 			if err := commit(last); err != nil {
 				return nil, err
@@ -308,7 +287,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 		if commitErr := commit(sum); commitErr != nil {
 			return commitErr
 		}
-		if missed := c.missed(in, focus); missed != nil {
+		if missed := c.selection.missed(in, found); missed != nil {
 			return errors.Join(missed, inDamage(in, err))
 		}
 	}
@@ -318,9 +297,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 	if sum == nil {
 		return inInput(in, err)
 	}
-	if c.traceID != "" {
-		e.reportTraceID(c.opts.TraceID, focus.Spans)
-	}
+	c.selection.report(e, found)
 	return inDamage(in, err)
 }
 

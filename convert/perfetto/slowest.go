@@ -289,7 +289,7 @@ func unitName(u *critical.Unit) string {
 	case critical.Task:
 		return fmt.Sprintf("%s (task %d)", name, u.Task)
 	case critical.HTTP, critical.GoroutineLife:
-		name = shortFunc(name)
+		name = model.ShortFunc(name)
 	}
 	return fmt.Sprintf("%s (G%d)", name, u.Goroutine)
 }
@@ -316,14 +316,14 @@ func what(seg *critical.Segment) string {
 func stepName(own bool, fn, what string, stack *model.Stack) string {
 	name := what
 	if !own && fn != "" {
-		name = shortFunc(fn) + ": " + what
+		name = model.ShortFunc(fn) + ": " + what
 	}
 	at := stack.Place()
 	if at == nil {
 		return name
 	}
 	if own || at.Func != fn {
-		name += " " + shortFunc(at.Func)
+		name += " " + model.ShortFunc(at.Func)
 	}
 	return fmt.Sprintf("%s %s:%d", name, path.Base(at.File), at.Line)
 }

@@ -70,9 +70,9 @@ func TestSlowestInFocus(t *testing.T) {
 		keep  func(*critical.Kept) bool
 		where string
 	}{
-		"a type": {perfetto.Options{Task: query}, func(k *critical.Kept) bool { return query.MatchString(k.Type) }, ""},
+		"a type": {perfetto.Options{Selection: model.Selection{Task: query}}, func(k *critical.Kept) bool { return query.MatchString(k.Type) }, ""},
 		// Its subtasks are in focus, too.
-		"a task": {perfetto.Options{TaskID: third}, func(k *critical.Kept) bool { return k.Task == third }, " and p.name = 'handleRequest'"},
+		"a task": {perfetto.Options{Selection: model.Selection{TaskID: third}}, func(k *critical.Kept) bool { return k.Task == third }, " and p.name = 'handleRequest'"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

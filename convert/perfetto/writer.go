@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"time"
 
@@ -22,26 +21,12 @@ type Options struct {
 	Threads bool
 	// LanePerGoroutine gives each goroutine a lane of its own.
 	LanePerGoroutine bool
-	// Window is the part of the trace that Convert writes.
-	Window model.Window
-
-	// The rest limits the trace to some goroutines: the lanes of others are left
-	// out, but for the runs in which they wake up one of these. What the Ps run,
-	// the garbage collector and the counters stay whole. Of several limits, all
-	// must hold.
-
-	// Goroutines has the IDs of goroutines; nil is all. Func matches their start
-	// functions, as model.Goroutine.Func spells them; goroutines from before the
-	// trace have a lane from when the trace has told.
-	Goroutines []model.GoID
-	Func       *regexp.Regexp
-	// TaskID and Task limit the trace to the task with this ID, or those whose type
-	// matches, with their subtasks, and TraceID to those that are spans of a
-	// distributed trace; and to the goroutines at work for them, while they are,
-	// see [model.Work].
-	TaskID  model.TaskID
-	Task    *regexp.Regexp
-	TraceID [16]byte
+	// Selection limits the lanes of goroutines, and the tasks, to those that it names.
+	// Other goroutines have lanes only for the runs in which they wake up one of these.
+	// What the Ps run, the garbage collector and the counters stay whole. Goroutines
+	// from before the trace have a lane from when the trace has told their start
+	// function, if that matters.
+	model.Selection
 	// Slowest is of how many of the slowest units of work of each type, such as tasks,
 	// there is a track with the critical path; 0 for none. They are found in the whole
 	// trace also if the file has only some goroutines: those in which these were. They
@@ -57,10 +42,12 @@ const DefaultMinBlock = 10 * time.Microsecond
 // Convert reads a Go execution trace from r and writes it as a Perfetto trace
 // to w. Errors are those of [model.Read] and of w. With a *[model.Damage] the
 // summary is not nil, and what was written is a valid trace of what was read.
+//
+// For a part of a trace, see [NewWriter] and [model.ReadWindow].
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
 	out := NewWriter(w, opts)
 	defer out.Close()
-	return model.ReadWindow(ctx, r, out, opts.Window)
+	return model.Read(ctx, r, out)
 }
 
 // Writer is a [model.Sink] that writes a Perfetto trace, from goroutines of its
@@ -85,12 +72,13 @@ type Writer struct {
 	gc, stw    lazyTrack
 	procs      map[model.ProcID]*lazyTrack // for what a P does without a goroutine
 	noLane     *lane                       // for samples without a goroutine
-	goroutines []goroutine                 // by slot
+	goroutines model.BySlot[goroutine]
 }
 
 // goroutine is what the writer knows of a goroutine.
 type goroutine struct {
-	lane *lane // nil if the goroutine is not in focus
+	lane  *lane      // nil if the goroutine is not in focus
+	since model.Time // it has its lane
 	// edge is when the trace began for a goroutine that existed before, or when the
 	// last gap ended. It is -1 for others.
 	edge    model.Time
@@ -98,15 +86,7 @@ type goroutine struct {
 	cut     model.Time      // when a gap cut its last run, if one did
 	samples []model.Sample  // of a lane that is not described yet
 	regions []*model.Region // that have a slice which has not ended, by their beginnings
-
-	// With a focus:
-	works   int // for tasks in focus
-	since   model.Time
-	creator *model.Goroutine // as long as the goroutine is being announced
-	decided bool             // whether Options.Goroutines and Func let it in
-	in      bool             // they do
-	waker   *lane            // for runs in which it wakes up others, out of focus
-	woke    bool             // in this run
+	focus   goroutineFocus
 }
 
 var _ model.Sink = (*Writer)(nil)
@@ -114,7 +94,7 @@ var _ model.Sink = (*Writer)(nil)
 // NewWriter returns a writer of a trace to w. It buffers; w need not.
 func NewWriter(w io.Writer, opts Options) *Writer {
 	out := &Writer{
-		focus:    newFocus(&opts),
+		focus:    newFocus(&opts.Selection),
 		opts:     opts,
 		minBlock: model.Time(opts.MinBlock),
 		packets:  newPackets(w),
@@ -125,25 +105,25 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 }
 
 // Size returns the number of bytes written so far.
-func (w *Writer) Size() int64 { return w.packets.bytesWritten() }
+func (w *Writer) Size() int64 { return w.packets.file.bytesWritten() }
 
 // Close waits until nothing is being written any more. Whoever gives up a trace
 // before its End has to call it before the underlying writer is used for anything
 // else; after End it does nothing.
-func (w *Writer) Close() { w.packets.wait() }
+func (w *Writer) Close() { w.packets.file.wait() }
 
-// Focus tells what there was of what the options limit the trace to, so far; all
+// Found tells what there was of what the options limit the trace to, so far; all
 // zero if they do not.
-func (w *Writer) Focus() Focus {
+func (w *Writer) Found() model.Found {
 	if w.focus == nil {
-		return Focus{}
+		return model.Found{}
 	}
-	return w.focus.Focus
+	return w.focus.found
 }
 
 // Err returns the first error of the underlying writer.
 func (w *Writer) Err() error {
-	if err := cmp.Or(w.packets.err, w.packets.failed()); err != nil {
+	if err := cmp.Or(w.packets.err, w.packets.file.failed()); err != nil {
 		return fmt.Errorf("writing the Perfetto trace: %w", err)
 	}
 	return nil
@@ -186,12 +166,9 @@ func (w *Writer) Begin(t *model.Trace) {
 	}
 }
 
-func (w *Writer) goroutine(g *model.Goroutine) *goroutine { return &w.goroutines[g.Slot] }
+func (w *Writer) goroutine(g *model.Goroutine) *goroutine { return w.goroutines.Of(g) }
 
 func (w *Writer) GoroutineStart(g *model.Goroutine) {
-	for g.Slot >= len(w.goroutines) {
-		w.goroutines = append(w.goroutines, goroutine{})
-	}
 	gr := w.goroutine(g)
 	if w.slowest != nil {
 		w.slowest.GoroutineStart(g)
@@ -206,7 +183,7 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 		w.counters.turned(model.NotExist, g.State, g.Start)
 	}
 	if w.focus != nil {
-		gr.creator = g.Creator
+		gr.focus.creator = g.Creator
 		w.decide(g, gr, g.Start, g.Before)
 		return
 	}
@@ -293,7 +270,7 @@ func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		w.counters.turned(s.Kind, s.Next, s.End)
 	}
 	if w.focus != nil {
-		gr.creator = nil
+		gr.focus.creator = nil
 		w.decide(g, gr, s.Start, true)
 	}
 	if gr.lane != nil {
@@ -401,10 +378,7 @@ func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	if w.slowest != nil {
 		w.slowest.GoroutineEnd(g)
 	}
-	if gr.waker != nil {
-		w.lanes.describe(gr.waker, g, true)
-		w.lanes.giveBack(g.ID, gr.waker, g.End)
-	}
+	w.giveBackWaker(g, gr)
 	if gr.lane != nil {
 		w.leaveLane(g, gr, g.End, g.Open)
 	}
@@ -475,10 +449,7 @@ func (w *Writer) Run(r *model.Run) {
 
 // ranOn writes a run on the tracks of its P and thread, where they have one.
 func (w *Writer) ranOn(r *model.Run, open bool) {
-	name := unknownFunc
-	if r.Goroutine.Func != "" {
-		name = shortFunc(r.Goroutine.Func)
-	}
+	name := model.ShortFunc(r.Goroutine.Func)
 	if r.Proc >= MaxCPUs {
 		w.beyond.run(r, name)
 	}
@@ -555,13 +526,13 @@ func (w *Writer) TaskStart(t *model.Task) {
 	if w.slowest != nil {
 		w.slowest.TaskStart(t)
 	}
-	if w.focus == nil || w.focus.taskStarted(t) {
+	if w.focus == nil || w.focus.tasks.Start(t) {
 		w.tasks.start(t)
 	}
 }
 
 func (w *Writer) TaskEnd(t *model.Task) {
-	in := w.focus == nil || w.focus.taskEnded(t)
+	in := w.focus == nil || w.focus.tasks.End(t)
 	if w.slowest != nil {
 		w.slowest.out = !in
 		w.slowest.TaskEnd(t)
@@ -640,7 +611,7 @@ func (w *Writer) proc(p model.ProcID) uint64 {
 }
 
 func (w *Writer) Metric(m *model.Metric) {
-	if m.Name == gomaxprocs {
+	if m.Name == model.GOMAXPROCS {
 		w.packets.happened(schedEvent{kind: schedProcs, p: model.ProcID(m.Value)})
 	}
 	w.events.count(w.metrics.track(m.Name), m.Time, int64(m.Value))
