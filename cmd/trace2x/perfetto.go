@@ -73,7 +73,7 @@ paths of the slowest units of work, which are then shown without --slowest.`,
 			if err != nil {
 				return err
 			}
-			if !c.opts.All() && !cmd.Flags().Changed("slowest") {
+			if !c.selection.Selection.All() && !cmd.Flags().Changed("slowest") {
 				c.opts.Slowest = defaultSlowest
 			}
 			switch {

@@ -49,10 +49,10 @@ it first ran in the trace. wall has the rest too.
 ` + criticalHelp + `
 
 --goroutine, --func, --task, --trace-id and --region limit a profile to some
-goroutines, or to the time in which these are at work for a task or in a region;
-of several, all must hold. For a task, they are at work while they have a region
-of it, between their logs and regions of it, or if they began it or were started
-for it. Its subtasks count as well.
+goroutines, or to the time in which these are at work for a task or in a region. If
+there are several, all must hold. A goroutine works for the task of its latest sign:
+it began the task, has a region or a log of it, or was started for it. Subtasks count
+as well.
 
 ` + sourceHelp + `
 
