@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/histogram"
 	"github.com/trace2x/trace2x/model"
 )
@@ -20,7 +22,10 @@ type Report struct {
 	// Trace is what was read; nil in a Report that was read from JSON.
 	Trace    *model.Summary `json:"-"`
 	Overview Overview       `json:"overview"`
-	Suspects []Suspect      `json:"suspects"`
+	// Why is what the units of work spent their time on; nil if Options.NoUnits is set,
+	// and in a Report that was read from JSON.
+	Why      *Why      `json:"-"`
+	Suspects []Suspect `json:"suspects"`
 	// Goroutines are by start function.
 	Goroutines []Group `json:"goroutines"`
 	// Blocking is by reason and place.
@@ -30,6 +35,11 @@ type Report struct {
 	// Tasks and Regions are by type.
 	Tasks   []Annotation `json:"tasks"`
 	Regions []Annotation `json:"regions"`
+	// Unit is the kind of the units of work that have a critical path, see
+	// [critical.Kind]; "" if there are none. Units has those that are neither tasks nor
+	// regions: requests by handler, lives of goroutines by start function.
+	Unit  string  `json:"unit"`
+	Units []Units `json:"units"`
 	// Goroutine is the one that Options.Goroutine asks for; nil if it is not in
 	// the trace.
 	Goroutine *Goroutine `json:"goroutine,omitempty"`
@@ -45,6 +55,16 @@ type Options struct {
 	Window model.Window
 	// Goroutine is reported alone too; 0 for none.
 	Goroutine model.GoID
+	// Units says which units of work to find, and of which to keep the path. NoUnits is
+	// for none.
+	Units critical.SumOptions
+	// TaskID, Task and TraceID limit the units to some tasks: one, those whose type
+	// matches, those that are spans of a distributed trace. The paths of one task, and
+	// of the spans of one trace, are kept.
+	TaskID  model.TaskID
+	Task    *regexp.Regexp
+	TraceID [16]byte
+	NoUnits bool
 	// Worst is how many worst cases are kept where single ones are reported; 0
 	// for 10.
 	Worst int
@@ -89,6 +109,7 @@ type Builder struct {
 	done      sums // of a part of a goroutine's life, while it is added
 	leaks     leaks
 	one       *one
+	why       why
 }
 
 var _ model.Sink = (*Builder)(nil)
@@ -101,7 +122,7 @@ func New(opts Options) *Builder {
 	if opts.Windows == nil {
 		opts.Windows = defaultWindows
 	}
-	b := &Builder{opts: opts}
+	b := &Builder{opts: opts, why: newWhy(&opts)}
 	b.sched.keep = opts.Worst
 	b.gc.keep = opts.Worst
 	if opts.Goroutine != 0 {
@@ -132,12 +153,14 @@ func (b *Builder) goroutine(g *model.Goroutine) *goroutine {
 }
 
 func (b *Builder) Begin(t *model.Trace) {
+	b.why.Begin(t)
 	b.trace = *t
 	b.sched.begin(t.Start)
 	b.mmu.init(b.opts.Windows)
 }
 
 func (b *Builder) GoroutineStart(g *model.Goroutine) {
+	b.why.GoroutineStart(g)
 	gr := b.goroutine(g)
 	gr.sums.reset()
 	*gr = goroutine{sums: gr.sums, until: g.Start, regions: gr.regions}
@@ -157,6 +180,7 @@ func (b *Builder) GoroutineStart(g *model.Goroutine) {
 }
 
 func (b *Builder) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	b.why.GoroutineState(g, s)
 	gr := b.goroutine(g)
 	gr.sums.addState(s, s.Start, s.End, false, &b.reasons)
 	switch s.Kind {
@@ -186,6 +210,7 @@ func (b *Builder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 }
 
 func (b *Builder) GoroutineEnd(g *model.Goroutine) {
+	b.why.GoroutineEnd(g)
 	b.running.remove(b.slots, g)
 	gr := b.goroutine(g)
 	b.groups.add(g, gr)
@@ -195,6 +220,7 @@ func (b *Builder) GoroutineEnd(g *model.Goroutine) {
 }
 
 func (b *Builder) Run(r *model.Run) {
+	b.why.Run(r)
 	b.procs.run(r)
 	if isMarkWorker(r.Label) {
 		b.mmu.interval(r.Start, r.End, 1, 0)
@@ -224,6 +250,7 @@ func (b *Builder) Metric(m *model.Metric) {
 }
 
 func (b *Builder) Range(r *model.Range) {
+	b.why.Range(r)
 	b.gc.add(r, b.trace.Start)
 	switch r.Kind {
 	case model.StopTheWorld:
@@ -260,6 +287,8 @@ func (b *Builder) Report() *Report {
 		CannotTell:      b.cannotTell(),
 		PercentileError: PercentileError,
 	}
+	r.Why = b.why.report(b.trace.Origin)
+	r.addPaths()
 	if b.one != nil {
 		r.Goroutine = b.one.report(b)
 	}
@@ -282,6 +311,7 @@ func (r *Report) Limit(n int) {
 	r.GC.Assists = first(r.GC.Assists, n)
 	r.Tasks = first(r.Tasks, n)
 	r.Regions = first(r.Regions, n)
+	r.Units = first(r.Units, n)
 	if g := r.Goroutine; g != nil {
 		g.Waits, g.Longest = first(g.Waits, n), first(g.Longest, n)
 	}

@@ -30,6 +30,9 @@ type Annotation struct {
 	// before the trace counts from when the trace first names it; regions from
 	// before it do not count.
 	Times Times `json:"times"`
+	// CriticalPath is where the latencies come from; nil if these are not the units
+	// of work that were looked at, or if none is complete.
+	CriticalPath *CriticalPath `json:"critical_path,omitempty"`
 }
 
 // Longest is the longest task or region of a type that is complete.
@@ -126,8 +129,15 @@ func (b *Builder) sumsNow(s *sums, g *model.Goroutine, gr *goroutine, now model.
 	}
 }
 
-func (b *Builder) WorkStart(w *model.Work) { b.turn(w.Goroutine, w.Start) }
-func (b *Builder) WorkEnd(w *model.Work)   { b.turn(w.Goroutine, w.End) }
+func (b *Builder) WorkStart(w *model.Work) {
+	b.why.WorkStart(w)
+	b.turn(w.Goroutine, w.Start)
+}
+
+func (b *Builder) WorkEnd(w *model.Work) {
+	b.why.WorkEnd(w)
+	b.turn(w.Goroutine, w.End)
+}
 
 // turn gives the time of a goroutine up to now to the task that it worked for.
 func (b *Builder) turn(g *model.Goroutine, now model.Time) {
@@ -149,6 +159,7 @@ func (b *Builder) turn(g *model.Goroutine, now model.Time) {
 }
 
 func (b *Builder) TaskStart(t *model.Task) {
+	b.why.TaskStart(t)
 	if b.openTasks == nil {
 		b.openTasks = make(map[*model.Task]*openTask)
 	}
@@ -160,6 +171,7 @@ func (b *Builder) TaskStart(t *model.Task) {
 }
 
 func (b *Builder) TaskEnd(t *model.Task) {
+	b.why.TaskEnd(t)
 	open := b.openTasks[t]
 	delete(b.openTasks, t)
 	a := b.tasks.of(typeKey{name: t.Type, unknown: t.TypeUnknown})
@@ -182,6 +194,7 @@ func (b *Builder) RegionStart(r *model.Region) {
 }
 
 func (b *Builder) RegionEnd(r *model.Region) {
+	b.why.RegionEnd(r)
 	a := b.regions.of(typeKey{name: r.Type})
 	b.regions.end(a, r.Start, r.End, r.Before || r.Open, r.TaskID, r.Goroutine.ID)
 	if r.Before {

@@ -24,6 +24,9 @@ type TextOptions struct {
 	Width int
 	// Color allows escape sequences for bold and faint.
 	Color bool
+	// Slowest is of how many of the slowest units of each type to show the path; those
+	// that Options.Units wanted to keep are shown anyway.
+	Slowest int
 	// SortedBy names the column by which the goroutines are sorted, "" for exec.
 	SortedBy string
 }
@@ -31,12 +34,17 @@ type TextOptions struct {
 // Text writes a report as text; of one with a goroutine, only that. It returns
 // the error of w.
 func Text(w io.Writer, r *Report, opts TextOptions) error {
-	p := &printer{w: bufio.NewWriter(w), opts: opts}
+	p := &printer{w: bufio.NewWriter(w), opts: opts, procs: r.Overview.MaxGOMAXPROCS}
 	if r.Goroutine != nil {
 		p.goroutine(r.Goroutine)
 		return p.w.Flush()
 	}
+	p.paths(r.Why)
+	if r.Why != nil && r.Why.alone {
+		return p.w.Flush()
+	}
 	p.overview(r)
+	p.why(r.Why)
 	p.suspects(r.Suspects)
 	p.goroutines(r.Goroutines)
 	p.blocking(r.Blocking)
@@ -50,6 +58,7 @@ func Text(w io.Writer, r *Report, opts TextOptions) error {
 type printer struct {
 	w     *bufio.Writer // keeps its error
 	opts  TextOptions
+	procs int // GOMAXPROCS, 0 if unknown
 	begun bool
 }
 

@@ -20,9 +20,12 @@ import (
 // summaryFlags are the flags of trace2x summary.
 type summaryFlags struct {
 	source
+	units
+	selection
 	top       int
 	topSet    bool
 	sort      string
+	traceID   string
 	goroutine int64
 	json      bool
 }
@@ -81,6 +84,16 @@ with max- in front, for the most of a single goroutine.
 				return err
 			}
 			opts := report.Options{Goroutine: model.GoID(fl.goroutine), Worst: max(fl.top, 10)}
+			if err := fl.selection.parse(); err != nil {
+				return err
+			}
+			opts.TaskID, opts.Task = fl.selection.TaskID, fl.selection.Task
+			if opts.TraceID, err = parseTraceID(fl.traceID); err != nil {
+				return err
+			}
+			if err := fl.units.apply(&opts); err != nil {
+				return err
+			}
 			if opts.Window, err = fl.window(); err != nil {
 				return err
 			}
@@ -93,7 +106,10 @@ with max- in front, for the most of a single goroutine.
 	f.StringVar(&fl.sort, "sort", "exec", "sort the goroutines by `COLUMN`")
 	f.Int64Var(&fl.goroutine, "goroutine", 0, "the life of the goroutine with this `ID`: its states, and the stacks where it waited")
 	f.BoolVar(&fl.json, "json", false, "write JSON")
-	fl.addFlags(f)
+	f.StringVar(&fl.task, "task", "", "explain a task: `ID|REGEXP`, a number is its ID, anything else is for its type")
+	f.StringVar(&fl.traceID, "trace-id", "", "explain the spans of the distributed trace `ID`, 32 hex digits")
+	fl.units.addFlags(cmd, f)
+	fl.source.addFlags(f)
 	fl.addHeader(f, "header")
 	cmd.RegisterFlagCompletionFunc("sort", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return report.Columns(), cobra.ShellCompDirectiveNoFileComp
@@ -120,6 +136,9 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, fl.goroutine)
 		return errors.Join(missing, inDamage(in, err))
 	}
+	if missed := fl.missedUnits(in, rep); missed != nil {
+		return errors.Join(missed, inDamage(in, err))
+	}
 	if err := rep.Sort(fl.sort); err != nil {
 		return err
 	}
@@ -133,7 +152,7 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 func (e *env) writeSummary(rep *report.Report, fl *summaryFlags) error {
 	if !fl.json {
 		width, color := terminal(e.stdout)
-		return report.Text(e.stdout, rep, report.TextOptions{Top: fl.top, Width: width, Color: color, SortedBy: fl.sort})
+		return report.Text(e.stdout, rep, report.TextOptions{Top: fl.top, Width: width, Color: color, Slowest: fl.slowest, SortedBy: fl.sort})
 	}
 	if fl.topSet && fl.top > 0 {
 		rep.Limit(fl.top)
