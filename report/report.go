@@ -108,6 +108,7 @@ type Builder struct {
 	openTasks map[*model.Task]*openTask
 	done      sums // of a part of a goroutine's life, while it is added
 	leaks     leaks
+	growing   growing
 	one       *one
 	why       why
 }
@@ -214,6 +215,7 @@ func (b *Builder) GoroutineEnd(g *model.Goroutine) {
 	b.running.remove(b.slots, g)
 	gr := b.goroutine(g)
 	b.groups.add(g, gr)
+	b.growing.add(b, g)
 	if b.one != nil && g.ID == b.one.id {
 		b.one.end(g, gr)
 	}
@@ -283,11 +285,11 @@ func (b *Builder) Report() *Report {
 		GC:              b.gcReport(),
 		Tasks:           b.tasks.report(&b.reasons, b.trace.Origin),
 		Regions:         b.regions.report(&b.reasons, b.trace.Origin),
-		Suspects:        b.suspects(),
 		CannotTell:      b.cannotTell(),
 		PercentileError: PercentileError,
 	}
 	r.Why = b.why.report(b.trace.Origin)
+	r.Suspects = b.suspects(r.Why, &r.Overview.Procs)
 	r.addPaths()
 	if b.one != nil {
 		r.Goroutine = b.one.report(b)

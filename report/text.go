@@ -190,10 +190,13 @@ func (p *printer) suspects(list []Suspect) {
 	for i := range list[:p.top(len(list))] {
 		s := &list[i]
 		p.wrapped("    ", "  "+suspectNames[s.Kind]+": "+s.Why)
-		if s.Kind != BlockedThroughout {
+		if s.Kind != BlockedThroughout && s.Kind != GrowingLeak && s.Longest.Duration > 0 {
 			p.linef("    longest %s", s.Longest)
 		}
 		where := stackLine(s.Stack)
+		if s.Kind == SlowTail {
+			where = "" // the reason has it
+		}
 		if len(s.Goroutines) > 0 {
 			where = goroutineIDs(s.Goroutines, s.Count) + "  " + where
 		}
@@ -209,6 +212,10 @@ var suspectNames = map[SuspectKind]string{
 	ContendedMutex:    "contended mutex",
 	SyscallsHoldProcs: "system calls hold Ps",
 	BlockedThroughout: "possible leak",
+	SlowTail:          "slow tail",
+	GrowingLeak:       "growing leak",
+	GCShare:           "GC",
+	CPUStarvation:     "too little CPU",
 }
 
 func goroutineIDs(ids []model.GoID, n int64) string {
@@ -237,7 +244,10 @@ func stackLine(stack []Place) string {
 }
 
 func (m Moment) String() string {
-	if m.Goroutine == 0 {
+	switch {
+	case m.Goroutine != 0 && m.Func == "":
+		return fmt.Sprintf("%s at %s, G%d", Duration(m.Duration), moment(m.At), m.Goroutine)
+	case m.Goroutine == 0:
 		return fmt.Sprintf("%s at %s", Duration(m.Duration), moment(m.At))
 	}
 	return fmt.Sprintf("%s at %s, G%d %s", Duration(m.Duration), moment(m.At), m.Goroutine, shortFunc(m.Func))
@@ -298,13 +308,14 @@ func (p *printer) blocking(list []Blocking) {
 	t.add(faint, "count", "total", "p50", "p99", "max", "reason, place")
 	for _, s := range list[:p.top(len(list))] {
 		t.add(plain, num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max), address.Name(s.Reason)+"  "+s.Place.short())
-		t.note(endedByLine(s.EndedBy))
+		t.note(endedByLine(s.EndedBy, s.Count))
 	}
 	t.write(p, "  ")
 	p.more(len(list), "place")
 }
 
-func endedByLine(list []EndedBy) string {
+// endedByLine says who ended so many waits, and how many of them, if not all.
+func endedByLine(list []EndedBy, count int64) string {
 	total := int64(0)
 	for _, e := range list {
 		total += e.Count
@@ -330,7 +341,11 @@ func endedByLine(list []EndedBy) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "ended by: " + strings.Join(parts, ", ")
+	of := "ended by: "
+	if total < count {
+		of = english.Sprintf("%d of %d ended, by: ", total, count)
+	}
+	return of + strings.Join(parts, ", ")
 }
 
 func (p *printer) scheduling(s *Scheduling) {
