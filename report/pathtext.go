@@ -257,7 +257,7 @@ func (p *printer) steps(steps []*pathStep, u *critical.Unit, indent, deeper stri
 		}
 		d := Duration(s.time)
 		begin += strings.Repeat(" ", max(8-width(d), 0)) + d + "  "
-		lines := wrap(s.text(p, u, p.room(width(begin))), p.room(width(begin)+2))
+		lines := hang(s.text(p, u, p.room(width(begin))), p.room(width(begin)))
 		for i, l := range lines {
 			if i > 0 {
 				l = strings.Repeat(" ", width(begin)+2) + l
@@ -268,6 +268,15 @@ func (p *printer) steps(steps []*pathStep, u *critical.Unit, indent, deeper stri
 		}
 		p.steps(s.in, u, indent+deeper, deeper, true)
 	}
+}
+
+// hang breaks a text into lines; those after the first are to be indented by 2.
+func hang(s string, w int) []string {
+	first := wrap(s, w)[0]
+	if first == s {
+		return []string{s}
+	}
+	return append([]string{first}, wrap(strings.TrimLeft(s[len(first):], " "), left(w, 2))...)
 }
 
 // text says what a step is. Only what is behind the place may be wider than the room.

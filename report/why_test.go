@@ -153,3 +153,36 @@ func TestWhyWidth(t *testing.T) {
 		}
 	}
 }
+
+// The outputs in docs/why.md are real.
+func TestWhyDocs(t *testing.T) {
+	doc, err := os.ReadFile("../docs/why.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	http := critical.SumOptions{Options: critical.Options{Kinds: critical.KindsOf(critical.HTTP)}}
+	outputs := ""
+	for _, x := range []struct {
+		trace string
+		opts  report.Options
+		text  report.TextOptions
+	}{
+		{"slow", report.Options{Task: regexp.MustCompile("^lock of one that sleeps$")}, report.TextOptions{Top: 5}},
+		{"slow", report.Options{TaskID: 21}, report.TextOptions{Top: 5}},
+		{"slow", report.Options{TaskID: 126}, report.TextOptions{Top: 5}},
+		{"httpserver", report.Options{Units: http}, report.TextOptions{Top: 5, Width: 80}},
+		{"httpserver", report.Options{Units: http}, report.TextOptions{Top: 5, Width: 80, Slowest: 1}},
+	} {
+		outputs += whyText(t, readReport(t, testtrace.Path(x.trace), x.opts), x.text) + "\n"
+	}
+	blocks := 0
+	for _, block := range regexp.MustCompile(`(?m)^    (?:WHY|PATHS)(?:.*\n(?:    |\n    ))+.*`).FindAllString(string(doc), -1) {
+		blocks++
+		if block = regexp.MustCompile(`(?m)^    `).ReplaceAllString(block, ""); !strings.Contains(outputs, block) {
+			t.Errorf("not what is printed:\n%s", block)
+		}
+	}
+	if blocks != 5 {
+		t.Errorf("%d outputs", blocks)
+	}
+}

@@ -263,7 +263,7 @@ func (p *printer) notes(indent string, notes []string) {
 		return
 	}
 	room := p.room(width(indent))
-	for i, l := range wrap(strings.Join(notes, "; "), left(room, 2)) {
+	for i, l := range hang(strings.Join(notes, "; "), room) {
 		if i > 0 {
 			l = "  " + l
 		}

@@ -34,8 +34,17 @@ func newSummary(e *env) *cobra.Command {
 	var fl summaryFlags
 	cmd := &cobra.Command{
 		Use:   "summary TRACE",
-		Short: "Sum up a trace: goroutines, blocking, latency, GC, tasks, suspects",
-		Long: `summary tells which goroutines use the CPU, which wait, on what and where, how
+		Short: "Sum up a trace: why units of work are slow, goroutines, blocking, latency, GC, tasks, suspects",
+		Long: `summary tells first why units of work took so long, on their critical paths: all
+of a type, and the slowest hundredth. Units are tasks; of a program without, regions,
+HTTP requests of net/http servers, or the lives of goroutines; --unit chooses. What
+made the slow ones slower than the others is marked with >. docs/why.md is a guide.
+
+--task ID, --trace-id and --slowest print the path of one task, of the spans of one
+distributed trace, or of the slowest units, step by step: below a wait stands what
+another goroutine did until it ended the wait.
+
+Then it tells which goroutines use the CPU, which wait, on what and where, how
 long they wait for a P, what the GC costs, what tasks and regions spend their
 time on, and what looks wrong.
 
@@ -53,6 +62,10 @@ with max- in front, for the most of a single goroutine.
 
 --json writes everything; docs/summary.md has the names and units.`,
 		Example: `  trace2x summary trace.out
+
+  # why one task took so long; why the two slowest requests did
+  trace2x summary --task 8797 trace.out
+  trace2x summary --unit http --slowest 2 trace.out
 
   # who waits longest for a P, and who for mutexes and the like
   trace2x summary --sort wait trace.out
