@@ -120,8 +120,7 @@ type ClockSnapshot struct {
 type Metric struct {
 	Time Time
 	// Name is the name in package runtime/metrics, which ends in the unit:
-	// "/memory/classes/heap/objects:bytes", "/gc/heap/goal:bytes" or
-	// "/sched/gomaxprocs:threads".
+	// [HeapObjects], [HeapGoal] or [GOMAXPROCS].
 	Name  string
 	Value uint64
 }

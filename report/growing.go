@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -88,7 +89,7 @@ func (gr *growing) suspects(b *Builder) []Suspect {
 		s := Suspect{
 			Kind: GrowingLeak,
 			Why: fmt.Sprintf("%s of %s were started and %d ended: %d more in %s, %d, %d and %d of them in each third of the trace.",
-				count(int(x.started), "goroutine"), funcName(key.fn), x.ended, net, Duration(length), thirds[0], thirds[1], thirds[2]),
+				count(int(x.started), "goroutine"), address.Name(model.FuncName(key.fn)), x.ended, net, Duration(length), thirds[0], thirds[1], thirds[2]),
 			Count: net,
 			Stack: placesOf(x.creation),
 		}

@@ -43,7 +43,7 @@ func (b *Builder) tailSuspects(w *Why) []Suspect {
 		}
 		x := mostSlower(t)
 		why := fmt.Sprintf("The slowest %d of %d %s %s took %s each, the median %s. %.0f%% of it: %s", t.Tail.Units, t.Count, unitNames[t.Kind].units, unitType(t.Kind, t.Name),
-			Duration(slow), Duration(t.P50), 100*share(x.Time, t.Tail.Total), segmentAt(x.State, x.Reason, framePlace(x.Place), x.Func, 0))
+			Duration(slow), Duration(t.P50), 100*ratio(x.Time, t.Tail.Total), segmentAt(x.State, x.Reason, framePlace(x.Place), x.Func, 0))
 		if x.WaitReason != "" {
 			why += ", while they waited: " + address.Name(x.WaitReason)
 			if x.WaitPlace != nil {
@@ -86,7 +86,7 @@ func pointers[T any](list []T) []*T {
 // gcSuspect is that the GC takes a good part of the time of the Ps.
 func (b *Builder) gcSuspect(p *Procs) []Suspect {
 	used := p.Total - p.Idle
-	if used <= 0 || share(p.GC, used) < minGCShare {
+	if used <= 0 || ratio(p.GC, used) < minGCShare {
 		return nil
 	}
 	why := fmt.Sprintf("The GC took %s of the time in which the Ps were not idle, %s", percentOf(p.GC, used), Duration(p.GC))
@@ -101,19 +101,19 @@ func (b *Builder) starvedSuspect(p *Procs) []Suspect {
 	var ran, waited time.Duration
 	for fn, g := range b.groups.byFunc {
 		if !ofRuntime(&model.Goroutine{Func: fn}) {
-			ran += time.Duration(g.sum.execution)
-			waited += time.Duration(g.sum.schedWait)
+			ran += time.Duration(g.sum.Execution)
+			waited += time.Duration(g.sum.SchedWait)
 		}
 	}
-	if p.Total <= 0 || share(waited, ran+waited) < minStarved || share(p.Total-p.Idle, p.Total) < minBusy {
+	if p.Total <= 0 || ratio(waited, ran+waited) < minStarved || ratio(p.Total-p.Idle, p.Total) < minBusy {
 		return nil
 	}
 	s := Suspect{
-		Kind: CPUStarvation, Count: b.sched.waits.N, Total: waited, Stack: []Place{},
+		Kind: CPUStarvation, Count: b.share.latency.waits.N, Total: waited, Stack: []Place{},
 		Why: fmt.Sprintf("Goroutines could run for %s, and %s of that they waited for a P: the %d Ps were busy %s of the time.", Duration(ran+waited), percentOf(waited, ran+waited), b.procs.max, percentOf(p.Total-p.Idle, p.Total)),
 	}
-	if len(b.sched.worst) > 0 {
-		s.Longest = b.sched.worst[0].moment(b)
+	if len(b.share.latency.worst) > 0 {
+		s.Longest = b.share.latency.worst[0].moment(b)
 	}
 	return []Suspect{s}
 }

@@ -293,7 +293,7 @@ func (s *pathStep) text(p *printer, u *critical.Unit, room int) string {
 	what := segmentName(x.State, x.Reason)
 	switch x.State {
 	case model.Runnable:
-		if len(s.ran) > 0 && share(s.time, u.Duration()) >= shortSteps {
+		if len(s.ran) > 0 && ratio(s.time, u.Duration()) >= shortSteps {
 			notes = append(notes, p.meanwhile(s))
 		}
 	case model.Waiting:
@@ -396,7 +396,7 @@ func waitText(reason string, stack *model.Stack) string {
 			}
 		}
 		if typ != "" {
-			return "waiting for sync." + typ
+			return "waiting for " + address.Name("sync."+typ)
 		}
 	}
 	switch reason {

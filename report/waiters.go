@@ -39,11 +39,10 @@ func (b *Builder) isPool(key leakKey, l *leak) bool {
 		return false
 	}
 	others := grp.count - l.count
-	ended := int64(0)
-	for _, s := range b.places.of(key.stack).sites {
-		if b.reasons.names[max(s.reason, 0)] == key.reason && s.reason >= 0 {
-			ended += s.spread.N - l.count
-		}
+	site := b.share.blocking.sites[siteKey{b.ledger.Reasons.Index(key.reason), b.places.of(key.stack).place}]
+	if site == nil {
+		return false
 	}
+	ended := site.spread.N - l.count
 	return others > 0 && ended >= 2*others
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/trace2x/trace2x/critical"
@@ -16,7 +17,6 @@ type Why struct {
 	// those that are not whole in the trace and so have no path.
 	Spans   int
 	parents map[model.TaskID]model.TaskID
-	alone   bool // one task, or one distributed trace, was asked for
 }
 
 // Units is all units of work of one type that are neither tasks nor regions.
@@ -70,64 +70,78 @@ type Segment struct {
 type why struct {
 	model.Sink // sums, or one that does nothing
 	sums       *critical.Sums
-	trace      *linked // nil if none was asked for
-	alone      bool
-}
-
-// linked has the tasks of one distributed trace.
-type linked struct {
-	id      [16]byte
-	parents map[model.TaskID]model.TaskID // of its spans and of their subtasks
-	spans   int
+	selection  *model.Selection
+	selected   map[model.TaskID]bool // open tasks, if only some are
+	// parents are those of the spans of the distributed trace that was asked for, and of
+	// their subtasks.
+	parents map[model.TaskID]model.TaskID
 }
 
 func newWhy(opts *Options) why {
 	if opts.NoUnits {
 		return why{Sink: model.NopSink{}}
 	}
-	units, one := opts.Units, opts.TaskID != model.BackgroundTask
-	w := why{}
-	if opts.TraceID != [16]byte{} {
-		w.trace = &linked{id: opts.TraceID, parents: make(map[model.TaskID]model.TaskID)}
+	units := opts.Units
+	w := why{selection: &opts.Selection, selected: make(map[model.TaskID]bool), parents: make(map[model.TaskID]model.TaskID)}
+	if opts.ByTask() && units.Kinds == 0 {
+		units.Kinds = critical.KindsOf(critical.Task)
 	}
-	if one || opts.Task != nil || w.trace != nil {
-		if units.Kinds == 0 {
-			units.Kinds = critical.KindsOf(critical.Task)
-		}
-		units.Only = func(u *critical.Unit) bool {
-			return (!one || u.Task == opts.TaskID) && (opts.Task == nil || opts.Task.MatchString(u.Type)) &&
-				(w.trace == nil || u.Span != nil && u.Span.TraceID == opts.TraceID)
-		}
+	if !opts.All() {
+		only := units.Only
+		units.Only = func(u *critical.Unit) bool { return w.selects(u) && (only == nil || only(u)) }
 	}
-	if one || w.trace != nil {
-		units.Keep, w.alone = units.Only, true
+	if keep := units.Keep; opts.TaskID != model.BackgroundTask || opts.TraceID != [16]byte{} {
+		units.Keep = func(u *critical.Unit) bool {
+			return (opts.TaskID == model.BackgroundTask || u.Task == opts.TaskID) && (opts.TraceID == [16]byte{} || u.Span != nil) || keep != nil && keep(u)
+		}
 	}
 	w.sums = critical.NewSums(units)
 	w.Sink = w.sums
 	return w
 }
 
-func (w *why) TaskStart(t *model.Task) {
-	if l := w.trace; l != nil {
-		_, below := l.parents[t.ParentID]
-		if t.Span != nil && t.Span.TraceID == l.id {
-			l.spans++
-			below = true
-		}
-		if below {
-			l.parents[t.ID] = t.ParentID
-		}
+// selects reports whether a unit that has just ended is selected.
+func (w *why) selects(u *critical.Unit) bool {
+	s := w.selection
+	if s.ByTask() && !w.selected[u.Task] {
+		return false
 	}
-	w.Sink.TaskStart(t)
+	fn := ""
+	switch u.Kind {
+	case critical.Task: // whoever began it
+		return true
+	case critical.GoroutineLife:
+		fn = u.Type
+	case critical.HTTP:
+		fn = "net/http.(*conn).serve"
+	}
+	return (s.Goroutines == nil || slices.Contains(s.Goroutines, u.Goroutine)) && (s.Func == nil || fn != "" && s.Func.MatchString(fn))
 }
 
-func (w *why) report(origin model.Time) *Why {
+func (w *why) taskStarted(t *model.Task, selected bool) {
+	if selected && w.sums != nil && w.selection.ByTask() {
+		w.selected[t.ID] = true
+		if w.selection.TraceID != [16]byte{} {
+			w.parents[t.ID] = t.ParentID
+		}
+	}
+	w.TaskStart(t)
+}
+
+func (w *why) TaskEnd(t *model.Task) {
+	w.Sink.TaskEnd(t)
+	delete(w.selected, t.ID)
+}
+
+// report returns what there is to tell; there were so many spans of the distributed
+// trace that was asked for.
+func (w *why) report(origin model.Time, spans int) *Why {
 	if w.sums == nil {
 		return nil
 	}
-	why := &Why{Report: w.sums.Report(), Origin: origin, alone: w.alone}
-	if w.trace != nil {
-		why.Spans, why.parents = w.trace.spans, w.trace.parents
+	why := &Why{Report: w.sums.Report(), Origin: origin, parents: w.parents}
+	if w.selection.TraceID != [16]byte{} {
+		why.Spans = spans
 	}
 	return why
 }
@@ -158,7 +172,8 @@ func (r *Report) addPaths() {
 			if t.Kind == critical.Region {
 				list = regions
 			}
-			if a := list[t.Name]; a != nil {
+			// Of regions, a selection may take others, as it goes by their goroutines.
+			if a := list[t.Name]; a != nil && a.Latency.Total == t.Total && a.Count-a.Cut == t.Count {
 				a.CriticalPath = path
 			}
 		default:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/testtrace"
+	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/report"
 )
 
@@ -167,9 +168,9 @@ func TestWhyDocs(t *testing.T) {
 		opts  report.Options
 		text  report.TextOptions
 	}{
-		{"slow", report.Options{Task: regexp.MustCompile("^lock of one that sleeps$")}, report.TextOptions{Top: 5}},
-		{"slow", report.Options{TaskID: 21}, report.TextOptions{Top: 5}},
-		{"slow", report.Options{TaskID: 126}, report.TextOptions{Top: 5}},
+		{"slow", report.Options{Selection: model.Selection{Task: regexp.MustCompile("^lock of one that sleeps$")}}, report.TextOptions{Top: 5}},
+		{"slow", report.Options{Selection: model.Selection{TaskID: 21}}, report.TextOptions{Top: 5}},
+		{"slow", report.Options{Selection: model.Selection{TaskID: 126}}, report.TextOptions{Top: 5}},
 		{"httpserver", report.Options{Units: http}, report.TextOptions{Top: 5, Width: 80}},
 		{"httpserver", report.Options{Units: http}, report.TextOptions{Top: 5, Width: 80, Slowest: 1}},
 	} {

@@ -30,7 +30,7 @@ const (
 
 // why writes what the units of work spent their time on.
 func (p *printer) why(w *Why) {
-	if w == nil {
+	if w == nil || w.allKept() {
 		return
 	}
 	kinds := ""
@@ -62,6 +62,16 @@ func (p *printer) why(w *Why) {
 		}
 		p.line(faint, "  one unit step by step: trace2x summary "+example+" …")
 	}
+}
+
+// allKept reports whether the paths of all units were asked for, so that sums tell
+// nothing more.
+func (w *Why) allKept() bool {
+	n := int64(0)
+	for _, t := range w.Types {
+		n += t.Count
+	}
+	return n > 0 && int64(len(w.Kept)) >= n
 }
 
 func firstWithTail(types []*critical.Type) *critical.Type {
@@ -116,7 +126,7 @@ func unitType(k critical.Kind, name string) string {
 	case k == critical.HTTP:
 		return "(unknown handler)"
 	case k == critical.GoroutineLife:
-		return funcName("")
+		return model.FuncName("")
 	}
 	return "(no name)"
 }
@@ -124,7 +134,7 @@ func unitType(k critical.Kind, name string) string {
 // allLine has the largest parts of all paths, as many as there is room for.
 func (p *printer) allLine(s *critical.PathSum, room int) string {
 	n := 0
-	for n < min(len(s.Segments), 3) && (n == 0 || share(s.Segments[n].Time, s.Total) >= minShare) {
+	for n < min(len(s.Segments), 3) && (n == 0 || ratio(s.Segments[n].Time, s.Total) >= minShare) {
 		n++
 	}
 	parts := func(n, room int) string {
@@ -187,7 +197,7 @@ func (p *printer) tail(t *critical.Type, o *others, most int) {
 		s := &t.Tail.Segments[i]
 		slow, other := each(s.Time, t.Tail.Units), each(o.times[kindOf(s)], o.units)
 		standsOut := o.units > 0 && slower > 0 && float64(slow-other) >= minExcess*float64(slower) && slow > 2*other
-		if p.opts.Top > 0 && i > 0 && (!standsOut || i >= 2*most) && (i >= most || share(s.Time, t.Tail.Total) < minShare) {
+		if p.opts.Top > 0 && i > 0 && (!standsOut || i >= 2*most) && (i >= most || ratio(s.Time, t.Tail.Total) < minShare) {
 			continue
 		}
 		row := []string{percentOf(s.Time, t.Tail.Total), dur(slow), dur(other)}
@@ -234,7 +244,7 @@ func (p *printer) tail(t *critical.Type, o *others, most int) {
 		}
 		p.notes("          ", notes)
 	}
-	if p.opts.Top > 0 && share(rest, t.Tail.Total) >= minShare {
+	if p.opts.Top > 0 && ratio(rest, t.Tail.Total) >= minShare {
 		p.line(faint, fmt.Sprintf("      %*s  %s", widths[0], percentOf(rest, t.Tail.Total), "other"))
 	}
 }
@@ -280,7 +290,7 @@ func ranLine(ran []critical.Ran) string {
 	const most = 3
 	var parts []string
 	for i, r := range ran {
-		if i > 0 && share(r.Time, total) < .005 {
+		if i > 0 && ratio(r.Time, total) < .005 {
 			break
 		}
 		if i == most {
@@ -401,7 +411,7 @@ func shortenLeft(s string, w int) string {
 func fitFunc(fn string, w int) string {
 	name := shortFunc(fn)
 	if w > 0 && width(name) > w {
-		name = strings.TrimPrefix(fn, model.PackageOf(fn)+".")
+		name = address.Name(strings.TrimPrefix(fn, model.PackageOf(fn)+"."))
 	}
 	return shortenLeft(name, w)
 }
@@ -409,8 +419,8 @@ func fitFunc(fn string, w int) string {
 // each is the mean, 0 of none.
 func each(d time.Duration, n int64) time.Duration { return d / time.Duration(max(n, 1)) }
 
-func share(part, whole time.Duration) float64 { return float64(part) / float64(max(whole, 1)) }
+func ratio(part, whole time.Duration) float64 { return float64(part) / float64(max(whole, 1)) }
 
 func percentOf(part, whole time.Duration) string {
-	return fmt.Sprintf("%.0f%%", 100*share(part, whole))
+	return fmt.Sprintf("%.0f%%", 100*ratio(part, whole))
 }

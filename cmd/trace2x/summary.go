@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,14 +21,12 @@ import (
 // summaryFlags are the flags of trace2x summary.
 type summaryFlags struct {
 	source
-	units
 	selection
-	top       int
-	topSet    bool
-	sort      string
-	traceID   string
-	goroutine int64
-	json      bool
+	units
+	top    int
+	topSet bool
+	sort   string
+	json   bool
 }
 
 func newSummary(e *env) *cobra.Command {
@@ -56,6 +55,12 @@ Times are given as since the trace, or --from, began. Percentiles are off by at 
 other numbers are exact. A truncated or damaged trace is summed up to the damage,
 with exit code 1.
 
+--goroutine, --func, --task and --trace-id limit what is summed up to some
+goroutines, or to the time in which these are at work for a task; of several, all
+must hold. What the Ps ran, the queue of runnable goroutines and the garbage
+collector stay the program's. With one --goroutine and nothing else, there is the
+life of that goroutine.
+
 --sort takes one of the columns of the goroutines: count, exec, wait, block,
 syscall, assist and total; or one reason of blocking, as in block:sync; each also
 with max- in front, for the most of a single goroutine.
@@ -74,6 +79,10 @@ with max- in front, for the most of a single goroutine.
   # the life of one goroutine
   trace2x summary --goroutine 42 trace.out
 
+  # only the work for tasks of one type, or for one distributed trace
+  trace2x summary --task '^handleRequest$' trace.out
+  trace2x summary --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 trace.out
+
   # a running server
   trace2x summary http://localhost:6060
 
@@ -86,8 +95,8 @@ with max- in front, for the most of a single goroutine.
 			if fl.top < 0 {
 				return badValue("--top", strconv.Itoa(fl.top), "0, for all, or more", "5")
 			}
-			if cmd.Flags().Changed("goroutine") && fl.goroutine <= 0 {
-				return badValue("--goroutine", strconv.FormatInt(fl.goroutine, 10), "an ID, which begin at 1", "18")
+			if err := fl.parse(); err != nil {
+				return err
 			}
 			if err := report.CheckColumn(fl.sort); err != nil {
 				return fmt.Errorf("--sort: %w, as in --sort wait", err)
@@ -96,32 +105,27 @@ with max- in front, for the most of a single goroutine.
 			if err != nil {
 				return err
 			}
-			opts := report.Options{Goroutine: model.GoID(fl.goroutine), Worst: max(fl.top, 10)}
-			if err := fl.selection.parse(); err != nil {
+			part, err := fl.window()
+			if err != nil {
 				return err
 			}
-			opts.TaskID, opts.Task = fl.selection.TaskID, fl.selection.Task
-			if opts.TraceID, err = parseTraceID(fl.traceID); err != nil {
-				return err
+			opts := report.Options{Selection: fl.Selection, Worst: max(fl.top, 10)}
+			if len(fl.Goroutines) == 1 && fl.Func == nil && !fl.ByTask() {
+				opts.Goroutine = fl.Goroutines[0]
 			}
 			if err := fl.units.apply(&opts); err != nil {
 				return err
 			}
-			if opts.Window, err = fl.window(); err != nil {
-				return err
-			}
 			e.ran = true
-			return summarize(cmd.Context(), e, from, &fl, opts)
+			return summarize(cmd.Context(), e, from, &fl, opts, part)
 		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&fl.top, "top", 5, "show the first `N` entries of each list, 0 for all; --json has all without it")
 	f.StringVar(&fl.sort, "sort", "exec", "sort the goroutines by `COLUMN`")
-	f.Int64Var(&fl.goroutine, "goroutine", 0, "the life of the goroutine with this `ID`: its states, and the stacks where it waited")
-	f.BoolVar(&fl.json, "json", false, "write JSON")
-	f.StringVar(&fl.task, "task", "", "explain a task: `ID|REGEXP`, a number is its ID, anything else is for its type")
-	f.StringVar(&fl.traceID, "trace-id", "", "explain the spans of the distributed trace `ID`, 32 hex digits")
+	fl.selection.addFlags(f)
 	fl.units.addFlags(cmd, f)
+	f.BoolVar(&fl.json, "json", false, "write JSON")
 	fl.source.addFlags(f)
 	fl.addHeader(f, "header")
 	cmd.RegisterFlagCompletionFunc("sort", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -130,7 +134,7 @@ with max- in front, for the most of a single goroutine.
 	return cmd
 }
 
-func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opts report.Options) error {
+func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opts report.Options, part model.Window) error {
 	if err := output.SameError(e.stdout, from.file(e.stdin)); err != nil {
 		return err
 	}
@@ -140,16 +144,18 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 	}
 	defer in.Close()
 	defer done()
-	rep, err := report.Read(ctx, in, opts)
+	b := report.New(opts)
+	sum, err := model.ReadWindow(ctx, in, b, part)
 	done()
-	if rep == nil {
+	if sum == nil {
 		return inInput(in, err)
 	}
-	if fl.goroutine != 0 && rep.Goroutine == nil {
-		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, fl.goroutine)
+	rep := b.Report()
+	if opts.Goroutine != 0 && rep.Goroutine == nil {
+		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, opts.Goroutine)
 		return errors.Join(missing, inDamage(in, err))
 	}
-	if missed := fl.missedUnits(in, rep); missed != nil {
+	if missed := cmp.Or(fl.missed(in, b.Found()), fl.missedUnit(in, rep)); missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
 	if err := rep.Sort(fl.sort); err != nil {
@@ -159,6 +165,7 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 		return fmt.Errorf("writing standard output: %w", writeErr)
 	}
 	e.warn(rep.Trace)
+	fl.report(e, b.Found())
 	return inDamage(in, err)
 }
 

@@ -56,18 +56,10 @@ func (u *units) apply(opts *report.Options) error {
 	return nil
 }
 
-// missedUnits returns an error if there is no critical path of what was asked for.
-func (fl *summaryFlags) missedUnits(in *input.Input, rep *report.Report) error {
-	switch w := rep.Why; {
-	case w == nil || len(w.Kept) > 0:
-	case fl.TaskID != model.BackgroundTask && len(w.Types) > 0, w.Spans > 0:
-		return fmt.Errorf("%s: what was asked for begins before the trace or ends after it: it has no critical path", in.Name)
-	case fl.traceID != "":
-		return fmt.Errorf("%s: no task is a span of the distributed trace %s", in.Name, fl.traceID)
-	case fl.TaskID != model.BackgroundTask:
-		return fmt.Errorf("%s: there is no task %d in the trace", in.Name, fl.TaskID)
-	case fl.Task != nil && len(w.Types) == 0:
-		return fmt.Errorf("%s: no task matches --task %s", in.Name, shown(fl.task))
+// missedUnit returns an error if the task that was asked for has no critical path.
+func (fl *summaryFlags) missedUnit(in *input.Input, rep *report.Report) error {
+	if fl.TaskID == model.BackgroundTask || rep.Why == nil || len(rep.Why.Kept) > 0 || !rep.Why.Kinds.Has(critical.Task) {
+		return nil
 	}
-	return nil
+	return &missedError{fmt.Sprintf("%s: task %d begins before the trace or ends after it, so it has no critical path (--unit none shows the rest)", in.Name, fl.TaskID)}
 }

@@ -35,8 +35,7 @@ type Input struct {
 	version version
 	r       *bufio.Reader
 	err     *errorKeeper
-	size    int64 // bytes that were read, when the reading has ended
-	whole   int   // generations that were decoded or skipped
+	whole   int // generations that were decoded or skipped
 }
 
 // fingerprinted is how many bytes of a trace make its fingerprint.

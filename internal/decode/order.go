@@ -201,11 +201,11 @@ func (o *order) tryOther(c *Chunk, next *cursor) outcome {
 	}
 	switch next.typ {
 	case evProcsChange:
-		return o.metric(c, next, "/sched/gomaxprocs:threads", next.args[1])
+		return o.metric(c, next, GOMAXPROCS, next.args[1])
 	case evHeapAlloc:
-		return o.metric(c, next, "/memory/classes/heap/objects:bytes", 0)
+		return o.metric(c, next, HeapObjects, 0)
 	case evHeapGoal:
-		return o.metric(c, next, "/gc/heap/goal:bytes", 0)
+		return o.metric(c, next, HeapGoal, 0)
 	case evGoLabel:
 		return o.label(c, next)
 	case evUserLog:
