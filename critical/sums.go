@@ -19,8 +19,10 @@ type SumOptions struct {
 	// for 10, negative for none. There are fewer where all of them together are very
 	// long, and none for some types where there are also very many types.
 	Slowest int
-	// Keep says of which other units the path is kept; nil for none. How many that
-	// are is not bounded.
+	// Only says which units count, those that are Cut too; nil for all.
+	Only func(*Unit) bool
+	// Keep says of which other units the path is kept; nil for none. Their number is
+	// not bounded.
 	Keep func(*Unit) bool
 }
 
@@ -159,6 +161,9 @@ func NewSums(opts SumOptions) *Sums {
 
 // add counts a unit.
 func (s *Sums) add(u *Unit) {
+	if s.opts.Only != nil && !s.opts.Only(u) {
+		return
+	}
 	key := typeKey{u.Kind, u.Type}
 	t := s.types[key]
 	if t == nil {
@@ -415,9 +420,9 @@ type Type struct {
 	// Count is how many are complete. Cut more began before the trace or had not
 	// ended when it did; they are in nothing else.
 	Count, Cut int64
-	// Total is the sum of the latencies. P50 and P99 are off by a relative
+	// Total is the sum of the latencies. P50, P90 and P99 are off by a relative
 	// [PercentileError] at most, all else is exact.
-	Total, P50, P99, Max time.Duration
+	Total, P50, P90, P99, Max time.Duration
 	// Latencies is how many units had which latency, the shortest first.
 	Latencies []Bucket
 	// All is the critical paths of all of them, Tail of the slowest hundredth: at
@@ -496,7 +501,7 @@ func (s *Sums) report(t *typ) *Type {
 	out := &Type{
 		Kind: t.kind, Name: t.name, Count: t.count, Cut: t.cut,
 		Total: time.Duration(t.total), Max: time.Duration(t.longest),
-		P50: t.latency.Quantile(.5, t.longest), P99: t.latency.Quantile(.99, t.longest),
+		P50: t.latency.Quantile(.5, t.longest), P90: t.latency.Quantile(.9, t.longest), P99: t.latency.Quantile(.99, t.longest),
 		Latencies: t.latency.Buckets(), Slowest: slices.Clone(t.paths),
 	}
 	out.All = s.pathSum(t.count, t.all)

@@ -127,6 +127,7 @@ func (p *procs) end(now model.Time) {
 }
 
 func (b *Builder) Sync(s *model.Sync) {
+	b.why.Sync(s)
 	if s.Clock != nil && b.procs.clock == nil {
 		clock := *s.Clock
 		b.procs.clock = &clock
@@ -134,7 +135,10 @@ func (b *Builder) Sync(s *model.Sync) {
 }
 
 // Gap leaves a gap out of all sums.
-func (b *Builder) Gap(g *model.Gap) { b.procs.skip(g) }
+func (b *Builder) Gap(g *model.Gap) {
+	b.why.Gap(g)
+	b.procs.skip(g)
+}
 
 func (b *Builder) overview() Overview {
 	s, p := b.summary, &b.procs

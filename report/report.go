@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/histogram"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/times"
@@ -21,6 +22,9 @@ type Report struct {
 	// Trace is what was read; nil in a Report that was read from JSON.
 	Trace    *model.Summary `json:"-"`
 	Overview Overview       `json:"overview"`
+	// Why is what the units of work spent their time on; nil if Options.NoUnits is set,
+	// and in a Report that was read from JSON.
+	Why *Why `json:"-"`
 	// Selected is what there was of Options.Selection; nil if everything is selected.
 	Selected *Selected `json:"selected,omitempty"`
 	Suspects []Suspect `json:"suspects"`
@@ -33,6 +37,11 @@ type Report struct {
 	// Tasks and Regions are by type.
 	Tasks   []Annotation `json:"tasks"`
 	Regions []Annotation `json:"regions"`
+	// Unit is the kind of the units of work that have a critical path, see
+	// [critical.Kind]; "" if there are none. Units has those that are neither tasks nor
+	// regions: requests by handler, lives of goroutines by start function.
+	Unit  string  `json:"unit"`
+	Units []Units `json:"units"`
 	// Goroutine is the one that Options.Goroutine asks for; nil if it is not in
 	// the trace.
 	Goroutine *Goroutine `json:"goroutine,omitempty"`
@@ -51,6 +60,11 @@ type Options struct {
 	model.Selection
 	// Goroutine is reported alone too; 0 for none.
 	Goroutine model.GoID
+	// Units says which units of work to find; those of Selection are. The path is kept of
+	// its TaskID, of the spans of its TraceID, and of those that Units.Keep wants. NoUnits
+	// is for none.
+	Units   critical.SumOptions
+	NoUnits bool
 	// Worst is how many worst cases are kept where single ones are reported; 0
 	// for 10.
 	Worst int
@@ -108,7 +122,9 @@ type Builder struct {
 	taskTimes *times.Tasks
 	begunBy   map[*model.Task]model.GoID // open tasks
 	leaks     leaks
+	growing   growing
 	life      *life
+	why       why
 }
 
 var _ model.Sink = (*Builder)(nil)
@@ -121,7 +137,7 @@ func New(opts Options) *Builder {
 	if opts.MMULengths == nil {
 		opts.MMULengths = defaultLengths
 	}
-	b := &Builder{opts: opts}
+	b := &Builder{opts: opts, why: newWhy(&opts)}
 	b.share = *b.newShare()
 	b.taskTimes, b.begunBy = times.NewTasks(&b.ledger), make(map[*model.Task]model.GoID)
 	b.selectedTasks = model.NewSelectedTasks(&b.opts.Selection, &b.found)
@@ -149,12 +165,14 @@ type goroutine struct {
 }
 
 func (b *Builder) Begin(t *model.Trace) {
+	b.why.Begin(t)
 	b.trace = *t
 	b.sched.begin(t.Start)
 	b.mmu.init(b.opts.MMULengths)
 }
 
 func (b *Builder) GoroutineStart(g *model.Goroutine) {
+	b.why.GoroutineStart(g)
 	b.ledger.GoroutineStart(g)
 	gr := b.goroutines.Of(g)
 	*gr = goroutine{until: g.Start, regions: gr.regions}
@@ -179,6 +197,7 @@ func (b *Builder) GoroutineStart(g *model.Goroutine) {
 }
 
 func (b *Builder) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	b.why.GoroutineState(g, s)
 	b.ledger.GoroutineState(g, s)
 	gr := b.goroutines.Of(g)
 	switch s.Kind {
@@ -222,11 +241,13 @@ func (b *Builder) sumPart(sh *share, g *model.Goroutine, gr *goroutine, s *model
 }
 
 func (b *Builder) GoroutineEnd(g *model.Goroutine) {
+	b.why.GoroutineEnd(g)
 	gr := b.goroutines.Of(g)
 	b.running.remove(b.goroutines.All(), g)
 	b.groups.all.Add(b.ledger.Times(g))
 	if t := b.timesOf(g, gr); t != nil {
 		b.groups.add(g, gr, t)
+		b.growing.add(b, g)
 	}
 	if b.life != nil && g.ID == b.life.id {
 		b.life.end(g, b.ledger.Times(g))
@@ -234,6 +255,7 @@ func (b *Builder) GoroutineEnd(g *model.Goroutine) {
 }
 
 func (b *Builder) Run(r *model.Run) {
+	b.why.Run(r)
 	b.procs.run(r)
 	if isMarkWorker(r.Label) {
 		b.mmu.interval(r.Start, r.End, 1, 0)
@@ -263,6 +285,7 @@ func (b *Builder) Metric(m *model.Metric) {
 }
 
 func (b *Builder) Range(r *model.Range) {
+	b.why.Range(r)
 	b.gc.add(r, b.trace.Origin)
 	switch r.Kind {
 	case model.StopTheWorld:
@@ -295,7 +318,6 @@ func (b *Builder) Report() *Report {
 		GC:              b.gcReport(),
 		Tasks:           b.tasks.report(&b.ledger.Reasons, b.trace.Origin),
 		Regions:         b.regions.report(&b.ledger.Reasons, b.trace.Origin),
-		Suspects:        b.suspects(),
 		CannotTell:      b.cannotTell(),
 		PercentileError: PercentileError,
 	}
@@ -305,6 +327,9 @@ func (b *Builder) Report() *Report {
 			r.Selected.Goroutines += g.Count
 		}
 	}
+	r.Why = b.why.report(b.trace.Origin, b.found.Spans)
+	r.Suspects = b.suspects(r.Why, &r.Overview.Procs)
+	r.addPaths()
 	if b.life != nil {
 		r.Goroutine = b.life.report(b)
 	}
@@ -327,6 +352,7 @@ func (r *Report) Limit(n int) {
 	r.GC.Assists = first(r.GC.Assists, n)
 	r.Tasks = first(r.Tasks, n)
 	r.Regions = first(r.Regions, n)
+	r.Units = first(r.Units, n)
 	if g := r.Goroutine; g != nil {
 		g.Waits, g.Longest = first(g.Waits, n), first(g.Longest, n)
 	}

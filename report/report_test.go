@@ -239,6 +239,17 @@ func TestGoldens(t *testing.T) {
 		}
 		golden(t, name+".golden", out.Bytes())
 	}
+	for name, slowest := range map[string]int{"slow": 0, "slow-paths": 1} {
+		var out bytes.Buffer
+		if err := report.Text(&out, readReport(t, testtrace.Path("slow"), report.Options{}), report.TextOptions{Width: 80, Top: 9, Slowest: slowest}); err != nil {
+			t.Fatal(err)
+		}
+		text, _, _ := strings.Cut(out.String(), "\n\nSUSPECTS")
+		if slowest > 0 {
+			text, _, _ = strings.Cut(text, "\n\nOVERVIEW")
+		}
+		golden(t, name+".golden", []byte(text+"\n"))
+	}
 	// Two of each list show what its elements have.
 	rep := readReport(t, testtrace.Path("chain"), report.Options{Goroutine: 1, Worst: 2})
 	rep.Goroutines, rep.Blocking, rep.Regions = rep.Goroutines[:2], rep.Blocking[:2], rep.Regions[:2]
@@ -511,7 +522,7 @@ func TestDocs(t *testing.T) {
 				if name == "" && !field.Anonymous {
 					t.Errorf("%s.%s has no JSON name", typ.Name(), field.Name)
 				}
-				if ns := field.Type == reflect.TypeFor[time.Duration](); ns != strings.HasSuffix(name, "_ns") && !field.Anonymous && field.Type.Kind() != reflect.Map {
+				if ns := field.Type == reflect.TypeFor[time.Duration](); ns != strings.HasSuffix("_"+name, "_ns") && !field.Anonymous && field.Type.Kind() != reflect.Map {
 					t.Errorf("%s.%s: %s", typ.Name(), field.Name, name)
 				}
 			}

@@ -47,6 +47,17 @@ const (
 	// BlockedThroughout: goroutines were blocked from before the trace until after
 	// it. They may have leaked.
 	BlockedThroughout SuspectKind = "blocked_throughout"
+	// SlowTail: the slowest hundredth of some units of work took much longer than the
+	// others. Stack is the place at which most of that time passed.
+	SlowTail SuspectKind = "slow_tail"
+	// GrowingLeak: goroutines of one start function, from one place, are started and
+	// do not end, in each third of the trace. Total is how long those were there that
+	// have not ended, and Stack is that of the go statement.
+	GrowingLeak SuspectKind = "growing_leak"
+	// GCShare: the GC takes a good part of the time of the Ps.
+	GCShare SuspectKind = "gc_share"
+	// CPUStarvation: goroutines wait for a P, as all are busy.
+	CPUStarvation SuspectKind = "cpu_starvation"
 )
 
 // From where on things are suspect.
@@ -90,7 +101,7 @@ const maxExamples = 10
 
 func (l *leaks) add(g *model.Goroutine, s *model.GoState) {
 	switch {
-	case ofRuntime(g):
+	case ofRuntime(g), waitsByDesign(g, s):
 		return
 	case s.Stack == nil && g.Func == "":
 		l.untold++
@@ -115,8 +126,12 @@ func (l *leaks) add(g *model.Goroutine, s *model.GoState) {
 	}
 }
 
-func (b *Builder) suspects() []Suspect {
-	out := []Suspect{}
+// suspects returns what looks wrong: what costs time first, the most of it first, then
+// what may be leaks.
+func (b *Builder) suspects(w *Why, procs *Procs) []Suspect {
+	out := append([]Suspect{}, b.tailSuspects(w)...)
+	out = append(out, b.gcSuspect(procs)...)
+	out = append(out, b.starvedSuspect(procs)...)
 	length := b.summary.End - b.summary.Start
 	if w := &b.sched.wasted; float64(w.total) >= minWaste*float64(length) && w.count > 0 {
 		who := "The goroutine that waited longest is not known."
@@ -145,6 +160,8 @@ func (b *Builder) suspects() []Suspect {
 		}
 		return s.held, &s.longestHold, s.holds, fmt.Sprintf("System calls here held a P %s, for %s in all: %s of the time of the Ps, in which they ran nothing else.", often(s.holds), Duration(s.held), percent(s.held, b.procs.total))
 	})...)
+	slices.SortStableFunc(out, func(a, b Suspect) int { return cmp.Compare(b.Total, a.Total) })
+	out = append(out, b.growing.suspects(b)...)
 	return append(out, b.leakSuspects(length)...)
 }
 
@@ -171,6 +188,9 @@ func (b *Builder) siteSuspects(kind SuspectKind, judge func(*site) (total model.
 func (b *Builder) leakSuspects(length model.Time) []Suspect {
 	var out []Suspect
 	for key, l := range b.leaks.groups {
+		if b.isPool(key, l) {
+			continue
+		}
 		where := ""
 		if key.stack == nil {
 			where = "; it does not tell where"

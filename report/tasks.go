@@ -31,6 +31,9 @@ type Annotation struct {
 	// before the trace counts from when the trace first names it; regions from
 	// before it do not count.
 	Times Times `json:"times"`
+	// CriticalPath is where the latencies come from; nil if these are not the units
+	// of work that were looked at, or if none is complete.
+	CriticalPath *CriticalPath `json:"critical_path,omitempty"`
 }
 
 // Longest is the longest task or region of a type that is complete.
@@ -108,11 +111,13 @@ type regionStint struct {
 }
 
 func (b *Builder) WorkStart(w *model.Work) {
+	b.why.WorkStart(w)
 	b.workStarted(w)
 	b.turn(w.Goroutine, w.Start)
 }
 
 func (b *Builder) WorkEnd(w *model.Work) {
+	b.why.WorkEnd(w)
 	b.workEnded(w)
 	b.turn(w.Goroutine, w.End)
 }
@@ -123,7 +128,9 @@ func (b *Builder) turn(g *model.Goroutine, now model.Time) {
 }
 
 func (b *Builder) TaskStart(t *model.Task) {
-	if b.opts.ByTask() && !b.selectedTasks.Start(t) {
+	selected := !b.opts.ByTask() || b.selectedTasks.Start(t)
+	b.why.taskStarted(t, selected)
+	if !selected {
 		return
 	}
 	b.taskTimes.Start(t)
@@ -133,6 +140,7 @@ func (b *Builder) TaskStart(t *model.Task) {
 }
 
 func (b *Builder) TaskEnd(t *model.Task) {
+	b.why.TaskEnd(t)
 	if b.opts.ByTask() && !b.selectedTasks.End(t) {
 		return
 	}
@@ -157,6 +165,7 @@ func (b *Builder) RegionStart(r *model.Region) {
 }
 
 func (b *Builder) RegionEnd(r *model.Region) {
+	b.why.RegionEnd(r)
 	var st *regionStint // nil for one from before the trace
 	if !r.Before {
 		st = &b.goroutines.Of(r.Goroutine).regions[r.Depth]

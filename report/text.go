@@ -24,6 +24,9 @@ type TextOptions struct {
 	Width int
 	// Color allows escape sequences for bold and faint.
 	Color bool
+	// Slowest is of how many of the slowest units of each type to show the path; those
+	// that Options.Units wanted to keep are shown anyway.
+	Slowest int
 	// SortedBy names the column by which the goroutines are sorted, "" for exec.
 	SortedBy string
 }
@@ -31,12 +34,14 @@ type TextOptions struct {
 // Text writes a report as text; of one with a goroutine, only that. It returns
 // the error of w.
 func Text(w io.Writer, r *Report, opts TextOptions) error {
-	p := &printer{w: bufio.NewWriter(w), opts: opts}
+	p := &printer{w: bufio.NewWriter(w), opts: opts, procs: r.Overview.MaxGOMAXPROCS}
 	if r.Goroutine != nil {
 		p.goroutine(r.Goroutine)
 		return p.w.Flush()
 	}
+	p.paths(r.Why)
 	p.overview(r)
+	p.why(r.Why)
 	p.suspects(r.Suspects)
 	p.goroutines(r.Goroutines)
 	p.blocking(r.Blocking)
@@ -50,6 +55,7 @@ func Text(w io.Writer, r *Report, opts TextOptions) error {
 type printer struct {
 	w     *bufio.Writer // keeps its error
 	opts  TextOptions
+	procs int // GOMAXPROCS, 0 if unknown
 	begun bool
 }
 
@@ -195,10 +201,13 @@ func (p *printer) suspects(list []Suspect) {
 	for i := range list[:p.top(len(list))] {
 		s := &list[i]
 		p.wrapped("    ", "  "+suspectNames[s.Kind]+": "+s.Why)
-		if s.Kind != BlockedThroughout {
+		if s.Kind != BlockedThroughout && s.Kind != GrowingLeak && s.Longest.Duration > 0 {
 			p.linef("    longest %s", s.Longest)
 		}
 		where := stackLine(s.Stack)
+		if s.Kind == SlowTail {
+			where = "" // the reason has it
+		}
 		if len(s.Goroutines) > 0 {
 			where = goroutineIDs(s.Goroutines, s.Count) + "  " + where
 		}
@@ -214,6 +223,10 @@ var suspectNames = map[SuspectKind]string{
 	ContendedMutex:    "contended mutex",
 	SyscallsHoldProcs: "system calls hold Ps",
 	BlockedThroughout: "possible leak",
+	SlowTail:          "slow tail",
+	GrowingLeak:       "growing leak",
+	GCShare:           "GC",
+	CPUStarvation:     "too little CPU",
 }
 
 func goroutineIDs(ids []model.GoID, n int64) string {
@@ -242,7 +255,10 @@ func stackLine(stack []Place) string {
 }
 
 func (m Moment) String() string {
-	if m.Goroutine == 0 {
+	switch {
+	case m.Goroutine != 0 && m.Func == "":
+		return fmt.Sprintf("%s at %s, G%d", Duration(m.Duration), moment(m.At), m.Goroutine)
+	case m.Goroutine == 0:
 		return fmt.Sprintf("%s at %s", Duration(m.Duration), moment(m.At))
 	}
 	return fmt.Sprintf("%s at %s, G%d %s", Duration(m.Duration), moment(m.At), m.Goroutine, shortFunc(m.Func))
@@ -300,13 +316,14 @@ func (p *printer) blocking(list []Blocking) {
 	t.add(faint, "count", "total", "p50", "p99", "max", "reason, place")
 	for _, s := range list[:p.top(len(list))] {
 		t.add(plain, num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max), address.Name(s.Reason)+"  "+s.Place.short())
-		t.note(endedByLine(s.EndedBy))
+		t.note(endedByLine(s.EndedBy, s.Count))
 	}
 	t.write(p, "  ")
 	p.more(len(list), "place")
 }
 
-func endedByLine(list []EndedBy) string {
+// endedByLine says who ended so many waits, and how many of them, if not all.
+func endedByLine(list []EndedBy, count int64) string {
 	total := int64(0)
 	for _, e := range list {
 		total += e.Count
@@ -332,7 +349,11 @@ func endedByLine(list []EndedBy) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "ended by: " + strings.Join(parts, ", ")
+	of := "ended by: "
+	if total < count {
+		of = english.Sprintf("%d of %d ended, by: ", total, count)
+	}
+	return of + strings.Join(parts, ", ")
 }
 
 func (p *printer) scheduling(s *Scheduling) {

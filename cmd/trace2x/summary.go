@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 type summaryFlags struct {
 	source
 	selection
+	units
 	top    int
 	topSet bool
 	sort   string
@@ -31,8 +33,17 @@ func newSummary(e *env) *cobra.Command {
 	var fl summaryFlags
 	cmd := &cobra.Command{
 		Use:   "summary TRACE",
-		Short: "Sum up a trace: goroutines, blocking, latency, GC, tasks, suspects",
-		Long: `summary tells which goroutines use the CPU, which wait, on what and where, how
+		Short: "Sum up a trace: why units of work are slow, goroutines, blocking, latency, GC, tasks, suspects",
+		Long: `summary tells first why units of work took so long, on their critical paths: all
+of a type, and the slowest hundredth. Units are tasks; of a program without, regions,
+HTTP requests of net/http servers, or the lives of goroutines; --unit chooses. What
+made the slow ones slower than the others is marked with >. docs/why.md is a guide.
+
+--task ID, --trace-id and --slowest print the path of one task, of the spans of one
+distributed trace, or of the slowest units, step by step: below a wait stands what
+another goroutine did until it ended the wait.
+
+Then it tells which goroutines use the CPU, which wait, on what and where, how
 long they wait for a P, what the GC costs, what tasks and regions spend their
 time on, and what looks wrong.
 
@@ -56,6 +67,10 @@ with max- in front, for the most of a single goroutine.
 
 --json writes everything; docs/summary.md has the names and units.`,
 		Example: `  trace2x summary trace.out
+
+  # why one task took so long; why the two slowest requests did
+  trace2x summary --task 8797 trace.out
+  trace2x summary --unit http --slowest 2 trace.out
 
   # who waits longest for a P, and who for mutexes and the like
   trace2x summary --sort wait trace.out
@@ -98,6 +113,9 @@ with max- in front, for the most of a single goroutine.
 			if len(fl.Goroutines) == 1 && fl.Func == nil && !fl.ByTask() {
 				opts.Goroutine = fl.Goroutines[0]
 			}
+			if err := fl.units.apply(&opts); err != nil {
+				return err
+			}
 			e.ran = true
 			return summarize(cmd.Context(), e, from, &fl, opts, part)
 		},
@@ -106,6 +124,7 @@ with max- in front, for the most of a single goroutine.
 	f.IntVar(&fl.top, "top", 5, "show the first `N` entries of each list, 0 for all; --json has all without it")
 	f.StringVar(&fl.sort, "sort", "exec", "sort the goroutines by `COLUMN`")
 	fl.selection.addFlags(f)
+	fl.units.addFlags(cmd, f)
 	f.BoolVar(&fl.json, "json", false, "write JSON")
 	fl.source.addFlags(f)
 	fl.addHeader(f, "header")
@@ -136,7 +155,7 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, opts.Goroutine)
 		return errors.Join(missing, inDamage(in, err))
 	}
-	if missed := fl.missed(in, b.Found()); missed != nil {
+	if missed := cmp.Or(fl.missed(in, b.Found()), fl.missedUnit(in, rep)); missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
 	if err := rep.Sort(fl.sort); err != nil {
@@ -153,7 +172,7 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 func (e *env) writeSummary(rep *report.Report, fl *summaryFlags) error {
 	if !fl.json {
 		width, color := terminal(e.stdout)
-		return report.Text(e.stdout, rep, report.TextOptions{Top: fl.top, Width: width, Color: color, SortedBy: fl.sort})
+		return report.Text(e.stdout, rep, report.TextOptions{Top: fl.top, Width: width, Color: color, Slowest: fl.slowest, SortedBy: fl.sort})
 	}
 	if fl.topSet && fl.top > 0 {
 		rep.Limit(fl.top)

@@ -23,7 +23,7 @@ func TestSummary(t *testing.T) {
 		t.Errorf("stderr %q", r.stderr)
 	}
 	last := -1
-	for _, section := range []string{"OVERVIEW\n", "\nSUSPECTS ", "\nGOROUTINES ", "\nBLOCKING ", "\nSCHEDULER LATENCY ", "\nGC AND STOP-THE-WORLD ", "\nTASKS ", "\nREGIONS "} {
+	for _, section := range []string{"OVERVIEW\n", "\nWHY ", "\nSUSPECTS ", "\nGOROUTINES ", "\nBLOCKING ", "\nSCHEDULER LATENCY ", "\nGC AND STOP-THE-WORLD ", "\nTASKS ", "\nREGIONS "} {
 		at := strings.Index(r.stdout, section)
 		if at <= last {
 			t.Errorf("stdout lacks %q, or it is not in its place", section)
@@ -33,7 +33,7 @@ func TestSummary(t *testing.T) {
 	if strings.Contains(r.stdout, "\x1b") {
 		t.Error("escape sequences where there is no terminal")
 	}
-	if n := strings.Count(r.stdout, "\n"); n > 100 {
+	if n := strings.Count(r.stdout, "\n"); n > 140 {
 		t.Errorf("%d lines", n)
 	}
 	for _, re := range []string{
@@ -171,6 +171,49 @@ func TestSummarySelection(t *testing.T) {
 	exec(t, "summary", "--func", "^nothing$", in).want(t, exitFailed, "no goroutine matches --func ^nothing$: nothing was written")
 }
 
+func TestSummaryUnits(t *testing.T) {
+	in := trace(t, "httpserver")
+	for unit, want := range map[string]string{
+		"task": "\nWHY  .*: tasks by type\n  handleRequest  398 times", "region": "\nWHY  .*: regions by type\n  worker  1,194 times",
+		"http": `\nWHY  .*: HTTP requests by handler\n  main\.\(\*server\)\.handleRequest  398 times`, "goroutine": `\nWHY  .*: goroutines by start function\n(?s:.*)\n  main\.\(\*server\)\.query\.func1  1,194 times`,
+	} {
+		r := exec(t, "summary", "--unit", unit, in)
+		r.want(t, exitOK)
+		if !regexp.MustCompile(want).MatchString(r.stdout) {
+			t.Errorf("--unit %s: stdout lacks %q", unit, want)
+		}
+	}
+	if r := exec(t, "summary", "--unit", "none", in); r.code != exitOK || strings.Contains(r.stdout, "WHY") {
+		t.Error("--unit none explains units")
+	}
+	r := exec(t, "summary", "--slowest", "2", "--task", "^query$", in)
+	r.want(t, exitOK)
+	if !regexp.MustCompile(`^PATHS .*\n  query  2\.75ms  task 935 at 0\.939245s\n( {6,}.*\n)+\n  query  2\.05ms .*\n( {6,}.*\n)+\nOVERVIEW\n`).MatchString(r.stdout) {
+		t.Errorf("stdout %s", r.stdout)
+	}
+}
+
+func TestSummaryTask(t *testing.T) {
+	in := trace(t, "chain")
+	r := exec(t, "summary", "--task", "1", in)
+	r.want(t, exitOK)
+	for _, want := range []string{"PATHS ", "\n  chain  37.4ms  task 1 at ", "waiting for sync.WaitGroup  main.work main.go:58\n", "└   30.1ms  main.goroutineA  waiting for chan receive  main.go:64\n"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("stdout lacks %q", want)
+		}
+	}
+	exec(t, "summary", "--task", "77", in).want(t, exitFailed, "no task matches --task 77")
+	exec(t, "summary", "--task", "^nothing$", in).want(t, exitFailed, "no task matches --task ^nothing$")
+
+	in, id := trace(t, "spanlink"), spanNamed(t, "request")
+	r = exec(t, "summary", "--trace-id", id, in)
+	r.want(t, exitOK)
+	if !regexp.MustCompile(`^DISTRIBUTED TRACE  ` + id + `  3 spans\n  request  .*, span .*\n( {6,}.*\n)+\n      query  .*\n( {8,}.*\n)+\n      query  .*\n( {8,}.*\n)+`).MatchString(r.stdout) {
+		t.Errorf("stdout %s", r.stdout)
+	}
+	exec(t, "summary", "--trace-id", strings.Repeat("1", 32), in).want(t, exitFailed, "no task is a span of the distributed trace")
+}
+
 func TestSummaryUsage(t *testing.T) {
 	in := trace(t, "states")
 	for _, args := range [][]string{
@@ -185,6 +228,9 @@ func TestSummaryUsage(t *testing.T) {
 		{"summary", "--task", "0", in},
 		{"summary", "--func", "(", in},
 		{"summary", "--trace-id", "1", in},
+		{"summary", "--unit", "request", in},
+		{"summary", "--slowest", "-1", in},
+		{"summary", "--task", "(", in},
 	} {
 		r := exec(t, args...)
 		r.want(t, exitUsage, "trace2x: ", " --help' for usage.")
