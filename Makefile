@@ -15,8 +15,8 @@ TESTFLAGS ?=
 # Per package. The first one that starts Jaeger builds it, which takes minutes;
 # go test's own limit is 10m.
 TIMEOUT ?= 40m
-# The tests that compare with "go tool trace" run with this version too, whose tool and
-# whose traces are not those of the version in go.mod.
+# The tests that compare with "go tool trace" run with this version too: its tool and
+# its traces differ from those of the version in go.mod.
 NEWER_GO := go1.27.3
 # A regular expression of benchmarks, and flags, as in BENCHFLAGS='-count 10'.
 BENCH ?= .
@@ -25,7 +25,7 @@ BENCHFLAGS ?= -benchmem
 BENCHARGS ?=
 # For each fuzz target.
 FUZZTIME ?= 30s
-# The version that "make dist" builds; that of git without.
+# The version that "make dist" builds; without it, the version that git tells.
 VERSION ?=
 # Names of test traces to make again, as in TRACES=chain.trace; none for all.
 TRACES ?=
@@ -75,7 +75,7 @@ lint: ## Check the format, vet, staticcheck; build everything
 bench: ## Measure speed, memory and size against their bars (some minutes); BENCHARGS=-short
 	go run ./e2e/bench $(BENCHARGS)
 
-# Not those of e2e, which measure how long other programs take to start.
+# Not the benchmarks of e2e, which measure how long other programs take to start.
 .PHONY: benchmarks
 benchmarks: ## Run the Go benchmarks; BENCH=regexp selects
 	@folders=$$({ grep -rl --include='*_test.go' --exclude-dir=e2e '^func Benchmark' . || true; } | sed 's,/[^/]*$$,,' | sort -u); \
@@ -112,7 +112,7 @@ dist: ## Build the archives of a release into dist; VERSION=v1.2.3
 	go run -C tools ./dist -version '$(VERSION)'
 
 .PHONY: dist-check
-dist-check: ## The same twice, of which the second without a cache, and compare
+dist-check: ## The same twice, the second time without a cache, and compare
 	go run -C tools ./dist -version '$(VERSION)' -check
 
 .PHONY: deps

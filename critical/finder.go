@@ -312,6 +312,7 @@ func (f *Finder) end(u Unit, n uint64, stack *model.Stack) {
 		f.complete[x.Kind] = true
 		if x.Kind == Task {
 			f.kinds = KindsOf(Task)
+			f.forgetConns()
 		}
 	}
 	if n == 0 {

@@ -72,6 +72,15 @@ func (f *Finder) connStart(g *model.Goroutine, gr *goroutine) {
 	}
 }
 
+// forgetConns makes no goroutine one that serves a connection: requests are not
+// wanted any more.
+func (f *Finder) forgetConns() {
+	for i := range f.slots {
+		f.slots[i].conn = nil
+	}
+	f.conns.blocked = nil
+}
+
 // connStack is what a stack tells.
 func (f *Finder) connStack(s *model.Stack) *connStack {
 	if s == nil {

@@ -32,7 +32,7 @@ func (s *state) holdsP() bool { return s.kind == model.Running || s.kind == mode
 
 // ring keeps the last states, which are numbered from 1. It grows to its size.
 type ring struct {
-	chunks [][]state
+	chunks []*[chunkSize]state
 	size   uint64 // a power of 2, at least chunkSize
 	last   uint64 // number of the last state
 }
@@ -44,7 +44,7 @@ func newRing(size int) ring {
 	for n < uint64(size) {
 		n *= 2
 	}
-	return ring{chunks: make([][]state, n/chunkSize), size: n}
+	return ring{chunks: make([]*[chunkSize]state, n/chunkSize), size: n}
 }
 
 // add makes room for a state, maybe in place of the oldest one.
@@ -53,7 +53,7 @@ func (r *ring) add() (n uint64, s *state) {
 	i := r.last & (r.size - 1)
 	c := r.chunks[i/chunkSize]
 	if c == nil {
-		c = make([]state, chunkSize)
+		c = new([chunkSize]state)
 		r.chunks[i/chunkSize] = c
 	}
 	return r.last, &c[i%chunkSize]

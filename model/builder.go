@@ -322,8 +322,8 @@ func (b *builder) possible(e *decode.Event, kind StateKind) StateKind {
 	return kind
 }
 
-// settle takes what the status of a goroutine tells of the state that it is in
-// since the trace began, or since a gap.
+// settle completes the state that a goroutine has been in since the trace began, or
+// since a gap, from its status.
 func (b *builder) settle(g *Goroutine, e *decode.Event, kind StateKind) {
 	stack := b.stack[e.Own]
 	p := b.proc(ProcID(e.Proc))

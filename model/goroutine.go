@@ -121,8 +121,8 @@ type Waker struct {
 func (s *GoState) Duration() Time { return s.End - s.Start }
 
 // SyscallTimes returns how much of [from, to], which lies in a system call, the
-// goroutine held its P, and how much it did not. While the state lasts, onProc tells
-// whether it does; of one that ended, ProcLost tells all.
+// goroutine held its P, and how much it did not. While the state lasts, onProc says
+// whether it holds one. Once it ended, ProcLost says all.
 func (s *GoState) SyscallTimes(from, to Time, onProc bool) (with, without Time) {
 	lost := s.ProcLost
 	if onProc {

@@ -63,7 +63,7 @@ func CheckHeader(head []byte) error { return decode.CheckHeader(head) }
 // returns the summary with an error that wraps each *[Damage]. If the trace
 // contradicts itself, the error wraps a *[ContradictionError]: all that does not is
 // reported. For other errors the summary is nil: a *[FormatError] if r is not a trace that can be read, before any
-// call of sink; the error of the sink; or that of ctx.
+// call of sink; the error of the sink; or the error of ctx.
 func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	in, err := decode.Open(r)
 	if err != nil {
@@ -96,8 +96,8 @@ func ReadWindow(ctx context.Context, r io.Reader, sink Sink, w Window) (*Summary
 // with the summary of the window before, nil for the first. It returns the
 // summary of the last one.
 //
-// A trace tells of goroutines that do nothing at the end of its generations, of
-// about a second: shorter windows may lack them, except for the last in a
+// A trace names goroutines that do nothing only at the end of a generation, which
+// lasts about a second: shorter windows may lack them, except for the last one in a
 // generation.
 func ReadSplit(ctx context.Context, r io.Reader, w Window, every time.Duration, next func(last *Summary) (Sink, error)) (*Summary, error) {
 	in, err := decode.Open(r)
@@ -166,7 +166,7 @@ func read(ctx context.Context, in *decode.Input, sink Sink, c *clip) (*Summary, 
 
 // Extent returns when the trace in r begins and ends, and whether it tells the
 // time of day: then it stops reading there, and end is not known. A damaged
-// trace ends at the damage. Errors are those of [Read].
+// trace ends at the damage. Errors are as for [Read].
 func Extent(ctx context.Context, r io.Reader) (start, end Time, told bool, err error) {
 	in, err := decode.Open(r)
 	if err != nil {

@@ -120,8 +120,7 @@ type ClockSnapshot struct {
 type Metric struct {
 	Time Time
 	// Name is the name in package runtime/metrics, which ends in the unit:
-	// "/memory/classes/heap/objects:bytes", "/gc/heap/goal:bytes" or
-	// "/sched/gomaxprocs:threads".
+	// [HeapObjects], [HeapGoal] or [GOMAXPROCS].
 	Name  string
 	Value uint64
 }
@@ -180,8 +179,8 @@ type Summary struct {
 	// ended them in another order, on other goroutines, or twice. The trace is
 	// none the worse for it.
 	Misuse map[string]int
-	// ShortenedStacks is how often a generation has a stack of which only the
-	// innermost call is kept, because there are too many different ones.
+	// ShortenedStacks is how often only the innermost call of a stack is kept,
+	// because there are too many different ones.
 	ShortenedStacks int
 	// Missing is the number of references to stacks and strings that are not in
 	// the trace. The events that make them have no stack, or an empty string.

@@ -185,8 +185,8 @@ func (c *clip) cross(t Time) {
 	}
 }
 
-// behind takes an event behind the window. The rest of the generation tells of
-// goroutines and Ps that did nothing before: their first event is their status.
+// behind takes an event behind the window. Goroutines and Ps that did nothing before
+// are named only now: their first event is their status.
 func (c *clip) behind(e *decode.Event) {
 	if c.done = !c.opened || e.Kind == decode.Sync; c.done || e.From != decode.Undetermined {
 		return

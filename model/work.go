@@ -49,7 +49,7 @@ type Work struct {
 	// Start and End are the first and the last moment; End is valid in WorkEnd.
 	Start, End Time
 
-	sign         uint64 // number of the sign that tells of it
+	sign         uint64 // number of the sign for it
 	outer, inner *Work  // of the goroutine: for a parent, and for a subtask
 	index        int    // in Task.works
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/model"
@@ -83,24 +82,11 @@ func newRecord() *record {
 
 const noStack = "(no stack)"
 
-// place is the innermost call in a stack that is not of the runtime or of packages
-// that wrap it.
+// place is what the queries call a place.
 func place(s *model.Stack) string {
-	if s == nil {
+	at := s.Place()
+	if at == nil {
 		return noStack
-	}
-	at := s.Frames[0]
-	for _, f := range s.Frames {
-		pkg := f.Func[:strings.LastIndexByte(strings.SplitN(f.Func, "[", 2)[0], '/')+1]
-		rest := f.Func[len(pkg):]
-		pkg += strings.SplitN(rest, ".", 2)[0]
-		top := strings.SplitN(pkg, "/", 2)[0]
-		wrapper := top == "runtime" || top == "internal" || top == "sync" ||
-			pkg == "syscall" || pkg == "time" || pkg == "os" || pkg == "net"
-		if !wrapper {
-			at = f
-			break
-		}
 	}
 	return fmt.Sprintf("%s:%d", at.Func, at.Line)
 }

@@ -17,30 +17,35 @@
 -- Very short calls that the runtime does not trace as calls are not here (Go 1.21
 -- and earlier leave out more of them).
 
--- The place of a stack: its innermost call that is not of the runtime or of the
--- packages that wrap it; the innermost one if all are.
-CREATE OR REPLACE PERFETTO FUNCTION go_is_wrapper(function STRING)
+-- The place of a stack: its innermost call that is not in a package by which programs
+-- block; if all are, what the goroutine was started for.
+CREATE OR REPLACE PERFETTO FUNCTION go_is_mechanism(function STRING)
 RETURNS BOOL AS
 SELECT $function GLOB 'runtime[./]*' OR $function GLOB 'internal/*'
   OR $function GLOB 'sync[./]*' OR $function GLOB 'syscall.*'
-  OR $function GLOB 'time.*' OR $function GLOB 'os.*' OR $function GLOB 'net.*';
+  OR $function GLOB 'time.*' OR $function GLOB 'os.*' OR $function GLOB 'net.*'
+  OR $function GLOB 'golang.org/x/sys/unix.*';
 
 CREATE OR REPLACE PERFETTO TABLE go_place AS
 WITH RECURSIVE
-  up(callsite_id, at, is_wrapper) AS (
-    SELECT c.id, c.id, go_is_wrapper(f.name)
+  up(callsite_id, at, is_mechanism, is_gowrap) AS (
+    SELECT c.id, c.id, go_is_mechanism(f.name), f.name GLOB '*.gowrap*'
     FROM stack_profile_callsite AS c
     JOIN stack_profile_frame AS f ON f.id = c.frame_id
     UNION ALL
-    SELECT up.callsite_id, c.parent_id, go_is_wrapper(f.name)
+    SELECT up.callsite_id, c.parent_id, go_is_mechanism(f.name), f.name GLOB '*.gowrap*'
     FROM up
     JOIN stack_profile_callsite AS c ON c.id = up.at
     JOIN stack_profile_callsite AS p ON p.id = c.parent_id
     JOIN stack_profile_frame AS f ON f.id = p.frame_id
-    WHERE up.is_wrapper
+    WHERE up.is_mechanism
   ),
   chosen AS (
-    SELECT callsite_id, coalesce(max(iif(is_wrapper, NULL, at)), callsite_id) AS at
+    SELECT
+      callsite_id,
+      coalesce( -- a caller has a smaller id than what it calls
+        max(iif(is_mechanism, NULL, at)), min(iif(is_gowrap, NULL, at)), callsite_id
+      ) AS at
     FROM up
     GROUP BY callsite_id
   )

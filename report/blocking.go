@@ -126,30 +126,61 @@ type endedBy struct {
 const ofSyscalls = -1
 
 // site returns the site of a wait.
-func (b *Builder) site(st *stack, reason int) *site {
+func (b *Builder) site(bl *blocking, st *stack, reason int) *site {
+	if bl != &b.share.blocking {
+		return bl.site(siteKey{reason, st.place}, st.mutex)
+	}
 	for _, s := range st.sites {
 		if s.reason == reason {
 			return s
 		}
 	}
-	key := siteKey{reason, st.place}
-	s := b.blocking.sites[key]
-	if s == nil {
-		if b.blocking.sites == nil {
-			b.blocking.sites = make(map[siteKey]*site)
-		}
-		s = &site{siteKey: key}
-		b.blocking.sites[key] = s
-	}
-	s.mutex = s.mutex || st.mutex
+	s := bl.site(siteKey{reason, st.place}, st.mutex)
 	st.sites = append(st.sites, s)
 	return s
 }
 
-// waited counts a wait that has ended.
-func (b *Builder) waited(g *model.Goroutine, s *model.GoState) {
-	d := s.Duration()
-	site := b.site(b.places.of(s.Stack), b.reasons.index(s.Reason))
+func (bl *blocking) site(key siteKey, mutex bool) *site {
+	s := bl.sites[key]
+	if s == nil {
+		if bl.sites == nil {
+			bl.sites = make(map[siteKey]*site)
+		}
+		s = &site{siteKey: key}
+		bl.sites[key] = s
+	}
+	s.mutex = s.mutex || mutex
+	return s
+}
+
+// merge adds later waits.
+func (bl *blocking) merge(o *blocking) {
+	bl.unexplained += o.unexplained
+	for key, s := range o.sites {
+		bl.site(key, s.mutex).merge(s)
+	}
+}
+
+func (s *site) merge(o *site) {
+	s.program = s.program || o.program
+	if o.longest.duration > s.longest.duration || s.spread.N == 0 {
+		s.longest = o.longest
+	}
+	s.total += o.total
+	s.spread.Merge(&o.spread)
+	for _, e := range o.endedBy {
+		s.ended(e.place, e.scheduler, e.fn, e.count)
+	}
+	if o.longestHold.duration > s.longestHold.duration {
+		s.longestHold = o.longestHold
+	}
+	s.held += o.held
+	s.holds += o.holds
+}
+
+// waited counts d of a wait that has ended.
+func (b *Builder) waited(sh *share, g *model.Goroutine, s *model.GoState, d model.Time) {
+	site := b.site(&sh.blocking, b.places.of(s.Stack), b.ledger.Reasons.Index(s.Reason))
 	site.total += d
 	site.spread.Add(d)
 	if d > site.longest.duration || site.spread.N == 1 {
@@ -157,10 +188,10 @@ func (b *Builder) waited(g *model.Goroutine, s *model.GoState) {
 	}
 	site.program = site.program || !ofRuntime(g)
 	if s.Before && !ofRuntime(g) && (s.Stack == nil || s.Reason == "unknown") {
-		b.blocking.unexplained++
+		sh.blocking.unexplained++
 	}
 	switch {
-	case s.Before && s.Open:
+	case s.Before && s.Open && d == s.Duration():
 		b.leaks.add(g, s)
 	case !s.Open && s.Next == model.Runnable:
 		b.ended(site, &s.Waker)
@@ -177,23 +208,26 @@ func (b *Builder) ended(site *site, w *model.Waker) {
 	case w.Goroutine != nil:
 		fn = w.Goroutine.Func
 	}
-	scheduler := w.Goroutine == nil && w.Stack == nil
-	for i, e := range site.endedBy {
+	site.ended(place, w.Goroutine == nil && w.Stack == nil, fn, 1)
+}
+
+func (s *site) ended(place *Place, scheduler bool, fn string, n int64) {
+	for i, e := range s.endedBy {
 		if e.place == place && e.scheduler == scheduler && e.fn == fn {
-			e.count++
+			e.count += n
 			if i > 0 { // the frequent ones are found first
-				site.endedBy[i], site.endedBy[i-1] = site.endedBy[i-1], e
+				s.endedBy[i], s.endedBy[i-1] = s.endedBy[i-1], e
 			}
 			return
 		}
 	}
-	site.endedBy = append(site.endedBy, &endedBy{place, scheduler, fn, 1})
+	s.endedBy = append(s.endedBy, &endedBy{place, scheduler, fn, n})
 }
 
-// syscallEnded counts a system call as two things: as long as it held its P, and
-// blocked from then on.
-func (b *Builder) syscallEnded(g *model.Goroutine, s *model.GoState) {
-	site := b.site(b.places.of(s.Stack), ofSyscalls)
+// syscallEnded counts a system call as two things: as long as it held its P, and, for
+// d, blocked from then on.
+func (b *Builder) syscallEnded(sh *share, g *model.Goroutine, s *model.GoState, d model.Time) {
+	site := b.site(&sh.blocking, b.places.of(s.Stack), ofSyscalls)
 	if held := s.ProcLost - s.Start; held > 0 {
 		site.held += held
 		site.holds++
@@ -201,7 +235,7 @@ func (b *Builder) syscallEnded(g *model.Goroutine, s *model.GoState) {
 			site.longestHold.offer(g, s.Start, held, s.Stack)
 		}
 	}
-	if d := s.End - s.ProcLost; d > 0 {
+	if d > 0 {
 		site.program = site.program || !ofRuntime(g)
 		site.total += d
 		site.spread.Add(d)
@@ -213,7 +247,7 @@ func (b *Builder) syscallEnded(g *model.Goroutine, s *model.GoState) {
 
 func (b *Builder) blockings() []Blocking {
 	out := []Blocking{}
-	for _, s := range b.blocking.sites {
+	for _, s := range b.share.blocking.sites {
 		if s.spread.N == 0 {
 			continue // only system calls that kept their Ps
 		}
@@ -227,7 +261,7 @@ func (b *Builder) blockings() []Blocking {
 			EndedBy: []EndedBy{},
 		}
 		if s.reason != ofSyscalls {
-			x.Reason = b.reasons.names[s.reason]
+			x.Reason = b.ledger.Reasons.Name(s.reason)
 		}
 		for _, e := range s.endedBy {
 			by := EndedBy{Scheduler: e.scheduler, Count: e.count, Place: Place{Func: e.fn}}

@@ -25,8 +25,8 @@ type GC struct {
 	Pauses []Pause `json:"pauses"`
 	// Assists are by start function of the goroutines that had to help.
 	Assists []Assist `json:"assists"`
-	// Utilization is the minimum mutator utilization by window; empty if the trace
-	// does not tell GOMAXPROCS.
+	// Utilization is the minimum mutator utilization by length of time; empty if the
+	// trace does not tell GOMAXPROCS.
 	Utilization []Utilization `json:"utilization"`
 }
 
@@ -102,9 +102,9 @@ func (c *gc) add(r *model.Range, start model.Time) {
 
 func (c *gc) metric(m *model.Metric) {
 	switch m.Name {
-	case "/memory/classes/heap/objects:bytes":
+	case model.HeapObjects:
 		c.maxHeap = max(c.maxHeap, m.Value)
-	case "/gc/heap/goal:bytes":
+	case model.HeapGoal:
 		// While there is no goal, as before the first cycle with GOGC=off, it is
 		// near the largest number.
 		if m.Value < 1<<62 {
@@ -131,11 +131,15 @@ func (b *Builder) assisted(gr *goroutine, s *model.GoState, since, now model.Tim
 
 func (b *Builder) assistEnded(r *model.Range) {
 	g := r.Goroutine
-	gr := b.goroutine(g)
-	d := r.End - r.Start
-	gr.sums.gcAssist += d
-	gr.assists++
-	gr.maxAssist = max(gr.maxAssist, d)
+	b.ledger.Range(r)
+	gr := b.goroutines.Of(g)
+	if s := b.byTask(gr); s != nil {
+		b.assistedAtWork(s, r)
+	}
+	if b.counts(g) {
+		gr.assists++
+		gr.maxAssist = max(gr.maxAssist, r.End-r.Start)
+	}
 	if s := g.Current(); s.Kind == model.Running {
 		b.assisted(gr, s, r.Start, r.End)
 	}
@@ -160,7 +164,7 @@ func (b *Builder) gcReport() GC {
 	})
 	for fn, g := range b.groups.byFunc {
 		if g.assists > 0 {
-			out.Assists = append(out.Assists, Assist{fn, g.assists, time.Duration(g.sum.gcAssist), time.Duration(g.maxAssist)})
+			out.Assists = append(out.Assists, Assist{fn, g.assists, time.Duration(g.sum.GCAssist), time.Duration(g.maxAssist)})
 		}
 	}
 	slices.SortFunc(out.Assists, func(a, b Assist) int {

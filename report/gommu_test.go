@@ -281,20 +281,20 @@ func testUtilization(t *testing.T, file string, tool *goTool) {
 		t.Errorf("go tool trace is off by %v, and by %v from what it has with its mistakes", r, w)
 	}
 
-	windows := slices.Clone(defaultWindows)
+	lengths := slices.Clone(defaultLengths)
 	for _, p := range points {
-		windows = append(windows, p.window)
+		lengths = append(lengths, p.window)
 	}
-	rep := readReport(t, file, report.Options{Windows: windows})
+	rep := readReport(t, file, report.Options{MMULengths: lengths})
 	if len(rep.GC.Utilization) == 0 {
 		t.Error("no utilization")
 	}
 	most := 0.0
 	for _, u := range rep.GC.Utilization {
-		if want := right.mmu(u.Window); math.Abs(u.MMU-want) > 1e-9 {
-			t.Errorf("window %v: %v, want %v", u.Window, u.MMU, want)
+		if want := right.mmu(u.Length); math.Abs(u.MMU-want) > 1e-9 {
+			t.Errorf("window %v: %v, want %v", u.Length, u.MMU, want)
 		}
-		if i := slices.IndexFunc(points, func(p mmuPoint) bool { return p.window == u.Window }); i >= 0 {
+		if i := slices.IndexFunc(points, func(p mmuPoint) bool { return p.window == u.Length }); i >= 0 {
 			most = max(most, math.Abs(u.MMU-points[i].mmu))
 		}
 	}
@@ -304,7 +304,7 @@ func testUtilization(t *testing.T, file string, tool *goTool) {
 	t.Logf("%d windows; go tool trace is wrong by %.3f at most", len(rep.GC.Utilization), most)
 }
 
-var defaultWindows = []time.Duration{
+var defaultLengths = []time.Duration{
 	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond,
 	50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second,
 }

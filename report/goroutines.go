@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // Group is all goroutines with one start function.
@@ -26,12 +27,13 @@ type Group struct {
 // groups has the goroutines that have ended.
 type groups struct {
 	byFunc   map[string]*group
-	nameless int // from before the trace
+	nameless int         // from before the trace
+	all      times.Times // of all goroutines, selected or not
 }
 
 type group struct {
 	count     int64
-	sum, max  sums
+	sum, max  times.Times
 	life      model.Time // of the one that was there longest
 	maxBlock  model.Time // of the one that was blocked longest
 	assists   int64
@@ -44,7 +46,8 @@ func ofRuntime(g *model.Goroutine) bool {
 	return g.System() || strings.HasPrefix(g.Func, "runtime/")
 }
 
-func (gs *groups) add(g *model.Goroutine, gr *goroutine) {
+// add adds a goroutine that ended; t is what of its time counts.
+func (gs *groups) add(g *model.Goroutine, gr *goroutine, t *times.Times) {
 	grp := gs.byFunc[g.Func]
 	if grp == nil {
 		if gs.byFunc == nil {
@@ -57,27 +60,18 @@ func (gs *groups) add(g *model.Goroutine, gr *goroutine) {
 		gs.nameless++
 	}
 	grp.count++
-	grp.sum.add(&gr.sums)
-	grp.max.max(&gr.sums)
-	grp.life = max(grp.life, g.End-g.Start)
-	grp.maxBlock = max(grp.maxBlock, gr.sums.blocked())
+	grp.sum.Add(t)
+	grp.max.Max(t)
+	grp.life = max(grp.life, t.Total())
+	grp.maxBlock = max(grp.maxBlock, t.Blocked())
 	grp.assists += gr.assists
 	grp.maxAssist = max(grp.maxAssist, gr.maxAssist)
 }
 
-// all is the time of all goroutines.
-func (gs *groups) all() *sums {
-	var all sums
-	for _, g := range gs.byFunc {
-		all.add(&g.sum)
-	}
-	return &all
-}
-
-func (gs *groups) report(reasons *reasons) []Group {
+func (gs *groups) report(reasons *times.Reasons) []Group {
 	out := make([]Group, 0, len(gs.byFunc))
 	for fn, g := range gs.byFunc {
-		grp := Group{Func: fn, Count: g.count, Sum: g.sum.times(reasons), Max: g.max.times(reasons)}
+		grp := Group{Func: fn, Count: g.count, Sum: timesOf(&g.sum, reasons), Max: timesOf(&g.max, reasons)}
 		grp.Max.Total = time.Duration(g.life)
 		// The longest wait for each reason may be of different goroutines.
 		grp.Max.Block = time.Duration(g.maxBlock)

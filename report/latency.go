@@ -42,14 +42,64 @@ type Timeline struct {
 	Mean []float64 `json:"mean"`
 }
 
-// scheduling adds up the waits for a P, and watches out for Ps that are idle
-// meanwhile.
+// latency adds up waits for a P.
+type latency struct {
+	keep    int
+	total   model.Time
+	longest model.Time
+	waits   histogram.Histogram
+	worst   []worst // the longest first
+}
+
+// waited counts d of a wait that has ended; prev is the state before it.
+func (l *latency) waited(g *model.Goroutine, st *model.GoState, d model.Time, prev model.StateKind) {
+	l.total += d
+	l.longest = max(l.longest, d)
+	l.waits.Add(d)
+	if len(l.worst) < l.keep || d > l.worst[len(l.worst)-1].duration {
+		l.insert(worst{longest{st.Start, d, g.ID, g.Func, st.Stack}, after(st, prev)})
+	}
+}
+
+// after tells what made a goroutine runnable.
+func after(st *model.GoState, prev model.StateKind) string {
+	switch {
+	case st.Before:
+		return "before the trace"
+	case st.Reason != "":
+		return st.Reason
+	case prev == model.Waiting:
+		return "wait"
+	case prev == model.Syscall:
+		return "syscall"
+	case prev == model.NotExist:
+		return "created"
+	}
+	return prev.String()
+}
+
+// insert adds one to the worst, and drops the shortest of too many.
+func (l *latency) insert(w worst) {
+	i, _ := slices.BinarySearchFunc(l.worst, w, func(a, b worst) int {
+		return cmp.Or(cmp.Compare(b.duration, a.duration), -1) // behind its equals
+	})
+	l.worst = slices.Insert(l.worst, i, w)
+	l.worst = l.worst[:min(len(l.worst), l.keep)]
+}
+
+// merge adds later waits.
+func (l *latency) merge(o *latency) {
+	l.total += o.total
+	l.longest = max(l.longest, o.longest)
+	l.waits.Merge(&o.waits)
+	for _, w := range o.worst {
+		l.insert(w)
+	}
+}
+
+// scheduling counts the goroutines that wait for a P, and watches out for Ps that are
+// idle meanwhile.
 type scheduling struct {
-	keep     int
-	total    model.Time
-	longest  model.Time
-	waits    histogram.Histogram
-	worst    []worst // the longest first
 	runnable timeline
 
 	now, most int // goroutines that are runnable
@@ -94,41 +144,11 @@ func (s *scheduling) foundRunnable() {
 	s.most = max(s.most, s.now)
 }
 
-// waited counts a wait that has ended.
-func (s *scheduling) waited(g *model.Goroutine, st *model.GoState, prev model.StateKind) {
-	d := st.Duration()
-	s.total += d
-	s.longest = max(s.longest, d)
-	s.waits.Add(d)
+// waited takes a wait that has ended.
+func (s *scheduling) waited(g *model.Goroutine, st *model.GoState) {
 	s.runnable.add(st.Start, st.End)
-	if len(s.worst) < s.keep || d > s.worst[len(s.worst)-1].duration {
-		s.addWorst(g, st, prev)
-	}
 	s.now--
 	s.changed(st.End, g)
-}
-
-func (s *scheduling) addWorst(g *model.Goroutine, st *model.GoState, prev model.StateKind) {
-	w := worst{longest: longest{st.Start, st.Duration(), g.ID, g.Func, st.Stack}}
-	switch {
-	case st.Before:
-		w.after = "before the trace"
-	case st.Reason != "":
-		w.after = st.Reason
-	case prev == model.Waiting:
-		w.after = "wait"
-	case prev == model.Syscall:
-		w.after = "syscall"
-	case prev == model.NotExist:
-		w.after = "created"
-	default:
-		w.after = prev.String()
-	}
-	i, _ := slices.BinarySearchFunc(s.worst, w, func(a, b worst) int {
-		return cmp.Or(cmp.Compare(b.duration, a.duration), -1) // behind its equals
-	})
-	s.worst = slices.Insert(s.worst, i, w)
-	s.worst = s.worst[:min(len(s.worst), s.keep)]
 }
 
 func (s *scheduling) setProcs(n int, now model.Time) {
@@ -190,16 +210,16 @@ func (s *scheduling) end(now model.Time) {
 	s.changed(now, nil)
 }
 
-func (s *scheduling) report(sum *model.Summary) Scheduling {
+func (s *scheduling) report(sum *model.Summary, l *latency) Scheduling {
 	out := Scheduling{
-		Count:       s.waits.N,
-		Spread:      spread(&s.waits, s.total, s.longest),
-		P999:        s.waits.Quantile(.999, s.longest),
+		Count:       l.waits.N,
+		Spread:      spread(&l.waits, l.total, l.longest),
+		P999:        l.waits.Quantile(.999, l.longest),
 		Worst:       []SchedWait{},
 		Runnable:    s.runnable.report(sum.End),
 		MaxRunnable: s.most,
 	}
-	for _, w := range s.worst {
+	for _, w := range l.worst {
 		out.Worst = append(out.Worst, SchedWait{
 			Moment{time.Duration(w.at - sum.Origin), time.Duration(w.duration), w.goroutine, w.fn}, w.after,
 		})

@@ -58,22 +58,6 @@ func TestRunnableWhileIdle(t *testing.T) {
 	}
 }
 
-func TestPackageOf(t *testing.T) {
-	for fn, want := range map[string]string{
-		"main.main":                                   "main",
-		"net/http.(*conn).serve":                      "net/http",
-		"internal/poll.(*FD).Read":                    "internal/poll",
-		"main.work[github.com/x/y.T]":                 "main",
-		"github.com/a/b.c/d.F[go.shape.int].func1":    "github.com/a/b.c/d",
-		"example.com/v2.(*T[example.org/q.R]).Method": "example.com/v2",
-		"": "",
-	} {
-		if got := model.PackageOf(fn); got != want {
-			t.Errorf("%q: %q, want %q", fn, got, want)
-		}
-	}
-}
-
 func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0ns", 1: "1ns", 999: "999ns", 1000: "1.00µs", 9_994: "9.99µs", 9_996: "10.0µs", 99_940: "99.9µs", 99_960: "100µs",

@@ -9,18 +9,18 @@ import (
 )
 
 // Utilization is the smallest share of the time of all Ps that was left to the
-// program in any window of this length: the rest went to stop-the-world pauses of
+// program in any interval of this length: the rest went to stop-the-world pauses of
 // the GC, to its workers, but those that only use idle Ps, and to assists.
 type Utilization struct {
-	// Window is at most as long as the trace.
-	Window time.Duration `json:"window_ns"`
+	// Length is at most as long as the trace.
+	Length time.Duration `json:"length_ns"`
 	// MMU is the minimum mutator utilization, from 0 to 1, and At where the first
-	// such window begins, since the trace began.
+	// such interval begins, since the trace began.
 	MMU float64       `json:"mmu"`
 	At  time.Duration `json:"at_ns"`
 }
 
-var defaultWindows = []time.Duration{
+var defaultLengths = []time.Duration{
 	1 * time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond,
 	10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
 	100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
@@ -28,12 +28,12 @@ var defaultWindows = []time.Duration{
 }
 
 // mmu computes the minimum mutator utilization, as runtime/trace's own tools do
-// (internal/trace, MutatorUtilizationV2), for some windows and while the trace is
+// (internal/trace, MutatorUtilizationV2), for intervals of some lengths and while the trace is
 // read.
 //
-// The utilization is a step function of time. Its integral over a window is least
-// where one of the window's edges is at a step, so that only these windows count.
-// What lies behind all windows is forgotten.
+// The utilization is a step function of time. Its integral over an interval is least
+// where one of its edges is at a step, so that only these intervals count. What lies
+// behind all of them is forgotten.
 //
 // What the GC does is told when it ends, but the steps are wanted in order. So
 // changes wait until nothing that began before them can still end: until all
@@ -46,10 +46,10 @@ type mmu struct {
 
 	procs, gc, stopped int // at front
 	front              model.Time
-	util               float64    // at front
-	integral           float64    // of util, from start to front
-	steps              []step     // the last one is where util began
-	windows            []mmuState // by size
+	util               float64  // at front
+	integral           float64  // of util, from start to front
+	steps              []step   // the last one is where util began
+	sliders            []slider // by length
 }
 
 // change is a change of how many Ps the GC has, of how many reasons to stop the
@@ -67,12 +67,12 @@ type step struct {
 	integral float64
 }
 
-// mmuState is a window that slides over the steps.
-type mmuState struct {
-	size model.Time
-	left int // index of the last step at or before the window's left edge, or -1
-	min  float64
-	at   model.Time
+// slider is an interval that slides over the steps.
+type slider struct {
+	length model.Time
+	left   int // index of the last step at or before the left edge, or -1
+	min    float64
+	at     model.Time
 }
 
 const fewChanges = 1024
@@ -81,13 +81,13 @@ const fewChanges = 1024
 // has been taken off its P, when GOMAXPROCS is changed.
 const delay = model.Time(100 * time.Millisecond)
 
-func (m *mmu) init(windows []time.Duration) {
+func (m *mmu) init(lengths []time.Duration) {
 	m.enough = fewChanges
 	m.util = 1
-	for _, w := range windows {
-		m.windows = append(m.windows, mmuState{size: model.Time(w), left: -1, min: math.Inf(1)})
+	for _, w := range lengths {
+		m.sliders = append(m.sliders, slider{length: model.Time(w), left: -1, min: math.Inf(1)})
 	}
-	slices.SortFunc(m.windows, func(a, b mmuState) int { return int(a.size - b.size) })
+	slices.SortFunc(m.sliders, func(a, b slider) int { return int(a.length - b.length) })
 }
 
 func (m *mmu) setProcs(now model.Time, n int) {
@@ -164,19 +164,19 @@ func (m *mmu) take(until model.Time) {
 	m.forget()
 }
 
-// slide moves the right edge of all windows to a moment, up to which the
+// slide moves the right edge of all intervals to a moment, up to which the
 // utilization is what it is now.
 func (m *mmu) slide(to model.Time) {
 	at := func(t model.Time) float64 { return m.integral + m.util*float64(t-m.front) }
-	for i := range m.windows {
-		w := &m.windows[i]
+	for i := range m.sliders {
+		w := &m.sliders[i]
 		// The left edge passes steps, then the right one is at its step.
-		for w.left+1 < len(m.steps) && m.steps[w.left+1].at+w.size <= to {
+		for w.left+1 < len(m.steps) && m.steps[w.left+1].at+w.length <= to {
 			w.left++
 			s := &m.steps[w.left]
-			w.offer(s.at, at(s.at+w.size)-s.integral)
+			w.offer(s.at, at(s.at+w.length)-s.integral)
 		}
-		if left := to - w.size; left >= m.start {
+		if left := to - w.length; left >= m.start {
 			s := &m.steps[w.left]
 			w.offer(left, at(to)-(s.integral+s.util*float64(left-s.at)))
 		}
@@ -184,51 +184,51 @@ func (m *mmu) slide(to model.Time) {
 	m.integral, m.front = at(to), to
 }
 
-// offer offers a window that begins at a moment, with its integral.
-func (w *mmuState) offer(at model.Time, integral float64) {
-	if u := integral / float64(w.size); u < w.min {
+// offer offers an interval that begins at a moment, with its integral.
+func (w *slider) offer(at model.Time, integral float64) {
+	if u := integral / float64(w.length); u < w.min {
 		w.min, w.at = u, at
 	}
 }
 
-// forget drops the steps that all windows have passed.
+// forget drops the steps that all intervals have passed.
 func (m *mmu) forget() {
 	passed := len(m.steps)
-	for i := range m.windows {
-		passed = min(passed, m.windows[i].left)
+	for i := range m.sliders {
+		passed = min(passed, m.sliders[i].left)
 	}
-	if passed < fewChanges || passed < len(m.steps)/2 || len(m.windows) == 0 {
+	if passed < fewChanges || passed < len(m.steps)/2 || len(m.sliders) == 0 {
 		return
 	}
 	m.steps = slices.Delete(m.steps, 0, passed)
-	for i := range m.windows {
-		m.windows[i].left -= passed
+	for i := range m.sliders {
+		m.sliders[i].left -= passed
 	}
 }
 
-// end ends the trace. Windows that are longer are shortened to it.
+// end ends the trace. Intervals that are longer are shortened to it.
 func (m *mmu) end(now model.Time) {
 	if !m.known {
 		return
 	}
 	m.take(math.MaxInt64)
 	m.slide(max(now, m.front))
-	for i := range m.windows {
-		if w := &m.windows[i]; w.size > m.front-m.start {
-			w.size = m.front - m.start
-			if w.size > 0 {
+	for i := range m.sliders {
+		if w := &m.sliders[i]; w.length > m.front-m.start {
+			w.length = m.front - m.start
+			if w.length > 0 {
 				w.offer(m.start, m.integral)
 			}
 		}
 	}
-	m.windows = slices.CompactFunc(m.windows, func(a, b mmuState) bool { return a.size == b.size })
+	m.sliders = slices.CompactFunc(m.sliders, func(a, b slider) bool { return a.length == b.length })
 }
 
 func (m *mmu) report(start model.Time) []Utilization {
 	out := []Utilization{}
-	for _, w := range m.windows {
-		if m.known && w.size > 0 {
-			out = append(out, Utilization{time.Duration(w.size), min(max(w.min, 0), 1), time.Duration(w.at - start)})
+	for _, w := range m.sliders {
+		if m.known && w.length > 0 {
+			out = append(out, Utilization{time.Duration(w.length), min(max(w.min, 0), 1), time.Duration(w.at - start)})
 		}
 	}
 	return out

@@ -16,7 +16,7 @@ type gcInterval struct {
 }
 
 // What the streaming computation has is what the definition says, for intervals
-// that are told when they end, and it forgets what lies behind the windows.
+// that are told when they end, and it forgets what lies behind the intervals.
 func TestMMU(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 0))
@@ -43,13 +43,13 @@ func TestMMU(t *testing.T) {
 			}
 		}
 		slices.SortFunc(all, func(a, b gcInterval) int { return int(a.to - b.to) })
-		windows := []time.Duration{50 * time.Microsecond, time.Millisecond, 30 * time.Millisecond}
+		lengths := []time.Duration{50 * time.Microsecond, time.Millisecond, 30 * time.Millisecond}
 		if seed%2 == 1 {
-			windows = append(windows, time.Minute)
+			lengths = append(lengths, time.Minute)
 		}
 
 		var m mmu
-		m.init(windows)
+		m.init(lengths)
 		m.setProcs(start, procs)
 		mostSteps, mostChanges := 0, 0
 		for i, x := range all {
@@ -70,14 +70,14 @@ func TestMMU(t *testing.T) {
 		}
 
 		got := m.report(start)
-		if len(got) != len(windows) {
-			t.Fatalf("%d windows", len(got))
+		if len(got) != len(lengths) {
+			t.Fatalf("%d lengths", len(got))
 		}
 		for i, u := range got {
-			window := min(windows[i], time.Duration(end-start))
+			window := min(lengths[i], time.Duration(end-start))
 			want := slowMMU(all, procs, start, end, model.Time(window))
-			if u.Window != window || math.Abs(u.MMU-want) > 1e-9 {
-				t.Errorf("seed %d: window %v: %v in %v, want %v", seed, window, u.MMU, u.Window, want)
+			if u.Length != window || math.Abs(u.MMU-want) > 1e-9 {
+				t.Errorf("seed %d: window %v: %v in %v, want %v", seed, window, u.MMU, u.Length, want)
 			}
 		}
 	}
@@ -131,7 +131,7 @@ func slowMMU(all []gcInterval, procs int, start, end, window model.Time) float64
 
 func TestMMUUnknown(t *testing.T) {
 	var m mmu
-	m.init(defaultWindows)
+	m.init(defaultLengths)
 	for i := range model.Time(10_000) {
 		m.interval(i, i+1, 1, 0)
 	}

@@ -163,10 +163,10 @@ func (b *Builder) overview() Overview {
 			At: b.since(gap.Start), Duration: time.Duration(gap.End - gap.Start), Open: gap.Open,
 		})
 	}
-	all := b.groups.all()
+	all := &b.groups.all
 	o.Procs = Procs{
-		Goroutines: time.Duration(all.execution - p.workers - p.assists),
-		Syscall:    time.Duration(all.syscall),
+		Goroutines: time.Duration(all.Execution - p.workers - p.assists),
+		Syscall:    time.Duration(all.Syscall),
 		GC:         time.Duration(p.workers + p.assists),
 		Scheduler:  time.Duration(max(p.active-p.runs, 0)),
 	}
@@ -182,7 +182,7 @@ func (b *Builder) cannotTell() []string {
 	if n := b.groups.nameless; n > 0 {
 		out = append(out, fmt.Sprintf("%s from before the trace: the trace does not tell their start functions", count(n, "goroutine")))
 	}
-	if n := b.blocking.unexplained; n > 0 {
+	if n := b.share.blocking.unexplained; n > 0 {
 		out = append(out, fmt.Sprintf("%s from before the trace: the trace does not tell their reasons or places", count(n, "wait")))
 	}
 	if n := b.tasks.cut + b.regions.cut; n > 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trace2x/trace2x/internal/histogram"
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // PercentileError is the largest relative error of a percentile.
@@ -20,7 +21,9 @@ type Report struct {
 	// Trace is what was read; nil in a Report that was read from JSON.
 	Trace    *model.Summary `json:"-"`
 	Overview Overview       `json:"overview"`
-	Suspects []Suspect      `json:"suspects"`
+	// Selected is what there was of Options.Selection; nil if everything is selected.
+	Selected *Selected `json:"selected,omitempty"`
+	Suspects []Suspect `json:"suspects"`
 	// Goroutines are by start function.
 	Goroutines []Group `json:"goroutines"`
 	// Blocking is by reason and place.
@@ -41,24 +44,38 @@ type Report struct {
 
 // Options say what to report.
 type Options struct {
-	// Window is the part of the trace that Read sums up.
-	Window model.Window
+	// Selection limits goroutines, blocking, scheduler latency, assists, tasks and
+	// regions, and what is suspect of these, to some goroutines and to work for some
+	// tasks. A region counts if the goroutine is at work when it begins. The overview,
+	// the queue of runnable goroutines, GC cycles and pauses are the program's.
+	model.Selection
 	// Goroutine is reported alone too; 0 for none.
 	Goroutine model.GoID
 	// Worst is how many worst cases are kept where single ones are reported; 0
 	// for 10.
 	Worst int
-	// Windows are those of the minimum mutator utilization; nil for windows from
-	// 1 ms to 1 s.
-	Windows []time.Duration
+	// MMULengths are the lengths of time for which the minimum mutator utilization is
+	// computed; nil for lengths from 1 ms to 1 s.
+	MMULengths []time.Duration
+}
+
+// Selected is what there was of a selection.
+type Selected struct {
+	// Goroutines is how many goroutines were selected, and at work for the tasks that
+	// are selected, if any are.
+	Goroutines int64 `json:"goroutines"`
+	// Tasks is how many tasks the selection names, without their subtasks.
+	Tasks int `json:"tasks"`
 }
 
 // Read reads a Go execution trace from r and reports on it. The report is nil if
 // nothing could be read; errors are those of [model.Read]. With a
 // *[model.Damage], the report is on what comes before it.
+//
+// For a part of a trace, see [New] and [model.ReadWindow].
 func Read(ctx context.Context, r io.Reader, opts Options) (*Report, error) {
 	b := New(opts)
-	sum, err := model.ReadWindow(ctx, r, b, opts.Window)
+	sum, err := model.Read(ctx, r, b)
 	if sum == nil {
 		return nil, err
 	}
@@ -72,23 +89,26 @@ type Builder struct {
 	trace   model.Trace
 	summary *model.Summary
 
-	slots   []goroutine // by Goroutine.Slot
-	reasons reasons
-	places  places
+	goroutines model.BySlot[goroutine]
+	ledger     times.Ledger
+	places     places
+
+	share         share
+	selectedTasks *model.SelectedTasks
+	found         model.Found
 
 	procs     procs
 	groups    groups
-	blocking  blocking
 	sched     scheduling
 	gc        gc
 	mmu       mmu
 	running   running
 	tasks     annotations
 	regions   annotations
-	openTasks map[*model.Task]*openTask
-	done      sums // of a part of a goroutine's life, while it is added
+	taskTimes *times.Tasks
+	begunBy   map[*model.Task]model.GoID // open tasks
 	leaks     leaks
-	one       *one
+	life      *life
 }
 
 var _ model.Sink = (*Builder)(nil)
@@ -98,21 +118,25 @@ func New(opts Options) *Builder {
 	if opts.Worst <= 0 {
 		opts.Worst = 10
 	}
-	if opts.Windows == nil {
-		opts.Windows = defaultWindows
+	if opts.MMULengths == nil {
+		opts.MMULengths = defaultLengths
 	}
 	b := &Builder{opts: opts}
-	b.sched.keep = opts.Worst
+	b.share = *b.newShare()
+	b.taskTimes, b.begunBy = times.NewTasks(&b.ledger), make(map[*model.Task]model.GoID)
+	b.selectedTasks = model.NewSelectedTasks(&b.opts.Selection, &b.found)
 	b.gc.keep = opts.Worst
 	if opts.Goroutine != 0 {
-		b.one = newOne(opts.Goroutine, opts.Worst)
+		b.life = newLife(opts.Goroutine, opts.Worst)
 	}
 	return b
 }
 
+// Found tells what there was of the selection. What the options do not limit may be 0.
+func (b *Builder) Found() model.Found { return b.found }
+
 // goroutine is what is known of one that is alive.
 type goroutine struct {
-	sums sums
 	// until is the end of the last state that was reported, and prev its kind.
 	until model.Time
 	prev  model.StateKind
@@ -120,27 +144,25 @@ type goroutine struct {
 	running   int
 	assists   int64
 	maxAssist model.Time
-	atWork    *atWork // nil if it never was
-	regions   []sums  // at their beginnings, by Depth
-}
-
-func (b *Builder) goroutine(g *model.Goroutine) *goroutine {
-	for g.Slot >= len(b.slots) {
-		b.slots = append(b.slots, goroutine{})
-	}
-	return &b.slots[g.Slot]
+	regions   []regionStint // by Depth
+	selected  *selected     // nil if everything is
 }
 
 func (b *Builder) Begin(t *model.Trace) {
 	b.trace = *t
 	b.sched.begin(t.Start)
-	b.mmu.init(b.opts.Windows)
+	b.mmu.init(b.opts.MMULengths)
 }
 
 func (b *Builder) GoroutineStart(g *model.Goroutine) {
-	gr := b.goroutine(g)
-	gr.sums.reset()
-	*gr = goroutine{sums: gr.sums, until: g.Start, regions: gr.regions}
+	b.ledger.GoroutineStart(g)
+	gr := b.goroutines.Of(g)
+	*gr = goroutine{until: g.Start, regions: gr.regions}
+	if !b.opts.All() {
+		gr.selected = &selected{}
+		gr.selected.work.Reset(g.Start)
+		b.selects(g, gr)
+	}
 	switch g.State {
 	case model.Runnable:
 		if !g.Before {
@@ -149,48 +171,65 @@ func (b *Builder) GoroutineStart(g *model.Goroutine) {
 			b.sched.foundRunnable()
 		}
 	case model.Running:
-		b.running.add(b.slots, g, g.Start)
+		b.running.add(b.goroutines.All(), g, g.Start)
 	}
-	if b.one != nil && g.ID == b.one.id {
-		b.one.start(g)
+	if b.life != nil && g.ID == b.life.id {
+		b.life.start(g)
 	}
 }
 
 func (b *Builder) GoroutineState(g *model.Goroutine, s *model.GoState) {
-	gr := b.goroutine(g)
-	gr.sums.addState(s, s.Start, s.End, false, &b.reasons)
+	b.ledger.GoroutineState(g, s)
+	gr := b.goroutines.Of(g)
 	switch s.Kind {
 	case model.Running:
 		if since, ok := g.Assist(); ok {
 			b.assisted(gr, s, since, s.End)
 		}
 	case model.Runnable:
-		b.sched.waited(g, s, gr.prev)
-	case model.Waiting:
-		b.waited(g, s)
-	case model.Syscall:
-		b.syscallEnded(g, s)
+		b.sched.waited(g, s)
+	}
+	switch {
+	case gr.selected != nil:
+		b.sumSelected(g, gr, s)
+	case s.Kind != model.Running:
+		b.sumPart(&b.share, g, gr, s, divided(s))
 	}
 	if !s.Open {
 		switch s.Next {
 		case model.Runnable:
 			b.sched.enqueued(s.End)
 		case model.Running:
-			b.running.add(b.slots, g, s.End)
+			b.running.add(b.goroutines.All(), g, s.End)
 		}
 	}
 	gr.until, gr.prev = s.End, s.Kind
-	if b.one != nil && g.ID == b.one.id {
-		b.one.state(g, s)
+	if b.life != nil && g.ID == b.life.id {
+		b.life.state(g, s)
+	}
+}
+
+// sumPart sums up d of a state.
+func (b *Builder) sumPart(sh *share, g *model.Goroutine, gr *goroutine, s *model.GoState, d model.Time) {
+	switch s.Kind {
+	case model.Runnable:
+		sh.latency.waited(g, s, d, gr.prev)
+	case model.Waiting:
+		b.waited(sh, g, s, d)
+	case model.Syscall:
+		b.syscallEnded(sh, g, s, d)
 	}
 }
 
 func (b *Builder) GoroutineEnd(g *model.Goroutine) {
-	b.running.remove(b.slots, g)
-	gr := b.goroutine(g)
-	b.groups.add(g, gr)
-	if b.one != nil && g.ID == b.one.id {
-		b.one.end(g, gr)
+	gr := b.goroutines.Of(g)
+	b.running.remove(b.goroutines.All(), g)
+	b.groups.all.Add(b.ledger.Times(g))
+	if t := b.timesOf(g, gr); t != nil {
+		b.groups.add(g, gr, t)
+	}
+	if b.life != nil && g.ID == b.life.id {
+		b.life.end(g, b.ledger.Times(g))
 	}
 }
 
@@ -199,7 +238,7 @@ func (b *Builder) Run(r *model.Run) {
 	if isMarkWorker(r.Label) {
 		b.mmu.interval(r.Start, r.End, 1, 0)
 	}
-	b.running.remove(b.slots, r.Goroutine)
+	b.running.remove(b.goroutines.All(), r.Goroutine)
 	b.mmu.advance(b.running.since)
 }
 
@@ -213,7 +252,7 @@ const maxProcs = 1 << 20
 
 func (b *Builder) Metric(m *model.Metric) {
 	switch m.Name {
-	case "/sched/gomaxprocs:threads":
+	case model.GOMAXPROCS:
 		n := int(min(m.Value, maxProcs))
 		b.procs.setMax(m.Time, n)
 		b.sched.setProcs(n, m.Time)
@@ -250,18 +289,24 @@ func (b *Builder) Report() *Report {
 	r := &Report{
 		Trace:           b.summary,
 		Overview:        b.overview(),
-		Goroutines:      b.groups.report(&b.reasons),
+		Goroutines:      b.groups.report(&b.ledger.Reasons),
 		Blocking:        b.blockings(),
-		Scheduling:      b.sched.report(b.summary),
+		Scheduling:      b.sched.report(b.summary, &b.share.latency),
 		GC:              b.gcReport(),
-		Tasks:           b.tasks.report(&b.reasons, b.trace.Origin),
-		Regions:         b.regions.report(&b.reasons, b.trace.Origin),
+		Tasks:           b.tasks.report(&b.ledger.Reasons, b.trace.Origin),
+		Regions:         b.regions.report(&b.ledger.Reasons, b.trace.Origin),
 		Suspects:        b.suspects(),
 		CannotTell:      b.cannotTell(),
 		PercentileError: PercentileError,
 	}
-	if b.one != nil {
-		r.Goroutine = b.one.report(b)
+	if !b.opts.All() {
+		r.Selected = &Selected{Tasks: b.found.Tasks}
+		for _, g := range r.Goroutines {
+			r.Selected.Goroutines += g.Count
+		}
+	}
+	if b.life != nil {
+		r.Goroutine = b.life.report(b)
 	}
 	return r
 }

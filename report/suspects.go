@@ -125,7 +125,7 @@ func (b *Builder) suspects() []Suspect {
 		}
 		out = append(out, Suspect{
 			Kind:    RunnableWhileIdle,
-			Why:     fmt.Sprintf("Goroutines were runnable while Ps were idle %s, for %s in all (%s of the trace), %s or more each time. %s", times(w.count), Duration(w.total), percent(w.total, length), Duration(longWaste), who),
+			Why:     fmt.Sprintf("Goroutines were runnable while Ps were idle %s, for %s in all (%s of the trace), %s or more each time. %s", often(w.count), Duration(w.total), percent(w.total, length), Duration(longWaste), who),
 			Count:   w.count,
 			Total:   time.Duration(w.total),
 			Longest: w.longest.moment(b),
@@ -143,7 +143,7 @@ func (b *Builder) suspects() []Suspect {
 		if float64(s.held) < minHeld*float64(b.procs.total) || s.holds == 0 || b.procs.total == 0 {
 			return 0, nil, 0, ""
 		}
-		return s.held, &s.longestHold, s.holds, fmt.Sprintf("System calls here held a P %s, for %s in all: %s of the time of the Ps, in which they ran nothing else.", times(s.holds), Duration(s.held), percent(s.held, b.procs.total))
+		return s.held, &s.longestHold, s.holds, fmt.Sprintf("System calls here held a P %s, for %s in all: %s of the time of the Ps, in which they ran nothing else.", often(s.holds), Duration(s.held), percent(s.held, b.procs.total))
 	})...)
 	return append(out, b.leakSuspects(length)...)
 }
@@ -152,7 +152,7 @@ func (b *Builder) suspects() []Suspect {
 // come first.
 func (b *Builder) siteSuspects(kind SuspectKind, judge func(*site) (total model.Time, l *longest, n int64, why string)) []Suspect {
 	var out []Suspect
-	for _, s := range b.blocking.sites {
+	for _, s := range b.share.blocking.sites {
 		total, l, n, why := judge(s)
 		if why == "" {
 			continue
@@ -191,7 +191,7 @@ func (b *Builder) leakSuspects(length model.Time) []Suspect {
 	return out
 }
 
-func times(n int64) string {
+func often(n int64) string {
 	if n == 1 {
 		return "once"
 	}
@@ -203,9 +203,4 @@ func percent(part, whole model.Time) string {
 }
 
 // funcName is what to call a start function.
-func funcName(fn string) string {
-	if fn == "" {
-		return "(unknown start function)"
-	}
-	return address.Name(fn)
-}
+func funcName(fn string) string { return address.Name(model.FuncName(fn)) }

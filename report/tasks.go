@@ -8,6 +8,7 @@ import (
 
 	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // Annotation is all tasks, or all regions, of one type.
@@ -65,7 +66,7 @@ type annotation struct {
 	count, cut int64
 	latency    durations
 	longest    Longest // At on the clock of the trace
-	sums       sums
+	times      times.Times
 }
 
 func (as *annotations) of(typ typeKey) *annotation {
@@ -99,106 +100,83 @@ func (as *annotations) end(a *annotation, start, end model.Time, cut bool, task 
 	a.latency.add(d)
 }
 
-// openTask is a task that has not ended, with what goroutines have spent their time
-// on for it and for its subtasks that have ended.
-type openTask struct {
-	begunBy model.GoID // 0 if unknown
-	sums    sums
+// regionStint is the part of a goroutine's life that is in a region; counts says that
+// it is selected.
+type regionStint struct {
+	counts bool
+	times.Stint
 }
 
-// atWork is the task that a goroutine works for, nil for none, and what it had spent
-// its time on when that began.
-type atWork struct {
-	task  *openTask
-	given sums
+func (b *Builder) WorkStart(w *model.Work) {
+	b.workStarted(w)
+	b.turn(w.Goroutine, w.Start)
 }
 
-// sumsNow sets s to what a goroutine has spent its time on up to now, with the
-// state and the assist that it is in.
-func (b *Builder) sumsNow(s *sums, g *model.Goroutine, gr *goroutine, now model.Time) {
-	s.set(&gr.sums)
-	cur := g.Current()
-	if from := max(cur.Start, gr.until); from < now {
-		s.addState(cur, from, now, g.OnProc(), &b.reasons)
-	}
-	if since, ok := g.Assist(); ok {
-		s.gcAssist += now - since
-	}
+func (b *Builder) WorkEnd(w *model.Work) {
+	b.workEnded(w)
+	b.turn(w.Goroutine, w.End)
 }
-
-func (b *Builder) WorkStart(w *model.Work) { b.turn(w.Goroutine, w.Start) }
-func (b *Builder) WorkEnd(w *model.Work)   { b.turn(w.Goroutine, w.End) }
 
 // turn gives the time of a goroutine up to now to the task that it worked for.
 func (b *Builder) turn(g *model.Goroutine, now model.Time) {
-	gr := b.goroutine(g)
-	if gr.atWork == nil {
-		gr.atWork = &atWork{}
-	}
-	at := gr.atWork
-	if at.task != nil {
-		b.sumsNow(&b.done, g, gr, now)
-		b.done.sub(&at.given)
-		at.task.sums.add(&b.done)
-	}
-	at.task = nil
-	if w := g.Work(); w != nil {
-		at.task = b.openTasks[w.Task]
-		b.sumsNow(&at.given, g, gr, now)
-	}
+	b.taskTimes.Turn(g, now, b.in(g, b.goroutines.Of(g)))
 }
 
 func (b *Builder) TaskStart(t *model.Task) {
-	if b.openTasks == nil {
-		b.openTasks = make(map[*model.Task]*openTask)
+	if b.opts.ByTask() && !b.selectedTasks.Start(t) {
+		return
 	}
-	open := &openTask{}
+	b.taskTimes.Start(t)
 	if t.Goroutine != nil {
-		open.begunBy = t.Goroutine.ID
+		b.begunBy[t] = t.Goroutine.ID
 	}
-	b.openTasks[t] = open
 }
 
 func (b *Builder) TaskEnd(t *model.Task) {
-	open := b.openTasks[t]
-	delete(b.openTasks, t)
-	a := b.tasks.of(typeKey{name: t.Type, unknown: t.TypeUnknown})
-	b.tasks.end(a, t.Start, t.End, t.Before || t.Open, t.ID, open.begunBy)
-	a.sums.add(&open.sums)
-	if parent := b.openTasks[t.Parent]; parent != nil {
-		parent.sums.add(&open.sums)
+	if b.opts.ByTask() && !b.selectedTasks.End(t) {
+		return
 	}
+	a := b.tasks.of(typeKey{name: t.Type, unknown: t.TypeUnknown})
+	b.tasks.end(a, t.Start, t.End, t.Before || t.Open, t.ID, b.begunBy[t])
+	delete(b.begunBy, t)
+	a.times.Add(b.taskTimes.End(t))
 }
 
 func (b *Builder) RegionStart(r *model.Region) {
 	if r.Before {
 		return // it ends at once, and what its goroutine did in it is not known any more
 	}
-	gr := b.goroutine(r.Goroutine)
+	gr := b.goroutines.Of(r.Goroutine)
 	for r.Depth >= len(gr.regions) {
-		gr.regions = append(gr.regions, sums{})
+		gr.regions = append(gr.regions, regionStint{})
 	}
-	b.sumsNow(&gr.regions[r.Depth], r.Goroutine, gr, r.Start)
+	st := &gr.regions[r.Depth]
+	if st.counts = b.counts(r.Goroutine); st.counts {
+		st.Begin(&b.ledger, r.Goroutine, r.Start)
+	}
 }
 
 func (b *Builder) RegionEnd(r *model.Region) {
-	a := b.regions.of(typeKey{name: r.Type})
-	b.regions.end(a, r.Start, r.End, r.Before || r.Open, r.TaskID, r.Goroutine.ID)
-	if r.Before {
+	var st *regionStint // nil for one from before the trace
+	if !r.Before {
+		st = &b.goroutines.Of(r.Goroutine).regions[r.Depth]
+	}
+	if st != nil && !st.counts || st == nil && !b.counts(r.Goroutine) {
 		return
 	}
-	gr := b.goroutine(r.Goroutine)
-	b.sumsNow(&b.done, r.Goroutine, gr, r.End)
-	b.done.sub(&gr.regions[r.Depth])
-	a.sums.add(&b.done)
+	a := b.regions.of(typeKey{name: r.Type})
+	b.regions.end(a, r.Start, r.End, r.Before || r.Open, r.TaskID, r.Goroutine.ID)
+	if st != nil {
+		a.times.Add(st.End(&b.ledger, r.Goroutine, r.End))
+	}
 }
 
-func (as *annotations) report(reasons *reasons, start model.Time) []Annotation {
+func (as *annotations) report(reasons *times.Reasons, start model.Time) []Annotation {
 	out := []Annotation{}
 	for typ, a := range as.byType {
 		x := Annotation{
 			Type: typ.name, TypeUnknown: typ.unknown, Other: typ.other, Count: a.count, Cut: a.cut,
-			Latency: a.latency.report(), Longest: a.longest, Times: a.sums.times(reasons),
+			Latency: a.latency.report(), Longest: a.longest, Times: timesOf(&a.times, reasons),
 		}
 		if x.Count > x.Cut {
 			x.Longest.At -= time.Duration(start)

@@ -157,6 +157,9 @@ func (p *printer) overview(r *Report) {
 		p.linef("  Ps: %s running goroutines, %s GC, %s in system calls, %s scheduler, %s idle", share(o.Procs.Goroutines), share(o.Procs.GC),
 			share(o.Procs.Syscall), share(o.Procs.Scheduler), share(o.Procs.Idle))
 	}
+	if s := r.Selected; s != nil {
+		p.linef("  selected: %s; the sections below are about these, except the pauses and cycles of the GC", selectedLine(s))
+	}
 	for _, l := range o.Lost {
 		when := fmt.Sprintf("  DATA LOST: %s from %s on", dur(l.Duration), moment(l.At))
 		if l.Open {
@@ -168,8 +171,19 @@ func (p *printer) overview(r *Report) {
 		p.wrapped("    ", "  cannot tell: "+what)
 	}
 	for _, what := range slices.Sorted(maps.Keys(o.Misuse)) {
-		p.wrapped("    ", fmt.Sprintf("  misuse of runtime/trace, %s: %s", times(int64(o.Misuse[what])), what))
+		p.wrapped("    ", fmt.Sprintf("  misuse of runtime/trace, %s: %s", often(int64(o.Misuse[what])), what))
 	}
+}
+
+func selectedLine(s *Selected) string {
+	line := english.Sprintf("%d goroutines", s.Goroutines)
+	if s.Goroutines == 1 {
+		line = "1 goroutine"
+	}
+	if s.Tasks > 0 {
+		line += ", at work for " + count(s.Tasks, "task")
+	}
+	return line
 }
 
 func (p *printer) suspects(list []Suspect) {
@@ -259,12 +273,9 @@ func (p *printer) goroutines(list []Group) {
 	p.more(len(list), "start function")
 }
 
-// shortFunc is a function without the path to its package, as go tool pprof has
-// them: there is little room in a line.
-func shortFunc(fn string) string {
-	pkg := model.PackageOf(fn)
-	return funcName(fn[strings.LastIndexByte(pkg, '/')+1:])
-}
+// shortFunc is a function without the path to its package: there is little room in a
+// line.
+func shortFunc(fn string) string { return address.Name(model.ShortFunc(fn)) }
 
 func timesCells(t *Times) []string {
 	return []string{dur(t.Execution), dur(t.SchedWait), dur(t.Block), dur(t.Syscall + t.SyscallBlock), dur(t.GCAssist)}
@@ -405,15 +416,15 @@ func (p *printer) gc(r *Report) {
 		return
 	}
 	var t table
-	windows, values := []string{}, []string{}
+	lengths, values := []string{}, []string{}
 	for _, u := range gc.Utilization {
-		windows = append(windows, Duration(u.Window))
+		lengths = append(lengths, Duration(u.Length))
 		values = append(values, fmt.Sprintf("%.1f%%", 100*u.MMU))
 	}
-	t.add(faint, append(append([]string{"window"}, windows...), "")...)
+	t.add(faint, append(append([]string{"length"}, lengths...), "")...)
 	t.add(plain, append(append([]string{"mutator"}, values...), "")...)
 	t.write(p, "  ")
-	p.line(faint, "  the least share of the Ps that the GC left to the program in any such window")
+	p.line(faint, "  the least share of the Ps that the GC left to the program in any interval of this length")
 }
 
 func (p *printer) annotations(title string, list []Annotation) {
@@ -480,7 +491,7 @@ func (p *printer) goroutine(g *Goroutine) {
 	}
 	p.section("WHERE IT WAITED", "with system calls")
 	for _, w := range g.Waits[:p.top(len(g.Waits))] {
-		p.linef("  %s: %s, %s in all, at most %s", address.Name(w.Reason), times(w.Count), Duration(w.Total), Duration(w.Max))
+		p.linef("  %s: %s, %s in all, at most %s", address.Name(w.Reason), often(w.Count), Duration(w.Total), Duration(w.Max))
 		p.stack("    ", w.Stack)
 	}
 	p.more(len(g.Waits), "place")

@@ -50,7 +50,7 @@ func (processor) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) {
 	b = append(hex.AppendEncode(b, parent[:]), '-')
 	b = append(hex.AppendEncode(b, []byte{flags}), ' ')
 	b = append(b, name...)
-	// Not in the task of the caller's context, which is that of the parent.
+	// Not in the task of the caller's context, which is the parent's task.
 	trace.Log(context.Background(), Category, string(b))
 }
 

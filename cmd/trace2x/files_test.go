@@ -171,7 +171,7 @@ func TestNames(t *testing.T) {
 		{"perfetto", "-o", "text" + bad, bad}, {"perfetto", "-o", "missing/" + bad, bad}, {bad + "x"}, {"summary", bad, "--sort", bad}, {"summary", bad, "--top", bad}, {"perfetto", bad, "--func", "(evil\x1b[31m]\n"}, {"perfetto", bad, "--task", "(evil\x1b[31m]\n"},
 	} {
 		r := exec(t, args...)
-		if strings.ContainsAny(r.stderr, "\x1b\xff") || strings.Contains(r.stderr, "31m\n") || !strings.Contains(r.stderr, `evil\x1b[31m`) {
+		if strings.ContainsRune(r.stderr, 0x1b) || strings.Contains(r.stderr, "\xff") || strings.Contains(r.stderr, "31m\n") || !strings.Contains(r.stderr, `evil\x1b[31m`) {
 			t.Errorf("%q: stderr %q", args, r.stderr)
 		}
 	}

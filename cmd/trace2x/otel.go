@@ -30,8 +30,6 @@ const noWait time.Duration = -1
 type otelFlags struct {
 	destination
 	detail    string
-	task      string
-	traceID   string
 	wallStart string
 	service   string
 	resource  []string
@@ -46,6 +44,7 @@ func newOtel(e *env) *cobra.Command {
 	var client otlpclient.Options
 	var fl otelFlags
 	var src source
+	var sel selection
 	cmd := &cobra.Command{
 		Use:   "otel TRACE",
 		Short: "Send a trace as OpenTelemetry spans, to Jaeger, Tempo or a file",
@@ -98,6 +97,10 @@ it is taken from the time at which the file was written.`,
 			if err := fl.apply(cmd.Context(), &opts, &client); err != nil {
 				return err
 			}
+			if err := sel.parse(); err != nil {
+				return err
+			}
+			opts.Selection = sel.Selection
 			if opts.Window, err = src.window(); err != nil {
 				return err
 			}
@@ -111,7 +114,7 @@ it is taken from the time at which the file was written.`,
 				defer backend.Close()
 			}
 			e.ran = true
-			return toOtel(cmd.Context(), e, from, &fl, opts, backend, notes)
+			return toOtel(cmd.Context(), e, from, &fl, &sel, opts, backend, notes)
 		},
 	}
 	f := cmd.Flags()
@@ -129,8 +132,7 @@ it is taken from the time at which the file was written.`,
 	f.IntVar(&opts.MaxSpansPerTrace, "max-spans-per-trace", opts.MaxSpansPerTrace, "the most spans in one trace, 0 for no limit; the longest are sent, and the root span says how many are not")
 	f.IntVar(&opts.MaxBytesPerTrace, "max-bytes-per-trace", opts.MaxBytesPerTrace, "the most bytes in one trace, 0 for no limit, likewise")
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")
-	f.StringVar(&fl.task, "task", "", "only root tasks whose type matches `REGEXP`")
-	f.StringVar(&fl.traceID, "trace-id", "", "only what is below the spans of the distributed trace `ID`, 32 hex digits")
+	sel.addFlags(f)
 	fl.destination.addFlags(f, "write OTLP JSON Lines to `FILE`, - for standard output, and send nothing")
 	f.BoolVar(&fl.dryRun, "dry-run", false, "send nothing; tell how many spans there would be")
 	src.addFlags(f)
@@ -147,12 +149,6 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otlp
 	}
 	if opts.MinSpan < 0 || opts.MinTask < 0 || opts.MaxSpansPerTrace < 0 || opts.MaxBytesPerTrace < 0 {
 		return errors.New("--min-span, --min-task, --max-spans-per-trace and --max-bytes-per-trace must not be negative")
-	}
-	if opts.Task, err = parseRegexp("--task", fl.task); err != nil {
-		return err
-	}
-	if opts.TraceID, err = parseTraceID(fl.traceID); err != nil {
-		return err
 	}
 	if fl.wallStart != "" {
 		t, err := time.Parse(time.RFC3339Nano, fl.wallStart)
@@ -217,7 +213,7 @@ func (fl *otelFlags) attributes(ctx context.Context) ([]attribute.KeyValue, erro
 	return out, nil
 }
 
-func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, opts otel.Options, backend *otlpclient.Client, notes *sendNotes) error {
+func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *selection, opts otel.Options, backend *otlpclient.Client, notes *sendNotes) error {
 	target := fl.destination.target(e, fl.out, output.Spans, from)
 	if fl.out != "" {
 		if err := target.Check(); err != nil {
@@ -257,7 +253,7 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, opts otel
 	if rep == nil {
 		return inInput(in, err)
 	}
-	if missed := fl.missed(in, opts, rep); missed != nil {
+	if missed := fl.missed(in, sel, opts, rep); missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
 	if out != nil {
@@ -274,9 +270,7 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, opts otel
 		return notes.ended(ctx, in, name, rep, rejected)
 	}
 	e.report(in, rep.Trace)
-	if opts.TraceID != [16]byte{} {
-		e.reportTraceID(opts.TraceID, rep.Linked)
-	}
+	sel.report(e, rep.Found)
 	e.reportSpans(name, rep, &opts)
 	if rejected != nil {
 		var damage *model.Damage
@@ -342,21 +336,21 @@ func (n *sendNotes) ended(ctx context.Context, in *input.Input, target string, r
 }
 
 // missed returns an error if nothing matches the filters that the user gave.
-func (fl *otelFlags) missed(in *input.Input, opts otel.Options, rep *otel.Report) error {
+func (fl *otelFlags) missed(in *input.Input, sel *selection, opts otel.Options, rep *otel.Report) error {
 	var given []string
-	if fl.task != "" {
-		given = append(given, "--task "+shown(fl.task))
+	if sel.task != "" {
+		given = append(given, "--task "+shown(sel.task))
 	}
-	if fl.traceID != "" {
-		given = append(given, "--trace-id "+fl.traceID)
+	if sel.traceID != "" {
+		given = append(given, "--trace-id "+sel.traceID)
 	}
 	if opts.MinTask > 0 {
 		given = append(given, "--min-task "+opts.MinTask.String())
 	}
-	if len(given) == 0 || rep.Traces > 0 || rep.Linked > 0 {
-		return nil
+	if len(given) > 0 && rep.Traces == 0 && rep.Linked == 0 {
+		return &missedError{fmt.Sprintf("%s: no task matches %s", in.Name, strings.Join(given, " and "))}
 	}
-	return &missedError{fmt.Sprintf("%s: no task matches %s", in.Name, strings.Join(given, " and "))}
+	return sel.missed(in, rep.Found)
 }
 
 // reportSpans tells what became of the spans.

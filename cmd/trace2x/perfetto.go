@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
-	"github.com/trace2x/trace2x/internal/input"
 	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/model"
 )
@@ -96,8 +95,8 @@ type conversion struct {
 	source
 	destination
 	selection
-	traceID string
-	opts    perfetto.Options
+	opts perfetto.Options
+	part model.Window // of the trace
 }
 
 func newConversion() *conversion {
@@ -111,7 +110,6 @@ func (c *conversion) addFlags(f *pflag.FlagSet) {
 	c.source.addFlags(f)
 	c.addHeader(f, "header")
 	c.selection.addFlags(f)
-	f.StringVar(&c.traceID, "trace-id", "", "only the work for the spans of the distributed trace `ID`, 32 hex digits")
 }
 
 // parse checks the flags and the argument TRACE, and returns the name under
@@ -126,20 +124,9 @@ func (c *conversion) parse(arg string) (from location, err error) {
 	if err := c.selection.parse(); err != nil {
 		return from, err
 	}
-	c.opts.Goroutines, c.opts.Func, c.opts.TaskID, c.opts.Task = c.Goroutines, c.Func, c.TaskID, c.Task
-	if c.opts.TraceID, err = parseTraceID(c.traceID); err != nil {
-		return from, err
-	}
-	c.opts.Window, err = c.window()
+	c.opts.Selection = c.selection.Selection
+	c.part, err = c.window()
 	return from, err
-}
-
-// missed returns an error if nothing matches a filter that the user gave.
-func (c *conversion) missed(in *input.Input, focus perfetto.Focus) error {
-	if c.traceID != "" && focus.Spans == 0 {
-		return &missedError{fmt.Sprintf("%s: no task is a span of the distributed trace %x", in.Name, c.opts.TraceID)}
-	}
-	return c.selection.missed(in, focus.Goroutines, focus.Tasks)
 }
 
 // run converts an input into a file, which is called shown in the report. The
@@ -163,12 +150,12 @@ func (c *conversion) run(ctx context.Context, e *env, from location, to, shown s
 	defer w.Close()
 	defer out.Discard() // which ends a write that is stuck
 
-	sum, err := model.ReadWindow(ctx, in, w, c.opts.Window)
+	sum, err := model.ReadWindow(ctx, in, w, c.part)
 	done()
 	if sum == nil {
 		return inInput(in, err)
 	}
-	if missed := c.missed(in, w.Focus()); missed != nil {
+	if missed := c.selection.missed(in, w.Found()); missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
 	if commitErr := e.commit(out); commitErr != nil {
@@ -178,9 +165,7 @@ func (c *conversion) run(ctx context.Context, e *env, from location, to, shown s
 		shown = out.Name()
 	}
 	e.report(in, sum)
-	if c.traceID != "" {
-		e.reportTraceID(c.opts.TraceID, w.Focus().Spans)
-	}
+	c.selection.report(e, w.Found())
 	e.reportFile(outName(shown), out.Size(), sum)
 	return inDamage(in, err)
 }
@@ -211,15 +196,15 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 	var out *output.Output
 	var w *perfetto.Writer
 	n := 0
-	var focus perfetto.Focus
+	var found model.Found
 	var waiting []*output.Output // until there is something in one of them
 	var lines []func()           // of the report, for when the progress is gone
 	commit := func(sum *model.Summary) error {
-		f := w.Focus()
+		f := w.Found()
 		if n > 1 {
 			f.Spans -= f.SpansBefore // that the last file has, too
 		}
-		focus.Goroutines, focus.Tasks, focus.Spans = focus.Goroutines+f.Goroutines, focus.Tasks+f.Tasks, focus.Spans+f.Spans
+		found.Goroutines, found.Tasks, found.Spans = found.Goroutines+f.Goroutines, found.Tasks+f.Tasks, found.Spans+f.Spans
 		if err := out.Close(); err != nil {
 			return err
 		}
@@ -229,7 +214,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 			english.Fprintf(e.stderr, "%s: %s, %s in %v\n", outName(o.Name()), byteCount(o.Size()), plural(int(sum.Events), "event"), time.Duration(sum.End-sum.Start))
 			e.warn(sum)
 		})
-		if c.missed(in, focus) != nil {
+		if c.selection.missed(in, found) != nil {
 			return nil
 		}
 		for len(waiting) > 0 {
@@ -251,7 +236,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 			w.Close()
 		}
 	}()
-	sum, err := model.ReadSplit(ctx, in, c.opts.Window, every, func(last *model.Summary) (model.Sink, error) {
+	sum, err := model.ReadSplit(ctx, in, c.part, every, func(last *model.Summary) (model.Sink, error) {
 		if last != nil {
 			if err := commit(last); err != nil {
 				return nil, err
@@ -277,7 +262,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 		if commitErr := commit(sum); commitErr != nil {
 			return commitErr
 		}
-		if missed := c.missed(in, focus); missed != nil {
+		if missed := c.selection.missed(in, found); missed != nil {
 			return errors.Join(missed, inDamage(in, err))
 		}
 	}
@@ -287,9 +272,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 	if sum == nil {
 		return inInput(in, err)
 	}
-	if c.traceID != "" {
-		e.reportTraceID(c.opts.TraceID, focus.Spans)
-	}
+	c.selection.report(e, found)
 	return inDamage(in, err)
 }
 

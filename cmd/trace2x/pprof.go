@@ -44,10 +44,11 @@ The first four are those of go tool trace -pprof, with the same numbers: they
 count what has ended when the trace does, and of each goroutine what comes after
 it first ran in the trace. wall has the rest too.
 
-Filters limit a profile to some goroutines, or to the time in which these are at
-work for a task or in a region; of several, all must hold. For a task, they are
-at work while they have a region of it, between their logs and regions of it, or
-if they began it or were started for it. Its subtasks count as well.
+--goroutine, --func, --task, --trace-id and --region limit a profile to some
+goroutines, or to the time in which these are at work for a task or in a region;
+of several, all must hold. For a task, they are at work while they have a region
+of it, between their logs and regions of it, or if they began it or were started
+for it. Its subtasks count as well.
 
 ` + sourceHelp + `
 
@@ -82,11 +83,15 @@ trace is read up to the damage, with a warning and exit code 1.`,
 			if err != nil {
 				return err
 			}
+			part, err := fl.window()
+			if err != nil {
+				return err
+			}
 			e.ran = true
 			if fl.out == "" {
 				fl.out = outputName(from, "."+opts.Type.String()+".pb.gz")
 			}
-			return toPprof(cmd.Context(), e, from, &fl, opts)
+			return toPprof(cmd.Context(), e, from, &fl, opts, part)
 		},
 	}
 	f := cmd.Flags()
@@ -114,15 +119,12 @@ func (fl *pprofFlags) options() (opts pprof.Options, err error) {
 	if err := fl.parse(); err != nil {
 		return opts, err
 	}
-	opts.Goroutines, opts.Func, opts.TaskID, opts.Task = fl.Goroutines, fl.Func, fl.TaskID, fl.Task
-	if opts.Window, err = fl.window(); err != nil {
-		return opts, err
-	}
+	opts.Selection = fl.selection.Selection
 	opts.Region, err = parseRegexp("--region", fl.region)
 	return opts, err
 }
 
-func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pprof.Options) error {
+func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pprof.Options, part model.Window) error {
 	target := fl.target(e, fl.out, output.Profile, from)
 	if err := target.Check(); err != nil {
 		return err
@@ -140,7 +142,7 @@ func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pp
 	defer out.Discard()
 
 	c := pprof.NewCollector(opts)
-	sum, err := model.ReadWindow(ctx, in, c, opts.Window)
+	sum, err := model.ReadWindow(ctx, in, c, part)
 	done()
 	if sum == nil {
 		return inInput(in, err)
@@ -156,13 +158,14 @@ func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pp
 		return err
 	}
 	e.report(in, sum)
+	fl.selection.report(e, stats.Found)
 	e.reportProfile(out, opts, stats)
 	return inDamage(in, err)
 }
 
 // missed returns an error if nothing matches a filter that the user gave.
 func (fl *pprofFlags) missed(in *input.Input, s pprof.Stats) error {
-	if err := fl.selection.missed(in, s.Goroutines, s.Tasks); err != nil {
+	if err := fl.selection.missed(in, s.Found); err != nil {
 		return err
 	}
 	if fl.region != "" && s.Regions == 0 {

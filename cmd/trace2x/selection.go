@@ -14,23 +14,21 @@ import (
 )
 
 // selection is the flags that limit a command to some goroutines, or to the time
-// in which they are at work for a task.
+// in which they are at work for some tasks. They mean the same in every command.
 type selection struct {
 	goroutines []int
 	fn         string
 	task       string
+	traceID    string
 
-	// What the flags say, when parse has been called.
-	Goroutines []model.GoID
-	Func       *regexp.Regexp
-	TaskID     model.TaskID
-	Task       *regexp.Regexp
+	model.Selection // what the flags say, when parse has been called
 }
 
 func (s *selection) addFlags(f *pflag.FlagSet) {
 	f.IntSliceVar(&s.goroutines, "goroutine", nil, "only the goroutine with this `ID`; may be repeated")
 	f.StringVar(&s.fn, "func", "", "only goroutines whose start function, as in net/http.(*conn).serve, matches `REGEXP`")
 	f.StringVar(&s.task, "task", "", "only the work for a task: `ID|REGEXP`, a number is its ID, anything else is for its type")
+	f.StringVar(&s.traceID, "trace-id", "", "only the work for the spans of the distributed trace `ID`, 32 hex digits")
 }
 
 // parse checks the flags.
@@ -48,13 +46,19 @@ func (s *selection) parse() (err error) {
 	} else if s.Task, err = parseRegexp("--task", s.task); err != nil {
 		return err
 	}
-	s.Func, err = parseRegexp("--func", s.fn)
+	if s.Func, err = parseRegexp("--func", s.fn); err != nil {
+		return err
+	}
+	s.TraceID, err = parseTraceID(s.traceID)
 	return err
 }
 
-// missed returns an error if nothing matches what was asked for, of which there
-// were so many goroutines and tasks.
-func (s *selection) missed(in *input.Input, goroutines, tasks int) error {
+// missed returns an error if nothing matches a flag that was given; found is what there
+// was of the selection.
+func (s *selection) missed(in *input.Input, found model.Found) error {
+	if s.traceID != "" && found.Spans == 0 {
+		return &missedError{fmt.Sprintf("%s: no task is a span of the distributed trace %x", in.Name, s.TraceID)}
+	}
 	var given []string
 	if s.Goroutines != nil {
 		given = append(given, "--goroutine "+strings.Trim(fmt.Sprint(s.Goroutines), "[]"))
@@ -62,13 +66,20 @@ func (s *selection) missed(in *input.Input, goroutines, tasks int) error {
 	if s.Func != nil {
 		given = append(given, "--func "+shown(s.fn))
 	}
-	if goroutines == 0 && len(given) > 0 {
+	if found.Goroutines == 0 && len(given) > 0 {
 		return &missedError{fmt.Sprintf("%s: no goroutine matches %s", in.Name, strings.Join(given, " and "))}
 	}
-	if tasks == 0 && s.task != "" {
+	if found.Tasks == 0 && s.task != "" {
 		return &missedError{fmt.Sprintf("%s: no task matches --task %s", in.Name, shown(s.task))}
 	}
 	return nil
+}
+
+// report tells how many spans there were of the distributed trace that was asked for.
+func (s *selection) report(e *env, found model.Found) {
+	if s.traceID != "" {
+		fmt.Fprintf(e.stderr, "%s of the distributed trace %x\n", plural(found.Spans, "span"), s.TraceID)
+	}
 }
 
 // missedError says that nothing matches a filter.

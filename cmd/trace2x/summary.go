@@ -20,11 +20,11 @@ import (
 // summaryFlags are the flags of trace2x summary.
 type summaryFlags struct {
 	source
-	top       int
-	topSet    bool
-	sort      string
-	goroutine int64
-	json      bool
+	selection
+	top    int
+	topSet bool
+	sort   string
+	json   bool
 }
 
 func newSummary(e *env) *cobra.Command {
@@ -44,6 +44,12 @@ Times are given as since the trace, or --from, began. Percentiles are off by at 
 other numbers are exact. A truncated or damaged trace is summed up to the damage,
 with exit code 1.
 
+--goroutine, --func, --task and --trace-id limit what is summed up to some
+goroutines, or to the time in which these are at work for a task; of several, all
+must hold. What the Ps ran, the queue of runnable goroutines and the garbage
+collector stay the program's. With one --goroutine and nothing else, there is the
+life of that goroutine.
+
 --sort takes one of the columns of the goroutines: count, exec, wait, block,
 syscall, assist and total; or one reason of blocking, as in block:sync; each also
 with max- in front, for the most of a single goroutine.
@@ -58,6 +64,10 @@ with max- in front, for the most of a single goroutine.
   # the life of one goroutine
   trace2x summary --goroutine 42 trace.out
 
+  # only the work for tasks of one type, or for one distributed trace
+  trace2x summary --task '^handleRequest$' trace.out
+  trace2x summary --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 trace.out
+
   # a running server
   trace2x summary http://localhost:6060
 
@@ -70,8 +80,8 @@ with max- in front, for the most of a single goroutine.
 			if fl.top < 0 {
 				return badValue("--top", strconv.Itoa(fl.top), "0, for all, or more", "5")
 			}
-			if cmd.Flags().Changed("goroutine") && fl.goroutine <= 0 {
-				return badValue("--goroutine", strconv.FormatInt(fl.goroutine, 10), "an ID, which begin at 1", "18")
+			if err := fl.parse(); err != nil {
+				return err
 			}
 			if err := report.CheckColumn(fl.sort); err != nil {
 				return fmt.Errorf("--sort: %w, as in --sort wait", err)
@@ -80,20 +90,24 @@ with max- in front, for the most of a single goroutine.
 			if err != nil {
 				return err
 			}
-			opts := report.Options{Goroutine: model.GoID(fl.goroutine), Worst: max(fl.top, 10)}
-			if opts.Window, err = fl.window(); err != nil {
+			part, err := fl.window()
+			if err != nil {
 				return err
 			}
+			opts := report.Options{Selection: fl.Selection, Worst: max(fl.top, 10)}
+			if len(fl.Goroutines) == 1 && fl.Func == nil && !fl.ByTask() {
+				opts.Goroutine = fl.Goroutines[0]
+			}
 			e.ran = true
-			return summarize(cmd.Context(), e, from, &fl, opts)
+			return summarize(cmd.Context(), e, from, &fl, opts, part)
 		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&fl.top, "top", 5, "show the first `N` entries of each list, 0 for all; --json has all without it")
 	f.StringVar(&fl.sort, "sort", "exec", "sort the goroutines by `COLUMN`")
-	f.Int64Var(&fl.goroutine, "goroutine", 0, "the life of the goroutine with this `ID`: its states, and the stacks where it waited")
+	fl.selection.addFlags(f)
 	f.BoolVar(&fl.json, "json", false, "write JSON")
-	fl.addFlags(f)
+	fl.source.addFlags(f)
 	fl.addHeader(f, "header")
 	cmd.RegisterFlagCompletionFunc("sort", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return report.Columns(), cobra.ShellCompDirectiveNoFileComp
@@ -101,7 +115,7 @@ with max- in front, for the most of a single goroutine.
 	return cmd
 }
 
-func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opts report.Options) error {
+func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opts report.Options, part model.Window) error {
 	if err := output.SameError(e.stdout, from.file(e.stdin)); err != nil {
 		return err
 	}
@@ -111,14 +125,19 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 	}
 	defer in.Close()
 	defer done()
-	rep, err := report.Read(ctx, in, opts)
+	b := report.New(opts)
+	sum, err := model.ReadWindow(ctx, in, b, part)
 	done()
-	if rep == nil {
+	if sum == nil {
 		return inInput(in, err)
 	}
-	if fl.goroutine != 0 && rep.Goroutine == nil {
-		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, fl.goroutine)
+	rep := b.Report()
+	if opts.Goroutine != 0 && rep.Goroutine == nil {
+		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, opts.Goroutine)
 		return errors.Join(missing, inDamage(in, err))
+	}
+	if missed := fl.missed(in, b.Found()); missed != nil {
+		return errors.Join(missed, inDamage(in, err))
 	}
 	if err := rep.Sort(fl.sort); err != nil {
 		return err
@@ -127,6 +146,7 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 		return fmt.Errorf("writing standard output: %w", writeErr)
 	}
 	e.warn(rep.Trace)
+	fl.report(e, b.Found())
 	return inDamage(in, err)
 }
 

@@ -132,6 +132,44 @@ func TestSummaryGoroutine(t *testing.T) {
 	}
 }
 
+func TestSummarySelection(t *testing.T) {
+	in := trace(t, "httpserver")
+	parse := func(args ...string) (rep report.Report) {
+		t.Helper()
+		r := exec(t, append([]string{"summary", "--json", in}, args...)...)
+		r.want(t, exitOK)
+		if err := json.Unmarshal([]byte(r.stdout), &rep); err != nil {
+			t.Fatal(err)
+		}
+		return rep
+	}
+	all := parse()
+	if all.Selected != nil {
+		t.Errorf("selected without being asked: %+v", all.Selected)
+	}
+	rep := parse("--func", `^main\.\(\*server\)\.query\.func1$`)
+	if len(rep.Goroutines) != 1 || rep.Goroutines[0].Count != 1194 || rep.Selected == nil || rep.Selected.Goroutines != 1194 {
+		t.Errorf("%+v, %d groups", rep.Selected, len(rep.Goroutines))
+	}
+	if rep.Scheduling.MaxRunnable != all.Scheduling.MaxRunnable || rep.Overview.Procs != all.Overview.Procs {
+		t.Error("what is of the program is not")
+	}
+	rep = parse("--task", "^handleRequest$")
+	if rep.Selected == nil || rep.Selected.Tasks != 398 || len(rep.Goroutines) == 0 || rep.Goroutine != nil {
+		t.Errorf("%+v, %d groups", rep.Selected, len(rep.Goroutines))
+	}
+	if rep = parse("--goroutine", "27,28"); rep.Goroutine != nil || rep.Selected.Goroutines != 2 {
+		t.Errorf("%+v", rep.Selected)
+	}
+	r := exec(t, "summary", "--task", "^handleRequest$", in)
+	r.want(t, exitOK)
+	if !strings.Contains(r.stdout, "at work for 398 tasks") {
+		t.Errorf("stdout: %s", r.stdout)
+	}
+	exec(t, "summary", "--task", "^nothing$", in).want(t, exitFailed, "no task matches --task ^nothing$: nothing was written")
+	exec(t, "summary", "--func", "^nothing$", in).want(t, exitFailed, "no goroutine matches --func ^nothing$: nothing was written")
+}
+
 func TestSummaryUsage(t *testing.T) {
 	in := trace(t, "states")
 	for _, args := range [][]string{
@@ -143,6 +181,9 @@ func TestSummaryUsage(t *testing.T) {
 		{"summary", "--sort", "", in},
 		{"summary", "--goroutine", "0", in},
 		{"summary", "--goroutine", "G12", in},
+		{"summary", "--task", "0", in},
+		{"summary", "--func", "(", in},
+		{"summary", "--trace-id", "1", in},
 	} {
 		r := exec(t, args...)
 		r.want(t, exitUsage, "trace2x: ", " --help' for usage.")

@@ -48,8 +48,11 @@ func TestTraceID(t *testing.T) {
 	}
 	exec(t, "perfetto", "--trace-id", none, in).want(t, exitFailed, "no task is a span of the distributed trace "+none+": nothing was written")
 
+	exec(t, "pprof", "--type", "wall", "--trace-id", id, in).want(t, exitOK, "1 span of the distributed trace "+id+"\n")
+	exec(t, "summary", "--trace-id", id, in).want(t, exitOK, "1 span of the distributed trace "+id+"\n")
+
 	for _, bad := range []string{"1", id + "00", id[1:], "x" + id[1:], strings.Repeat("0", 32)} {
-		for _, cmd := range []string{"otel", "perfetto"} {
+		for _, cmd := range []string{"otel", "perfetto", "summary"} {
 			exec(t, cmd, "--trace-id", bad, in).want(t, exitUsage, "--trace-id", "32 hex digits")
 		}
 	}

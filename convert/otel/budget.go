@@ -254,14 +254,16 @@ func (m *mapping) size(s *span) int {
 	}
 	if w := s.waker; w != nil {
 		size += 2*text + len(w.startFunc)
-		if f := codeFrame(w.stack); f != nil {
+		if f := w.stack.Place(); f != nil {
 			size += place + len(f.Func) + len(f.File)
 		}
 	}
-	if s.sums != nil {
+	if s.times != nil {
 		size += 6 * text
-		for _, b := range s.sums.block {
-			size += text + len(b.reason)
+		for reason, d := range s.times.Block {
+			if d > 0 {
+				size += text + len(m.reasons.Name(reason))
+			}
 		}
 	}
 	for _, e := range s.events {

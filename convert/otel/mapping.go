@@ -4,11 +4,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // mapping encodes spans as OTLP has them: as protobuf, with the bytes that the
@@ -16,6 +16,7 @@ import (
 type mapping struct {
 	offset     int64 // wall clock less trace clock, ns
 	clock      bool  // the trace has told it
+	reasons    *times.Reasons
 	stacks     map[*model.Stack][]byte
 	stackBytes int // bytes in stacks
 	buffer     []byte
@@ -25,8 +26,8 @@ type mapping struct {
 // come again.
 const maxStackBytes = 64 << 20
 
-func newMapping(wallStart time.Time, start model.Time) *mapping {
-	m := &mapping{stacks: make(map[*model.Stack][]byte), offset: -int64(start)}
+func newMapping(wallStart time.Time, start model.Time, reasons *times.Reasons) *mapping {
+	m := &mapping{stacks: make(map[*model.Stack][]byte), offset: -int64(start), reasons: reasons}
 	if !wallStart.IsZero() {
 		m.offset = wallStart.UnixNano() - int64(start)
 	}
@@ -126,8 +127,8 @@ func (m *mapping) attributes(b []byte, s *span) []byte {
 	if s.stack != nil {
 		b = append(b, m.stack(s.stack)...)
 	}
-	if s.sums != nil {
-		b = s.sums.attributes(b)
+	if s.times != nil {
+		b = m.times(b, s.times)
 	}
 	if s.leftOut > 0 {
 		b = appendIntAttr(b, fSpanAttribute, "go.spans.left_out", int64(s.leftOut))
@@ -145,7 +146,7 @@ func (w *waker) attributes(b []byte) []byte {
 	} else {
 		b = appendStringAttr(b, fSpanAttribute, "go.waker", "scheduler")
 	}
-	if f := codeFrame(w.stack); f != nil {
+	if f := w.stack.Place(); f != nil {
 		b = appendStringAttr(b, fSpanAttribute, "go.waker.code.function.name", f.Func)
 		b = appendStringAttr(b, fSpanAttribute, "go.waker.code.file.path", f.File)
 		b = appendIntAttr(b, fSpanAttribute, "go.waker.code.line.number", int64(f.Line))
@@ -153,24 +154,23 @@ func (w *waker) attributes(b []byte) []byte {
 	return b
 }
 
-// attributes of sums name the times as go tool trace does.
-func (s *sums) attributes(b []byte) []byte {
-	b = appendIntAttr(b, fSpanAttribute, "go.execution_time_ns", int64(s.execution))
-	b = appendIntAttr(b, fSpanAttribute, "go.sched_wait_time_ns", int64(s.schedWait))
-	if s.syscall > 0 {
-		b = appendIntAttr(b, fSpanAttribute, "go.syscall_time_ns", int64(s.syscall))
+// times appends attributes that name the times as go tool trace does.
+func (m *mapping) times(b []byte, t *times.Times) []byte {
+	b = appendIntAttr(b, fSpanAttribute, "go.execution_time_ns", int64(t.Execution))
+	b = appendIntAttr(b, fSpanAttribute, "go.sched_wait_time_ns", int64(t.SchedWait))
+	if t.Syscall > 0 {
+		b = appendIntAttr(b, fSpanAttribute, "go.syscall_time_ns", int64(t.Syscall))
 	}
-	if s.syscallBlock > 0 {
-		b = appendIntAttr(b, fSpanAttribute, "go.syscall_block_time_ns", int64(s.syscallBlock))
+	if t.SyscallBlock > 0 {
+		b = appendIntAttr(b, fSpanAttribute, "go.syscall_block_time_ns", int64(t.SyscallBlock))
 	}
-	for _, t := range s.block {
-		if t.time == 0 {
-			continue // it was before
+	for reason, d := range t.Block {
+		if d > 0 {
+			b = appendIntAttr(b, fSpanAttribute, "go.block_time_ns."+wire.Text(m.reasons.Name(reason)), int64(d))
 		}
-		b = appendIntAttr(b, fSpanAttribute, "go.block_time_ns."+wire.Text(t.reason), int64(t.time))
 	}
-	if s.gcAssist > 0 {
-		b = appendIntAttr(b, fSpanAttribute, "go.gc_assist_time_ns", int64(s.gcAssist))
+	if t.GCAssist > 0 {
+		b = appendIntAttr(b, fSpanAttribute, "go.gc_assist_time_ns", int64(t.GCAssist))
 	}
 	return b
 }
@@ -186,7 +186,7 @@ func (m *mapping) stack(s *model.Stack) []byte {
 		if len(m.stacks) >= maxStacks {
 			clear(m.stacks)
 		}
-		f := codeFrame(s)
+		f := s.Place()
 		b = appendStringAttr(b, fSpanAttribute, "code.function.name", f.Func)
 		b = appendStringAttr(b, fSpanAttribute, "code.file.path", f.File)
 		b = appendIntAttr(b, fSpanAttribute, "code.line.number", int64(f.Line))
@@ -198,34 +198,4 @@ func (m *mapping) stack(s *model.Stack) []byte {
 		m.stacks[s] = b
 	}
 	return b
-}
-
-// codeFrame is the place in a stack that says most about what the program does:
-// the innermost call that is not of the runtime or of the packages that wrap
-// it; nil for no stack.
-func codeFrame(s *model.Stack) *model.Frame {
-	if s == nil {
-		return nil
-	}
-	for _, f := range s.Frames {
-		switch pkg := packageOf(f.Func); {
-		case pkg == "runtime", pkg == "sync", pkg == "syscall", pkg == "time", pkg == "os", pkg == "net",
-			strings.HasPrefix(pkg, "runtime/"), strings.HasPrefix(pkg, "internal/"), strings.HasPrefix(pkg, "sync/"):
-		default:
-			return f
-		}
-	}
-	return s.Frames[0]
-}
-
-// packageOf is the import path in the name of a function.
-func packageOf(fn string) string {
-	if i := strings.IndexByte(fn, '['); i >= 0 {
-		fn = fn[:i]
-	}
-	slash := strings.LastIndexByte(fn, '/') + 1
-	if dot := strings.IndexByte(fn[slash:], '.'); dot >= 0 {
-		return fn[:slash+dot]
-	}
-	return fn
 }

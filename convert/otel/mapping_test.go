@@ -12,6 +12,7 @@ import (
 
 	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // decodeSpan decodes with the generated code, and checks that it would have
@@ -42,10 +43,18 @@ func trueTag(k string) *commonpb.KeyValue {
 	return &commonpb.KeyValue{Key: k, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{BoolValue: true}}}
 }
 
+func reasons(names ...string) *times.Reasons {
+	var r times.Reasons
+	for _, name := range names {
+		r.Index(name)
+	}
+	return &r
+}
+
 // TestSpan has every field and attribute that there is.
 func TestSpan(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
-	m := newMapping(start, 1000)
+	m := newMapping(start, 1000, reasons("sync", "\xff", "chan receive"))
 	trace, id, parent := traceID{1, 2}, spanID{3, 4}, spanID{5, 6}
 	place := []*commonpb.KeyValue{
 		stringTag("code.function.name", "main.work"),
@@ -60,8 +69,8 @@ func TestSpan(t *testing.T) {
 	}{
 		{"task", span{
 			kind: kindTask, id: id, name: "handle", start: 1000, end: 5000, before: true, open: true, stack: testStack,
-			sums: &sums{execution: 1, schedWait: 0, syscall: 3, syscallBlock: 4, gcAssist: 5, block: []blockTime{{"sync", 6}, {"chan receive", 1 << 40}}},
-			task: 7, parentTask: 8, datadogSpan: 1 << 63, goroutine: 9, startFunc: "main.main", thread: model.NoThread, leftOut: 10,
+			times: &times.Times{Execution: 1, SchedWait: 0, Syscall: 3, SyscallBlock: 4, GCAssist: 5, Block: []model.Time{6, 0, 1 << 40}},
+			task:  7, parentTask: 8, datadogSpan: 1 << 63, goroutine: 9, startFunc: "main.main", thread: model.NoThread, leftOut: 10,
 			events:     []event{{2000, "", "no category"}, {3000, "category", ""}},
 			eventsLeft: 11,
 		}, &tracepb.Span{
@@ -105,7 +114,7 @@ func TestSpan(t *testing.T) {
 		// A backend refuses a request in which a text is not UTF-8.
 		{"not UTF-8", span{
 			kind: kindRegion, id: id, name: "a\xffb", start: 1000, end: 2000, startFunc: "\xc3", reason: "\xff",
-			sums: &sums{block: []blockTime{{"\xff", 1}}}, events: []event{{1000, "\xfe", "\xfd"}},
+			times: &times.Times{Block: []model.Time{0, 1}}, events: []event{{1000, "\xfe", "\xfd"}},
 			goroutine: model.NoGoroutine, thread: model.NoThread,
 		}, &tracepb.Span{
 			TraceId: trace[:], SpanId: id[:], Name: "a\uFFFDb",
@@ -137,15 +146,15 @@ func FuzzSpan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, text string, n int64, many uint8, flag bool) {
 		s := span{
 			kind: kind(many) % numKinds, id: spanID{1}, name: name, start: model.Time(n), end: model.Time(n) + 1, before: flag, open: flag,
-			sums: &sums{execution: model.Time(n), syscall: model.Time(n), block: []blockTime{{text, model.Time(n)}}},
-			task: model.TaskID(n), goroutine: model.GoID(n), startFunc: text, thread: model.ThreadID(n), reason: name,
+			times: &times.Times{Execution: model.Time(n), Syscall: model.Time(n), Block: []model.Time{model.Time(n)}},
+			task:  model.TaskID(n), goroutine: model.GoID(n), startFunc: text, thread: model.ThreadID(n), reason: name,
 			eventsLeft: int(many), leftOut: int(many), waker: &waker{goroutine: model.GoID(n), startFunc: name},
 			stack: &model.Stack{Frames: []*model.Frame{{Func: name, File: text, Line: int(n)}}},
 		}
 		for range many {
 			s.events = append(s.events, event{model.Time(n), name, text})
 		}
-		m := newMapping(time.Time{}, 0)
+		m := newMapping(time.Time{}, 0, reasons(text))
 		got := decodeSpan(t, m.span(traceID{1}, &s))
 		if got.Name != wire.Text(name) || len(got.Events) != int(many) || got.StartTimeUnixNano != uint64(n) || got.EndTimeUnixNano != uint64(n+1) {
 			t.Errorf("%v", got)

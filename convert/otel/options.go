@@ -1,7 +1,6 @@
 package otel
 
 import (
-	"regexp"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -47,14 +46,16 @@ type Options struct {
 	// on the root span, in go.spans.left_out, or on the spans of goroutines below a
 	// task that is a span, each with what is new.
 	MaxSpansPerTrace, MaxBytesPerTrace int
-	// MinTask keeps only root tasks that take at least this long, with all
-	// below them, Task those whose type matches, and TraceID those that are spans
-	// of this distributed trace. A task that is a span is a root unless its parent
-	// is a span of the same trace. With any of these there is no trace for the
-	// program. The zero TraceID is none.
+	// MinTask keeps only root tasks that take at least this long, with all below
+	// them. A task is a root if it has no parent, or if its parent is not selected; a
+	// task that is a span also unless its parent is a span of the same trace.
 	MinTask time.Duration
-	Task    *regexp.Regexp
-	TraceID [16]byte
+	// Selection limits the spans to those of some tasks, and the goroutines in them,
+	// or in the trace of the program, to some. A goroutine whose start function the
+	// trace tells later than where its span begins is not selected by Func.
+	//
+	// There is no trace for the program if the tasks are limited, also by MinTask.
+	model.Selection
 	// WallStart is the wall-clock time at which the trace begins, for traces
 	// that do not tell: those of Go 1.24 and earlier. With the zero time these
 	// start at Unix time 0.
@@ -72,4 +73,4 @@ func DefaultOptions() Options {
 }
 
 // filtered reports whether only some of the tasks are wanted.
-func (o *Options) filtered() bool { return o.MinTask > 0 || o.Task != nil || o.TraceID != [16]byte{} }
+func (o *Options) filtered() bool { return o.MinTask > 0 || o.ByTask() }

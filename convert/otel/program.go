@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // program is the trace of what belongs to no task. Its methods do nothing on
@@ -35,7 +36,7 @@ func newProgram(t *tree) *program {
 // join makes a goroutine part of the program's trace, as long as it is not at
 // work for a task.
 func (p *program) join(g *model.Goroutine, gr *goroutine) {
-	if p == nil || p.tree.opts.Detail < Goroutines {
+	if p == nil || p.tree.opts.Detail < Goroutines || !p.tree.selected(g) {
 		return
 	}
 	gr.alone = &node{
@@ -86,8 +87,9 @@ func (p *program) dropShort() {
 	for p.held > p.tree.budget.total() {
 		p.minState = max(2*p.minState, 1)
 		p.held = 0
-		for i := range p.tree.goroutines {
-			if n := p.tree.goroutines[i].alone; n != nil {
+		goroutines := p.tree.goroutines.All()
+		for i := range goroutines {
+			if n := goroutines[i].alone; n != nil {
 				states := len(n.held)
 				n.held = slices.DeleteFunc(n.held, func(x *span) bool { return x.end-x.start < p.minState })
 				n.dropped += states - len(n.held)
@@ -104,8 +106,8 @@ func (p *program) goroutineEnd(g *model.Goroutine, gr *goroutine) {
 		return
 	}
 	n.end, n.open, n.startFunc, n.name = g.End, g.Open, g.Func, goroutineName(g)
-	n.sums = &sums{}
-	n.sums.set(&gr.sums)
+	n.times = &times.Times{}
+	n.times.Set(p.tree.ledger.Times(g))
 	p.held -= p.cost(n.held)
 	n.root = p.root
 	p.leftOut += n.dropped

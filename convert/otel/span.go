@@ -1,6 +1,9 @@
 package otel
 
-import "github.com/trace2x/trace2x/model"
+import (
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
+)
 
 // kind is what a span stands for.
 type kind uint8
@@ -27,7 +30,7 @@ type span struct {
 	start, end   model.Time
 	before, open bool // began before the trace; had not ended with it
 	stack        *model.Stack
-	sums         *sums // nil for states and the like
+	times        *times.Times // nil for states and the like
 
 	events     []event
 	eventsLeft int // events that were too many
@@ -84,12 +87,13 @@ type node struct {
 
 	// linked says that the span is one that the program sent itself.
 	linked bool
+	// asked says that a task is selected.
+	asked bool
 
-	// A goroutine at work for a task, and a region, are windows: their sums are
-	// those of the goroutine at their end less those at their beginning.
+	// A goroutine at work for a task, and a region, are stints.
 	g              *model.Goroutine
-	begin          sums
-	outer, inner   *node // windows of the goroutine, by their beginnings
+	stint          times.Stint
+	outer, inner   *node // stints of the goroutine, by their beginnings
 	around, within *node // open regions of the same task and goroutine, likewise
 
 	held []*span // states of a goroutine that works for no task

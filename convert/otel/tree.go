@@ -2,6 +2,7 @@ package otel
 
 import (
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // Stats counts what became spans.
@@ -15,6 +16,8 @@ type Stats struct {
 	Spans map[string]int
 	// LeftOut counts spans that the limits of a trace left out.
 	LeftOut int
+	// Found is what there was of Options.Selection.
+	Found model.Found
 }
 
 // tree is the sink that decides which spans there are, and hands each to out
@@ -39,10 +42,12 @@ type tree struct {
 	keptSpans  int // of all roots
 	tasks      map[*model.Task]*node
 	works      map[*model.Work]*node
-	goroutines []goroutine // by slot
+	selection  *model.SelectedTasks
+	goroutines model.BySlot[goroutine]
+	ledger     times.Ledger
+	taskTimes  *times.Tasks
 	regions    map[regionKey]*node
 	oldRegions uint64 // that began before the trace
-	done       sums   // of a part of a goroutine's life, while it is added
 }
 
 // regionKey is what the innermost open region is kept by, so that what is inside
@@ -54,28 +59,16 @@ type regionKey struct {
 
 // goroutine is what the tree knows of one.
 type goroutine struct {
-	innermost *node   // window that is open
-	regions   []*node // by Depth
-	alone     *node   // what belongs to no task, for the program's trace
-	atWork    *atWork // nil if it never was, for a task that is wanted
-
-	// sums is its time up to until, but not of what is before the first window.
-	sums  sums
-	until model.Time
-	told  model.Time // up to which its states have become spans
-}
-
-// atWork is the task that a goroutine works for, nil for none, and its time when
-// that began.
-type atWork struct {
-	task  *node
-	given sums
+	innermost *node      // stint that is open
+	regions   []*node    // by Depth
+	alone     *node      // what belongs to no task, for the program's trace
+	told      model.Time // up to which its states have become spans
 }
 
 var _ model.Sink = (*tree)(nil)
 
 func newTree(opts Options, out func(span []byte), failed func() error) *tree {
-	return &tree{
+	t := &tree{
 		opts:    opts,
 		minSpan: model.Time(opts.MinSpan),
 		minTask: model.Time(opts.MinTask),
@@ -87,6 +80,9 @@ func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 		regions: make(map[regionKey]*node),
 		stats:   Stats{Spans: make(map[string]int)},
 	}
+	t.selection = model.NewSelectedTasks(&t.opts.Selection, &t.stats.Found)
+	t.taskTimes = times.NewTasks(&t.ledger)
+	return t
 }
 
 func (t *tree) Err() error { return t.failed() }
@@ -94,7 +90,7 @@ func (t *tree) Err() error { return t.failed() }
 func (t *tree) Begin(tr *model.Trace) {
 	t.trace, t.now = *tr, tr.Start
 	t.ids = newIDs(tr.Fingerprint)
-	t.mapping = newMapping(t.opts.WallStart, tr.Start)
+	t.mapping = newMapping(t.opts.WallStart, tr.Start, &t.ledger.Reasons)
 	if !t.opts.filtered() {
 		t.program = newProgram(t)
 	}
@@ -121,22 +117,33 @@ func (t *tree) want(r *root) {
 	}
 }
 
-func (t *tree) goroutine(g *model.Goroutine) *goroutine {
-	for g.Slot >= len(t.goroutines) {
-		t.goroutines = append(t.goroutines, goroutine{})
-	}
-	return &t.goroutines[g.Slot]
+func (t *tree) goroutine(g *model.Goroutine) *goroutine { return t.goroutines.Of(g) }
+
+// selected reports whether a goroutine is selected, as far as is known now.
+func (t *tree) selected(g *model.Goroutine) bool {
+	selected, _ := t.opts.Selection.Goroutine(g)
+	return selected
 }
 
 func (t *tree) TaskStart(task *model.Task) {
 	t.advance(task.Start)
-	n := &node{span: span{
+	parent := t.tasks[task.Parent]
+	asked := t.selection.Start(task)
+	if !asked {
+		if task.Parent == nil {
+			t.stats.Filtered++
+		}
+		if parent == nil {
+			return
+		}
+	}
+	n := &node{asked: asked, span: span{
 		kind:       kindTask,
 		name:       taskName(task),
 		start:      task.Start,
 		before:     task.Before,
 		stack:      task.Stack,
-		sums:       &sums{},
+		times:      t.taskTimes.Start(task),
 		task:       task.ID,
 		parentTask: task.ParentID,
 		goroutine:  model.NoGoroutine,
@@ -145,18 +152,13 @@ func (t *tree) TaskStart(task *model.Task) {
 	if g := task.Goroutine; g != nil {
 		n.goroutine, n.startFunc = g.ID, g.Func
 	}
-	parent := t.tasks[task.Parent]
-	asked := t.asked(task, parent)
-	if !asked && parent == nil {
-		return
-	}
 	trace := t.ids.trace(task.ID, task.Start)
 	if task.Span != nil {
 		trace, n.id, n.linked = task.Span.TraceID, task.Span.SpanID, true
 	} else {
 		n.id = t.ids.span(kindTask, uint64(task.ID), uint64(task.Start))
 	}
-	if parent != nil && (!n.linked || parent.root.trace == trace) {
+	if parent != nil && asked == parent.asked && (!n.linked || parent.root.trace == trace) {
 		n.root, n.parent = parent.root, parent
 	} else {
 		n.root = &root{trace: trace, node: n}
@@ -179,33 +181,16 @@ func (t *tree) TaskStart(task *model.Task) {
 	t.tasks[task] = n
 }
 
-// asked reports whether a task is asked for; parent is nil if its parent is not,
-// or if it has none.
-func (t *tree) asked(task *model.Task, parent *node) bool {
-	if task.Span == nil && task.Parent != nil {
-		return parent != nil
-	}
-	asked := parent != nil || t.opts.Task == nil || t.opts.Task.MatchString(task.Type)
-	if t.opts.TraceID != [16]byte{} {
-		asked = asked && task.Span != nil && task.Span.TraceID == t.opts.TraceID
-	}
-	if !asked && task.Parent == nil {
-		t.stats.Filtered++
-	}
-	return asked
-}
-
 func (t *tree) TaskEnd(task *model.Task) {
 	t.advance(task.End)
+	t.selection.End(task)
 	n := t.tasks[task]
 	if n == nil {
 		return
 	}
 	delete(t.tasks, task)
 	n.end, n.open, n.datadogSpan = task.End, task.Open, task.DatadogSpanID
-	if parent := t.tasks[task.Parent]; parent != nil {
-		parent.sums.add(n.sums)
-	}
+	t.taskTimes.End(task)
 	switch r := n.root; {
 	case r.node == n:
 		if r.verdict == undecided && task.End-task.Start < t.minTask {
@@ -221,12 +206,12 @@ func (t *tree) TaskEnd(task *model.Task) {
 func (t *tree) WorkStart(work *model.Work) {
 	t.advance(work.Start)
 	g := work.Goroutine
-	gr := t.goroutine(g)
-	t.turn(g, gr, work.Start)
+	t.taskTimes.Turn(g, work.Start, t.selected(g))
 	task := t.tasks[work.Task]
-	if task == nil {
+	if task == nil || !t.selected(g) {
 		return // not wanted
 	}
+	gr := t.goroutine(g)
 	t.program.leave(gr)
 	w := &node{
 		span: span{
@@ -242,50 +227,21 @@ func (t *tree) WorkStart(work *model.Work) {
 	}
 	w.sent = t.opts.Detail >= Goroutines
 	t.works[work] = w
-	t.windowOpened(w, gr, work.Start)
+	t.stintBegan(w, gr, work.Start)
 }
 
 func (t *tree) WorkEnd(work *model.Work) {
 	t.advance(work.End)
-	gr := t.goroutine(work.Goroutine)
-	t.turn(work.Goroutine, gr, work.End)
+	g := work.Goroutine
+	t.taskTimes.Turn(g, work.End, t.selected(g))
 	if w := t.works[work]; w != nil {
 		delete(t.works, work)
-		t.windowClosed(w, gr, work.End)
+		t.stintEnded(w, t.goroutine(g), work.End)
 	}
 }
 
-// turn gives the time of a goroutine up to now to the task that it worked for.
-func (t *tree) turn(g *model.Goroutine, gr *goroutine, now model.Time) {
-	if at := gr.atWork; at != nil && at.task != nil {
-		t.sumsNow(&t.done, g, gr, now)
-		t.done.sub(&at.given)
-		at.task.sums.add(&t.done)
-		at.task = nil
-	}
-	w := g.Work()
-	if w == nil || t.tasks[w.Task] == nil {
-		return
-	}
-	if gr.atWork == nil {
-		gr.atWork = &atWork{}
-	}
-	gr.atWork.task = t.tasks[w.Task]
-	t.sumsNow(&gr.atWork.given, g, gr, now)
-}
-
-// sumsNow sets s to the time of a goroutine up to now, with the state and the
-// assist that it is in.
-func (t *tree) sumsNow(s *sums, g *model.Goroutine, gr *goroutine, now model.Time) {
-	s.set(&gr.sums)
-	s.addState(g.Current(), gr.until, now, g.OnProc())
-	if since, ok := g.Assist(); ok {
-		s.gcAssist += now - since
-	}
-}
-
-// windowOpened makes a window the innermost one of its goroutine.
-func (t *tree) windowOpened(w *node, gr *goroutine, now model.Time) {
+// stintBegan makes a stint the innermost one of its goroutine.
+func (t *tree) stintBegan(w *node, gr *goroutine, now model.Time) {
 	t.breakState(w.g, gr, now)
 	w.outer = gr.innermost
 	if w.outer != nil {
@@ -293,12 +249,12 @@ func (t *tree) windowOpened(w *node, gr *goroutine, now model.Time) {
 	}
 	gr.innermost = w
 	if w.sent {
-		t.sumsNow(&w.begin, w.g, gr, now)
+		w.stint.Begin(&t.ledger, w.g, now)
 	}
 }
 
-// windowClosed ends a window.
-func (t *tree) windowClosed(w *node, gr *goroutine, now model.Time) {
+// stintEnded ends a stint.
+func (t *tree) stintEnded(w *node, gr *goroutine, now model.Time) {
 	g := w.g
 	if w == gr.innermost {
 		t.breakState(g, gr, now)
@@ -316,16 +272,15 @@ func (t *tree) windowClosed(w *node, gr *goroutine, now model.Time) {
 	if w.kind == kindGoroutine {
 		w.name = goroutineName(g)
 	}
-	w.sums = &sums{}
-	t.sumsNow(w.sums, g, gr, now)
-	w.sums.sub(&w.begin)
+	w.times = &times.Times{}
+	w.times.Set(w.stint.End(&t.ledger, g, now))
 	t.emitNode(w)
 }
 
 // breakState makes a span of the part up to now of the state that a goroutine is in,
-// which goes on below another window.
+// which goes on below another stint.
 func (t *tree) breakState(g *model.Goroutine, gr *goroutine, now model.Time) {
-	if gr.innermost == nil || gr.until >= now {
+	if gr.innermost == nil || t.ledger.Until(g) >= now {
 		return
 	}
 	t.state(g, gr, g.Current(), gr.innermost, now)
@@ -334,6 +289,7 @@ func (t *tree) breakState(g *model.Goroutine, gr *goroutine, now model.Time) {
 
 func (t *tree) GoroutineStart(g *model.Goroutine) {
 	t.advance(g.Start)
+	t.ledger.GoroutineStart(g)
 	gr := t.goroutine(g)
 	*gr = goroutine{regions: gr.regions[:0]}
 	t.program.join(g, gr)
@@ -342,25 +298,28 @@ func (t *tree) GoroutineStart(g *model.Goroutine) {
 func (t *tree) GoroutineEnd(g *model.Goroutine) {
 	t.advance(g.End)
 	gr := t.goroutine(g)
+	if t.selected(g) {
+		t.stats.Found.Goroutines++
+	}
 	t.program.goroutineEnd(g, gr)
 	*gr = goroutine{regions: gr.regions[:0]}
 }
 
 func (t *tree) GoroutineState(g *model.Goroutine, s *model.GoState) {
-	gr := t.goroutine(g)
-	w := gr.innermost
-	if w == nil {
-		w = gr.alone
-	}
-	if w == nil && gr.atWork == nil {
-		return
-	}
 	t.advance(s.End)
-	if w != nil {
+	gr := t.goroutine(g)
+	if w := gr.stint(); w != nil {
 		t.state(g, gr, s, w, s.End)
 	}
-	gr.sums.addState(s, s.Start, s.End, false)
-	gr.until = s.End
+	t.ledger.GoroutineState(g, s)
+}
+
+// stint returns the stint below which what a goroutine does stands, nil for none.
+func (gr *goroutine) stint() *node {
+	if gr.innermost != nil {
+		return gr.innermost
+	}
+	return gr.alone
 }
 
 // state makes a span of a state, up to now, below w if it is long enough.
@@ -394,7 +353,7 @@ func (t *tree) state(g *model.Goroutine, gr *goroutine, s *model.GoState, w *nod
 	t.child(w, x)
 }
 
-// newState begins a span below a window.
+// newState begins a span below a stint.
 func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *span {
 	return &span{
 		kind:      kindState,
@@ -408,7 +367,7 @@ func (t *tree) newState(g *model.Goroutine, w *node, start, end model.Time) *spa
 	}
 }
 
-// child emits a span below a window.
+// child emits a span below a stint.
 func (t *tree) child(w *node, x *span) {
 	switch {
 	case w.root == nil: // alone
@@ -425,6 +384,9 @@ func (t *tree) RegionStart(r *model.Region) {
 		if task = t.tasks[r.Task]; task == nil {
 			return // not wanted
 		}
+	}
+	if !t.selected(r.Goroutine) {
+		return
 	}
 	gr := t.goroutine(r.Goroutine)
 	key := regionKey{r.Goroutine.Slot, r.TaskID}
@@ -469,7 +431,7 @@ func (t *tree) RegionStart(r *model.Region) {
 	if n.around != nil {
 		n.around.within = n
 	}
-	t.windowOpened(n, gr, r.Start)
+	t.stintBegan(n, gr, r.Start)
 }
 
 func (t *tree) RegionEnd(r *model.Region) {
@@ -498,7 +460,7 @@ func (t *tree) RegionEnd(r *model.Region) {
 	default:
 		delete(t.regions, key)
 	}
-	t.windowClosed(n, gr, r.End)
+	t.stintEnded(n, gr, r.End)
 }
 
 func (t *tree) Log(l *model.Log) {
@@ -537,15 +499,8 @@ func (t *tree) Range(r *model.Range) {
 		if r.Goroutine == nil {
 			return
 		}
-		gr := t.goroutine(r.Goroutine)
-		w := gr.innermost
-		if w == nil {
-			w = gr.alone
-		}
-		if w == nil && gr.atWork == nil {
-			return
-		}
-		gr.sums.gcAssist += r.End - r.Start
+		t.ledger.Range(r)
+		w := t.goroutine(r.Goroutine).stint()
 		if w == nil || t.opts.Detail < States {
 			return
 		}
@@ -575,7 +530,7 @@ func (t *tree) advance(now model.Time) { t.now = max(t.now, now) }
 
 func taskName(task *model.Task) string {
 	if task.TypeUnknown {
-		return "(task from before the trace)"
+		return model.UnknownTask
 	}
 	return nameOr(task.Type)
 }
@@ -588,9 +543,4 @@ func nameOr(name string) string {
 	return name
 }
 
-func goroutineName(g *model.Goroutine) string {
-	if g.Func == "" {
-		return "goroutine (unknown start function)"
-	}
-	return "goroutine " + g.Func
-}
+func goroutineName(g *model.Goroutine) string { return "goroutine " + model.FuncName(g.Func) }

@@ -2,6 +2,7 @@ package otel
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/trace2x/trace2x/internal/converttest"
 	"github.com/trace2x/trace2x/internal/testtrace"
+	"github.com/trace2x/trace2x/model"
 )
 
 // spansOf converts a trace without sending anything.
@@ -67,6 +69,56 @@ func TestFilters(t *testing.T) {
 	opts.Task = regexp.MustCompile("^nothing$")
 	if spans, stats := spansOf(t, data, opts); len(spans) != 0 || stats.Filtered != 398 {
 		t.Errorf("%d spans of no task, %d filtered", len(spans), stats.Filtered)
+	}
+}
+
+// TestSelection: goroutines that are not selected have no spans, and their time is in
+// no task; a task is found by its ID, and below a task that is not selected.
+func TestSelection(t *testing.T) {
+	data := testtrace.Data(t, "httpserver")
+	opts := DefaultOptions()
+	opts.MaxSpansPerTrace = 0
+	all, _ := spansOf(t, data, opts)
+	const fn = "main.(*server).query.func1"
+	want := 0
+	for _, s := range all {
+		if s.Name == "goroutine "+fn {
+			want++
+		}
+	}
+	opts.Func = regexp.MustCompile("^" + regexp.QuoteMeta(fn) + "$")
+	spans, stats := spansOf(t, data, opts)
+	_, names := count(spans)
+	if got := names["goroutine "+fn]; got != want || want == 0 || stats.Found.Goroutines != 1194 {
+		t.Errorf("%d goroutines, want %d; found %d", got, want, stats.Found.Goroutines)
+	}
+	for _, s := range spans {
+		if strings.HasPrefix(s.Name, "goroutine ") && s.Name != "goroutine "+fn {
+			t.Fatalf("a span %q", s.Name)
+		}
+	}
+
+	opts = DefaultOptions()
+	opts.Task = regexp.MustCompile("^query$")
+	spans, stats = spansOf(t, data, opts)
+	traces, names := count(spans)
+	if n := names["query"]; n == 0 || traces != stats.Found.Tasks || names["handleRequest"] != 0 {
+		t.Errorf("%d traces of %d tasks with %d regions; %d parents", traces, stats.Found.Tasks, n, names["handleRequest"])
+	}
+
+	var id model.TaskID
+	for _, s := range all {
+		for _, a := range s.Attributes {
+			if a.Key == "go.task.id" && s.Name == "handleRequest" {
+				id = model.TaskID(a.Value.GetIntValue())
+			}
+		}
+	}
+	opts = DefaultOptions()
+	opts.TaskID = id
+	spans, stats = spansOf(t, data, opts)
+	if traces, names := count(spans); traces != 1 || names["handleRequest"] != 1 || stats.Found.Tasks != 1 {
+		t.Errorf("%d traces, %v", traces, names)
 	}
 }
 

@@ -151,22 +151,15 @@ type metrics struct {
 	tracks map[string]uint64
 }
 
-// Names of metrics, as in package runtime/metrics.
-const (
-	heapInUse  = "/memory/classes/heap/objects:bytes"
-	heapGoal   = "/gc/heap/goal:bytes"
-	gomaxprocs = "/sched/gomaxprocs:threads"
-)
-
 func (m *metrics) track(name string) uint64 {
 	id, ok := m.tracks[name]
 	if !ok {
 		switch name {
-		case heapInUse:
+		case model.HeapObjects:
 			id = m.group.counter("Heap in use", "Memory occupied by live objects and dead ones not yet swept", "heap", perfettopb.CounterDescriptor_UNIT_SIZE_BYTES, "")
-		case heapGoal:
+		case model.HeapGoal:
 			id = m.group.counter("Heap goal", "Heap size at the end of the GC cycle that the pacer aims for", "heap", perfettopb.CounterDescriptor_UNIT_SIZE_BYTES, "")
-		case gomaxprocs:
+		case model.GOMAXPROCS:
 			id = m.group.counter("GOMAXPROCS", "Number of Ps", "", perfettopb.CounterDescriptor_UNIT_COUNT, "Ps")
 		default:
 			id = m.group.counter(name, "A metric of runtime/metrics", "", perfettopb.CounterDescriptor_UNIT_COUNT, "")

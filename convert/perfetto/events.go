@@ -18,18 +18,18 @@ const (
 )
 
 // events writes the track events and the CPU samples: one packet each, on a
-// sequence of their own. An event is begun with open, completed with the other
-// methods and ended with close.
+// sequence of their own. An event is begun with event, completed with the other
+// methods and ended with endEvent.
 type events struct {
-	*packets
-	interned
+	packets          *packets
+	interned         interned // for the next packet
 	names, argValues textTable
 	stacks           stackTable
 
-	start   model.Time
-	last    model.Time // of deltaClock
-	mark    int        // of the open track event
-	argMark int
+	start     model.Time
+	last      model.Time // of deltaClock
+	eventMark int        // of the open track event
+	argMark   int
 }
 
 func newEvents(p *packets, start model.Time) *events {
@@ -169,8 +169,9 @@ var argNames = [...]string{
 // readers to skip the packet if the first one of the sequence was lost, which
 // cannot happen within a file.
 func (e *events) packet(t model.Time) {
-	e.open()
-	b := e.buf
+	e.packets.open()
+	part := e.packets.part
+	b := part.buf
 	if t >= e.last {
 		b = wire.AppendUint(b, fPacketTimestamp, uint64(t-e.last))
 		e.last = t
@@ -178,68 +179,72 @@ func (e *events) packet(t model.Time) {
 		b = wire.AppendUint(b, fPacketTimestamp, uint64(t-e.start))
 		b = wire.AppendUint(b, fPacketTimestampClock, offsetClock)
 	}
-	e.buf = wire.AppendUint(b, fPacketSequenceID, eventSequence)
+	part.buf = wire.AppendUint(b, fPacketSequenceID, eventSequence)
 }
 
 // endPacket ends it, with the interned data that it needs.
 func (e *events) endPacket() {
-	e.buf = e.appendTo(e.buf)
+	part := e.packets.part
+	part.buf = e.interned.appendTo(part.buf)
 	e.packets.close()
 }
 
 // event begins a track event.
 func (e *events) event(typ uint64, track uint64, t model.Time) {
 	e.packet(t)
-	e.buf, e.mark = wire.Open(e.buf, fPacketTrackEvent)
-	e.buf = wire.AppendUint(e.buf, fEventType, typ)
-	e.buf = wire.AppendUint(e.buf, fEventTrack, track)
+	part := e.packets.part
+	b, mark := wire.Open(part.buf, fPacketTrackEvent)
+	b = wire.AppendUint(b, fEventType, typ)
+	part.buf, e.eventMark = wire.AppendUint(b, fEventTrack, track), mark
 }
 
 func (e *events) endEvent() {
-	e.buf = wire.Close(e.buf, e.mark)
+	e.packets.part.buf = wire.Close(e.packets.part.buf, e.eventMark)
 	e.endPacket()
 }
 
-func (e *events) category(c category) { e.buf = wire.AppendUint(e.buf, fEventCategory, uint64(c)) }
+// number appends a field to the open track event.
+func (e *events) number(num wire.Number, v uint64) {
+	e.packets.part.buf = wire.AppendUint(e.packets.part.buf, num, v)
+}
+
+func (e *events) category(c category) { e.number(fEventCategory, uint64(c)) }
 
 // name is interned, unless there are too many.
 func (e *events) name(s string) {
 	if iid := e.names.iid(&e.interned, s); iid != 0 {
 		e.nameIID(iid)
 	} else {
-		e.buf = wire.AppendString(e.buf, fEventName, s)
+		e.packets.part.buf = wire.AppendString(e.packets.part.buf, fEventName, s)
 	}
 }
 
-func (e *events) nameIID(iid uint64) { e.buf = wire.AppendUint(e.buf, fEventNameIID, iid) }
+func (e *events) nameIID(iid uint64) { e.number(fEventNameIID, iid) }
 
 // uniqueName is a name that hardly any other event has.
 func (e *events) uniqueName(prefix string, n int64) {
 	var digits [24]byte
 	b := strconv.AppendInt(append(digits[:0], prefix...), n, 10)
-	e.buf = wire.AppendBytes(e.buf, fEventName, b)
+	e.packets.part.buf = wire.AppendBytes(e.packets.part.buf, fEventName, b)
 }
 
 func (e *events) stack(s *model.Stack) {
 	if s != nil {
-		e.buf = wire.AppendUint(e.buf, fEventCallstack, e.stacks.iid(&e.interned, s))
+		e.number(fEventCallstack, e.stacks.iid(&e.interned, s))
 	}
 }
 
 func (e *events) arg(name argName, value int64) {
-	e.openArg(name)
-	e.closeArg(wire.AppendUint(e.buf, fAnnotationInt, uint64(value)))
+	e.closeArg(wire.AppendUint(e.openArg(name), fAnnotationInt, uint64(value)))
 }
 
 func (e *events) argBool(name argName) {
-	e.openArg(name)
-	e.closeArg(wire.AppendUint(e.buf, fAnnotationBool, 1))
+	e.closeArg(wire.AppendUint(e.openArg(name), fAnnotationBool, 1))
 }
 
 // argIID is an argument whose value is one of e.argValues.
 func (e *events) argIID(name argName, iid uint64) {
-	e.openArg(name)
-	e.closeArg(wire.AppendUint(e.buf, fAnnotationStringIID, iid))
+	e.closeArg(wire.AppendUint(e.openArg(name), fAnnotationStringIID, iid))
 }
 
 // argWord is an argument whose value others have too: it is interned, unless there
@@ -254,25 +259,29 @@ func (e *events) argWord(name argName, value string) {
 
 // argText is an argument whose value hardly any other has.
 func (e *events) argText(name argName, value string) {
-	e.openArg(name)
-	e.closeArg(wire.AppendString(e.buf, fAnnotationString, value))
+	e.closeArg(wire.AppendString(e.openArg(name), fAnnotationString, value))
 }
 
 // flow leads from the event to the one with terminatingFlow for the same lane. It
 // ends where it begins, in time, so that the next one of the lane can have its
 // number again: few numbers, which compress well.
-func (e *events) flow(tid int32) { e.buf = wire.AppendFixed64(e.buf, fEventFlow, uint64(tid)) }
+func (e *events) flow(tid int32) {
+	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, fEventFlow, uint64(tid))
+}
 
 func (e *events) terminatingFlow(tid int32) {
-	e.buf = wire.AppendFixed64(e.buf, fEventTerminatingFlow, uint64(tid))
+	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, fEventTerminatingFlow, uint64(tid))
 }
 
-func (e *events) openArg(name argName) {
-	e.buf, e.argMark = wire.Open(e.buf, fEventAnnotation)
-	e.buf = wire.AppendUint(e.buf, fAnnotationNameIID, uint64(name))
+// openArg begins an argument and returns the bytes to which its value is to be
+// appended.
+func (e *events) openArg(name argName) []byte {
+	b, mark := wire.Open(e.packets.part.buf, fEventAnnotation)
+	e.argMark = mark
+	return wire.AppendUint(b, fAnnotationNameIID, uint64(name))
 }
 
-func (e *events) closeArg(b []byte) { e.buf = wire.Close(b, e.argMark) }
+func (e *events) closeArg(b []byte) { e.packets.part.buf = wire.Close(b, e.argMark) }
 
 // end ends a slice: the innermost one on the track.
 func (e *events) end(track uint64, t model.Time) {
@@ -283,6 +292,6 @@ func (e *events) end(track uint64, t model.Time) {
 // count gives a counter a value.
 func (e *events) count(track uint64, t model.Time, value int64) {
 	e.event(counter, track, t)
-	e.buf = wire.AppendUint(e.buf, fEventCounterValue, uint64(value))
+	e.number(fEventCounterValue, uint64(value))
 	e.endEvent()
 }

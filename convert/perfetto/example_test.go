@@ -9,6 +9,7 @@ import (
 	"regexp"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
+	"github.com/trace2x/trace2x/model"
 )
 
 func ExampleConvert() {
@@ -19,8 +20,8 @@ func ExampleConvert() {
 	defer in.Close()
 	var out bytes.Buffer // or a file, for ui.perfetto.dev
 	sum, err := perfetto.Convert(context.Background(), in, &out, perfetto.Options{
-		MinBlock: perfetto.DefaultMinBlock,
-		Func:     regexp.MustCompile(`^main\.goroutine`), // without it, all goroutines
+		MinBlock:  perfetto.DefaultMinBlock,
+		Selection: model.Selection{Func: regexp.MustCompile(`^main\.goroutine`)}, // without it, all goroutines
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -1,30 +1,31 @@
 package perfetto
 
-import (
-	"slices"
+import "github.com/trace2x/trace2x/model"
 
-	"github.com/trace2x/trace2x/model"
-)
-
-// focus limits a trace to some goroutines: those that the options name, and of
-// these, if the options name tasks, what they do while at work for them. A
+// focus limits a trace to a selection of goroutines, and, if that names tasks, to what
+// they do while at work for these. A
 // goroutine has a lane as long as it is in focus. What else runs on the Ps is
 // there as other goroutines, one lane for each P; only those that wake up one in
 // focus have a lane of their own, with the runs in which they did.
 type focus struct {
-	Focus
-	opts   *Options
-	tasks  map[*model.Task]bool // that are open, whether they are in focus
-	others map[model.ProcID]*lane
+	selection *model.Selection
+	found     model.Found
+	tasks     *model.SelectedTasks
+	others    map[model.ProcID]*lane
 	// turns has, for each P, when the goroutine that holds it came into focus or
 	// left it, since its run began.
 	turns map[model.ProcID][]turn
 }
 
-// Focus counts what there was of what the options limit a trace to: goroutines
-// that Goroutines and Func let in, tasks without their subtasks, and spans of the
-// distributed trace, SpansBefore those of them that began before the trace.
-type Focus struct{ Goroutines, Tasks, Spans, SpansBefore int }
+// goroutineFocus is what the writer knows of a goroutine because of the focus.
+type goroutineFocus struct {
+	works   int              // for tasks in focus
+	creator *model.Goroutine // as long as the goroutine is being announced
+	decided bool             // whether the selection has the goroutine
+	in      bool             // it does
+	waker   *lane            // for runs in which it wakes up others, out of focus
+	woke    bool             // in this run
+}
 
 // turn is a moment at which a goroutine comes into focus, or leaves it.
 type turn struct {
@@ -37,58 +38,17 @@ type turn struct {
 const otherFunc = "(other goroutines)"
 
 // newFocus returns nil for everything.
-func newFocus(opts *Options) *focus {
-	f := &focus{
-		opts:   opts,
-		tasks:  make(map[*model.Task]bool),
-		others: make(map[model.ProcID]*lane),
-		turns:  make(map[model.ProcID][]turn),
-	}
-	if opts.Goroutines == nil && opts.Func == nil && !f.onTasks() {
+func newFocus(s *model.Selection) *focus {
+	if s.All() {
 		return nil
 	}
+	f := &focus{
+		selection: s,
+		others:    make(map[model.ProcID]*lane),
+		turns:     make(map[model.ProcID][]turn),
+	}
+	f.tasks = model.NewSelectedTasks(s, &f.found)
 	return f
-}
-
-// onTasks reports whether only work for tasks is in focus.
-func (f *focus) onTasks() bool {
-	return f.opts.TraceID != [16]byte{} || f.opts.TaskID != model.BackgroundTask || f.opts.Task != nil
-}
-
-// taskStarted reports whether a task is in focus.
-func (f *focus) taskStarted(t *model.Task) bool {
-	f.tasks[t] = f.wants(t)
-	return f.tasks[t]
-}
-
-func (f *focus) wants(t *model.Task) bool {
-	o := f.opts
-	if o.TraceID != [16]byte{} && t.Span != nil {
-		if t.Span.TraceID != o.TraceID {
-			return false
-		}
-		f.Spans++
-		if t.Before {
-			f.SpansBefore++
-		}
-	}
-	switch {
-	case f.tasks[t.Parent]:
-		return true
-	case o.TraceID != [16]byte{} && t.Span == nil,
-		o.TaskID != model.BackgroundTask && t.ID != o.TaskID,
-		o.Task != nil && !o.Task.MatchString(t.Type):
-		return false
-	}
-	f.Tasks++
-	return true
-}
-
-// taskEnded reports whether a task was in focus.
-func (f *focus) taskEnded(t *model.Task) bool {
-	in := f.tasks[t]
-	delete(f.tasks, t)
-	return in
 }
 
 // decide lets a goroutine in from t on, or does not, as soon as its start function
@@ -97,44 +57,42 @@ func (f *focus) taskEnded(t *model.Task) bool {
 // the past.
 func (w *Writer) decide(g *model.Goroutine, gr *goroutine, t model.Time, late bool) {
 	f := w.focus
-	if gr.decided || f.opts.Func != nil && g.Func == "" {
+	if gr.focus.decided {
 		return
 	}
-	gr.decided = true
-	if f.opts.Goroutines != nil && !slices.Contains(f.opts.Goroutines, g.ID) || f.opts.Func != nil && !f.opts.Func.MatchString(g.Func) {
+	if gr.focus.in, gr.focus.decided = f.selection.Goroutine(g); !gr.focus.in {
 		return
 	}
-	f.Goroutines++
-	gr.in = true
-	if !f.onTasks() {
+	f.found.Goroutines++
+	if !f.selection.ByTask() {
 		w.focusOn(g, gr, t, late)
-	} else if gr.works > 0 {
+	} else if gr.focus.works > 0 {
 		w.focusOn(g, gr, max(t, gr.since), late)
 	}
 }
 
 func (w *Writer) WorkStart(work *model.Work) {
-	if w.focus == nil || !w.focus.tasks[work.Task] {
+	if w.focus == nil || !w.focus.tasks.Has(work.Task) {
 		return
 	}
 	g := work.Goroutine
 	gr := w.goroutine(g)
-	if gr.works++; gr.works > 1 {
+	if gr.focus.works++; gr.focus.works > 1 {
 		return
 	}
 	gr.since = work.Start
-	if w.decide(g, gr, work.Start, false); gr.in && gr.lane == nil {
+	if w.decide(g, gr, work.Start, false); gr.focus.in && gr.lane == nil {
 		w.focusOn(g, gr, work.Start, false)
 	}
 }
 
 func (w *Writer) WorkEnd(work *model.Work) {
-	if w.focus == nil || !w.focus.tasks[work.Task] {
+	if w.focus == nil || !w.focus.tasks.Has(work.Task) {
 		return
 	}
 	g := work.Goroutine
 	gr := w.goroutine(g)
-	if gr.works--; gr.works == 0 && gr.lane != nil && w.focus.onTasks() {
+	if gr.focus.works--; gr.focus.works == 0 && gr.lane != nil && w.focus.selection.ByTask() {
 		w.focusOff(g, gr, work.End)
 	}
 }
@@ -143,7 +101,7 @@ func (w *Writer) WorkEnd(work *model.Work) {
 func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time, late bool) {
 	gr.lane, gr.since = w.lanes.take(g, t), t
 	if t == g.Start && !g.Before && !late {
-		w.created(g, gr, gr.creator)
+		w.created(g, gr, gr.focus.creator)
 		return
 	}
 	if t > w.trace.Start {
@@ -195,7 +153,7 @@ func (w *Writer) focusedRun(r *model.Run, gr *goroutine, endState byte) {
 	} else {
 		w.otherRun(r, gr, start, r.End)
 	}
-	gr.woke = false
+	gr.focus.woke = false
 }
 
 // otherRun writes the part of a run in which the goroutine was not in focus.
@@ -203,8 +161,8 @@ func (w *Writer) otherRun(r *model.Run, gr *goroutine, start, end model.Time) {
 	if start == end {
 		return
 	}
-	if gr.woke {
-		l := gr.waker
+	if gr.focus.woke {
+		l := gr.focus.waker
 		w.ran(r.Proc, l.tid, start, end, taskWaiting)
 		e := w.events
 		e.event(sliceBegin, l.track, start)
@@ -229,11 +187,20 @@ func (w *Writer) wakerLane(g *model.Goroutine) *lane {
 	if gr.lane != nil {
 		return gr.lane
 	}
-	if gr.waker == nil {
-		gr.waker = w.lanes.take(g, g.Start) // its run has begun before
+	if gr.focus.waker == nil {
+		gr.focus.waker = w.lanes.take(g, g.Start) // its run has begun before
 	}
-	gr.woke = g.OnProc()
-	return gr.waker
+	gr.focus.woke = g.OnProc()
+	return gr.focus.waker
+}
+
+// giveBackWaker takes back the lane, if there is one, on which a goroutine that ended
+// woke up others.
+func (w *Writer) giveBackWaker(g *model.Goroutine, gr *goroutine) {
+	if l := gr.focus.waker; l != nil {
+		w.lanes.describe(l, g, true)
+		w.lanes.giveBack(l, g.End)
+	}
 }
 
 // outsideState is the state of a goroutine that is not on a P.

@@ -21,19 +21,19 @@ type focused struct {
 	opts  *perfetto.Options
 	tasks map[*model.Task]bool
 
-	names   []string // of tasks
-	open    map[model.GoID]int
-	windows map[model.GoID][]window
-	states  map[model.GoID][]model.GoState
-	known   map[model.GoID]model.Time // since when it is known whether it is in
+	names  []string // of tasks
+	open   map[model.GoID]int
+	stints map[model.GoID][]stint
+	states map[model.GoID][]model.GoState
+	known  map[model.GoID]model.Time // since when it is known whether it is in
 }
 
-type window struct{ start, end model.Time }
+type stint struct{ start, end model.Time }
 
 func newFocused(opts *perfetto.Options) *focused {
 	return &focused{
 		opts: opts, tasks: make(map[*model.Task]bool), open: make(map[model.GoID]int),
-		windows: make(map[model.GoID][]window), states: make(map[model.GoID][]model.GoState),
+		stints: make(map[model.GoID][]stint), states: make(map[model.GoID][]model.GoState),
 		known: make(map[model.GoID]model.Time),
 	}
 }
@@ -48,9 +48,9 @@ func (f *focused) GoroutineEnd(g *model.Goroutine) {
 	in := (f.opts.Goroutines == nil || slices.Contains(f.opts.Goroutines, g.ID)) && (f.opts.Func == nil || f.opts.Func.MatchString(g.Func))
 	switch {
 	case !in:
-		delete(f.windows, g.ID)
+		delete(f.stints, g.ID)
 	case !f.onTasks():
-		f.windows[g.ID] = []window{{f.known[g.ID], g.End}}
+		f.stints[g.ID] = []stint{{f.known[g.ID], g.End}}
 	}
 }
 
@@ -74,7 +74,7 @@ func (f *focused) WorkStart(w *model.Work) {
 	}
 	id := w.Goroutine.ID
 	if f.open[id]++; f.open[id] == 1 {
-		f.windows[id] = append(f.windows[id], window{start: w.Start})
+		f.stints[id] = append(f.stints[id], stint{start: w.Start})
 	}
 }
 
@@ -84,7 +84,7 @@ func (f *focused) WorkEnd(w *model.Work) {
 	}
 	id := w.Goroutine.ID
 	if f.open[id]--; f.open[id] == 0 {
-		f.windows[id][len(f.windows[id])-1].end = w.End
+		f.stints[id][len(f.stints[id])-1].end = w.End
 	}
 }
 
@@ -95,12 +95,12 @@ func (f *focused) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	}
 }
 
-// sums adds up what the goroutines do in their windows, by state and reason.
+// sums adds up what the goroutines do in their stints, by state and reason.
 func (f *focused) sums() (lines []string) {
 	sums := make(map[string]model.Time)
 	for id, states := range f.states {
 		for _, s := range states {
-			for _, w := range f.windows[id] {
+			for _, w := range f.stints[id] {
 				cut := func(from, to model.Time) model.Time { return max(0, min(to, w.end)-max(from, w.start)) }
 				switch s.Kind {
 				case model.Running:
@@ -148,16 +148,16 @@ func TestTraceID(t *testing.T) {
 
 		checkStats(t, c)
 		same(t, "tasks", c.query(t, "select name from slice where category = 'task'"), f.names)
-		windows := f.lines()
+		stints := f.lines()
 		lifetimes := c.query(t, "select ts, iif(dur = -1, trace_end() - ts, dur), name from slice where category = 'goroutine'")
-		for _, w := range windows {
+		for _, w := range stints {
 			if !slices.Contains(lifetimes, w) {
 				t.Errorf("%s: no lane for %s", hexID, w)
 			}
 		}
-		// What is not in a window is a run of one that wakes up one in focus.
+		// What is not in a stint is a run of one that wakes up one in focus.
 		same(t, "lanes that did not wake up any", c.query(t, laneSQL+`
-			select ts, dur, name from lane where (`+tuples(windows)+`) is 0 and not exists (
+			select ts, dur, name from lane where (`+tuples(stints)+`) is 0 and not exists (
 				select 1 from thread_state s where s.state = 'R' and s.waker_utid = lane.utid
 				and s.ts between lane.ts and lane.ts + lane.dur)`), nil)
 		same(t, "time by state of "+hexID, c.query(t, stateSQL(f)), f.sums())
@@ -167,9 +167,9 @@ func TestTraceID(t *testing.T) {
 	}
 }
 
-// lines are the windows as the queries give lanes.
+// lines are the stints as the queries give lanes.
 func (f *focused) lines() (lines []string) {
-	for id, ws := range f.windows {
+	for id, ws := range f.stints {
 		for _, w := range ws {
 			lines = append(lines, fmt.Sprintf("%d %d G%d", w.start, w.end-w.start, id))
 		}
@@ -182,7 +182,7 @@ const laneSQL = `
 	select utid, s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) as dur, s.name
 	from slice s join thread_track k on k.id = s.track_id where s.category = 'goroutine';`
 
-// stateSQL adds up the states in the windows.
+// stateSQL adds up the states in the stints.
 func stateSQL(f *focused) string {
 	return laneSQL + `
 		select s.state, iif(s.state = 'S' or s.state = 'D', ifnull(s.blocked_function, '?'), '-'), sum(s.dur)
@@ -242,7 +242,7 @@ func TestFocus(t *testing.T) {
 	}
 	read(&firstTask{id: &first})
 	worker := regexp.MustCompile(`^main\.\(\*server\)\.query\.func1$`)
-	for what, opts := range map[string]perfetto.Options{
+	for what, selection := range map[string]model.Selection{
 		"goroutine 1":        {Goroutines: []model.GoID{1}},
 		"function":           {Func: worker},
 		"from before":        {Func: regexp.MustCompile(`^net/http\.\(\*Server\)\.Serve$|^main\.main$|^runtime\.`)},
@@ -252,12 +252,12 @@ func TestFocus(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			opts.MinBlock = defaults.MinBlock
+			opts := perfetto.Options{MinBlock: defaults.MinBlock, Selection: selection}
 			c := convert(t, name, opts)
 			checkStats(t, c)
 			f := newFocused(&opts)
 			read(f)
-			if len(f.windows) == 0 {
+			if len(f.stints) == 0 {
 				t.Fatal("nothing in focus")
 			}
 			same(t, "time by state", c.query(t, stateSQL(f)), f.sums())

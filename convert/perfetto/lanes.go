@@ -3,7 +3,6 @@ package perfetto
 import (
 	"container/heap"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -17,7 +16,7 @@ import (
 // a million lanes is of no use: the lane of a goroutine that exited goes to the
 // next one of the same function, so that lanes count what is alive at once.
 type lanes struct {
-	*packets
+	packets      *packets
 	start        model.Time
 	perGoroutine bool
 
@@ -39,7 +38,7 @@ type process struct {
 // many names.
 func (p *process) goIID(e *events) uint64 {
 	if p.goName == 0 {
-		p.goName = e.names.iid(&e.interned, "go "+shortFunc(p.name))
+		p.goName = e.names.iid(&e.interned, "go "+model.ShortFunc(p.name))
 	}
 	return p.goName
 }
@@ -55,14 +54,9 @@ type lane struct {
 	until   model.Time // when its last goroutine left it
 }
 
-const (
-	// unknownFunc is the process of goroutines whose start function the trace
-	// does not tell.
-	unknownFunc = "(unknown start function)"
-	// cgoFunc is the process of goroutines that no go statement started, but C
-	// code that called Go on a thread of its own.
-	cgoFunc = "(callbacks from C threads)"
-)
+// cgoFunc is the process of goroutines that no go statement started, but C
+// code that called Go on a thread of its own.
+const cgoFunc = "(callbacks from C threads)"
 
 // processName names the process that a goroutine belongs to, "" if it is not
 // known as yet.
@@ -108,9 +102,9 @@ func (l *lanes) describe(ln *lane, g *model.Goroutine, last bool) {
 		if !last {
 			return
 		}
-		fn = unknownFunc
+		fn = model.UnknownFunc
 	}
-	name := shortFunc(fn)
+	name := model.ShortFunc(fn)
 	if l.perGoroutine {
 		name = "G" + strconv.FormatInt(int64(g.ID), 10) + " " + name
 	}
@@ -119,8 +113,9 @@ func (l *lanes) describe(ln *lane, g *model.Goroutine, last bool) {
 
 func (l *lanes) describeAs(ln *lane, fn, name string) {
 	ln.process = l.process(fn)
-	l.open()
-	b := wire.AppendUint(l.buf, fPacketTimestamp, uint64(l.start))
+	p := l.packets
+	p.open()
+	b := wire.AppendUint(p.part.buf, fPacketTimestamp, uint64(l.start))
 	b = wire.AppendUint(b, fPacketSequenceID, rareSequence)
 	b = wire.AppendUint(b, fPacketTimestampClock, bootClock)
 	b, track := wire.Open(b, fPacketTrackDescriptor)
@@ -129,8 +124,8 @@ func (l *lanes) describeAs(ln *lane, fn, name string) {
 	b = wire.AppendUint(b, fThreadPID, uint64(ln.process.pid))
 	b = wire.AppendUint(b, fThreadTID, uint64(ln.tid))
 	b = wire.AppendString(b, fThreadName, name)
-	l.buf = wire.Close(wire.Close(b, thread), track)
-	l.close()
+	p.part.buf = wire.Close(wire.Close(b, thread), track)
+	p.close()
 }
 
 func (l *lanes) process(fn string) *process {
@@ -138,7 +133,7 @@ func (l *lanes) process(fn string) *process {
 	if p == nil {
 		p = &process{pid: l.newID(), name: fn}
 		l.processes[fn] = p
-		l.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: &perfettopb.TrackDescriptor{
+		l.packets.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: &perfettopb.TrackDescriptor{
 			Uuid: proto.Uint64(l.newTrack()),
 			Process: &perfettopb.ProcessDescriptor{
 				Pid:         proto.Int32(p.pid),
@@ -170,14 +165,4 @@ func (h *laneHeap) Pop() any {
 	last := old[len(old)-1]
 	*h = old[:len(old)-1]
 	return last
-}
-
-// shortFunc is a function without its import path: http.(*conn).serve for
-// net/http.(*conn).serve.
-func shortFunc(fn string) string {
-	path := fn
-	if i := strings.IndexByte(path, '['); i >= 0 {
-		path = path[:i] // type arguments have import paths of their own
-	}
-	return fn[strings.LastIndexByte(path, '/')+1:]
 }

@@ -31,27 +31,27 @@ const (
 
 // packets collects the packets of a trace, and hands them over to be written.
 type packets struct {
-	*file
-	*part       // that is being collected
-	mark  int   // of the packet that is open
-	err   error // of a packet that could not be marshalled
+	file *file
+	part *part // that is being collected
+	mark int   // of the packet that is open
+	err  error // of a packet that could not be marshalled
 
-	reasonIIDs textTable // why lanes are blocked
+	reasons textTable // why lanes are blocked
 }
 
 func newPackets(w io.Writer) packets {
 	f := newFile(w)
-	return packets{file: f, part: <-f.free, reasonIIDs: newTextTable(fInternedKernelSymbols, maxNames)}
+	return packets{file: f, part: <-f.free, reasons: newTextTable(fInternedKernelSymbols, maxNames)}
 }
 
-// open begins a packet, to p.buf. Only one is open at a time.
+// open begins a packet, to p.part.buf. Only one is open at a time.
 func (p *packets) open() {
-	p.buf, p.mark = wire.Open(p.buf, fTracePacket)
+	p.part.buf, p.mark = wire.Open(p.part.buf, fTracePacket)
 }
 
 func (p *packets) close() {
-	p.buf = wire.Close(p.buf, p.mark)
-	if len(p.buf) >= partSize {
+	p.part.buf = wire.Close(p.part.buf, p.mark)
+	if len(p.part.buf) >= partSize {
 		p.flush()
 	}
 }
@@ -65,19 +65,19 @@ func (p *packets) happened(e schedEvent) {
 
 // blocked adds that a lane is blocked from start to end.
 func (p *packets) blocked(on model.ProcID, tid int32, start, end model.Time, reason string) {
-	p.happened(schedEvent{kind: schedBlocked, p: on, tid: tid, start: start, end: end, by: uint32(p.reasonIIDs.iid(&p.reasons, reason))})
+	p.happened(schedEvent{kind: schedBlocked, p: on, tid: tid, start: start, end: end, by: uint32(p.reasons.iid(&p.part.reasons, reason))})
 }
 
 func (p *packets) flush() {
-	p.write(p.part)
-	p.part = <-p.free
+	p.file.write(p.part)
+	p.part = <-p.file.free
 }
 
 // finish writes what is left.
 func (p *packets) finish() {
 	p.happened(schedEvent{kind: schedEnds})
 	p.flush()
-	p.wait()
+	p.file.wait()
 }
 
 // put writes a packet that there are few of, on the rare sequence.
@@ -93,8 +93,8 @@ func (p *packets) putOn(packet *perfettopb.TracePacket) {
 	if err != nil && p.err == nil {
 		p.err = err
 	}
-	p.buf = protowire.AppendTag(p.buf, fTracePacket, protowire.BytesType)
-	p.buf = protowire.AppendBytes(p.buf, b)
+	p.part.buf = protowire.AppendTag(p.part.buf, fTracePacket, protowire.BytesType)
+	p.part.buf = protowire.AppendBytes(p.part.buf, b)
 }
 
 // putAt is put with a timestamp.

@@ -41,7 +41,7 @@ func (w *Writer) Sample(s *model.Sample) {
 func (w *Writer) sample(l *lane, s *model.Sample) {
 	e := w.events
 	e.packet(s.Time)
-	b, mark := wire.Open(e.buf, fPacketPerfSample)
+	b, mark := wire.Open(e.packets.part.buf, fPacketPerfSample)
 	if s.Proc != model.NoProc {
 		b = wire.AppendUint(b, fSampleCPU, uint64(s.Proc))
 	}
@@ -52,6 +52,6 @@ func (w *Writer) sample(l *lane, s *model.Sample) {
 	}
 	b = wire.AppendUint(b, fSampleMode, uint64(perfettopb.Profiling_MODE_USER))
 	b = wire.AppendUint(b, fSampleTimebase, sampleWeight)
-	e.buf = wire.Close(b, mark)
+	e.packets.part.buf = wire.Close(b, mark)
 	e.endPacket()
 }

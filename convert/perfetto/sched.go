@@ -48,10 +48,10 @@ const (
 // What is in a bundle may be earlier than what another one before it has: the
 // trace processor sorts.
 type sched struct {
-	buf []byte // of the part that is being encoded
-	interned
-	start model.Time
-	cpus  []*cpu
+	buf      []byte   // of the part that is being encoded
+	interned interned // for the next bundle
+	start    model.Time
+	cpus     []*cpu
 	// outside is a CPU for wakings by no goroutine and on no P: one on which
 	// nothing ever runs. It is -1 if none is chosen, and procs, the largest
 	// GOMAXPROCS so far, or above when it is.
@@ -62,7 +62,7 @@ type sched struct {
 // encode appends the bundles that are complete with a part.
 func (s *sched) encode(p *part) {
 	s.buf = p.buf
-	s.pending = append(s.pending, p.reasons.pending...)
+	s.interned.pending = append(s.interned.pending, p.reasons.pending...)
 	for i := range p.sched {
 		switch e := &p.sched[i]; e.kind {
 		case schedRun:
@@ -281,13 +281,13 @@ func (c *cpu) openEvent(t model.Time, pid int32) (b []byte, mark int) {
 // setState puts a lane into a state at t, apart from any P.
 func (p *packets) setState(tid int32, t model.Time, state uint64) {
 	p.open()
-	b := wire.AppendUint(p.buf, fPacketTimestamp, uint64(t))
+	b := wire.AppendUint(p.part.buf, fPacketTimestamp, uint64(t))
 	b = wire.AppendUint(b, fPacketTimestampClock, bootClock)
 	b = wire.AppendUint(b, fPacketSequenceID, rareSequence)
 	b, mark := wire.Open(b, fPacketTaskState)
 	b = wire.AppendUint(b, fTaskStateTID, uint64(tid))
 	b = wire.AppendUint(b, fTaskStateState, state)
-	p.buf = wire.Close(b, mark)
+	p.part.buf = wire.Close(b, mark)
 	p.close()
 }
 
@@ -314,7 +314,7 @@ func (s *sched) bundle(p model.ProcID, c *cpu) {
 	b, packet := wire.Open(s.buf, fTracePacket)
 	b = wire.AppendUint(b, fPacketSequenceID, schedSequence)
 	b = wire.AppendUint(b, fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
-	b = s.appendTo(b)
+	b = s.interned.appendTo(b)
 	b, bundle := wire.Open(b, fPacketFtraceEvents)
 	b = wire.AppendUint(b, fBundleCPU, uint64(p))
 	b, compact := wire.Open(b, fBundleCompact)

@@ -133,7 +133,7 @@ func (ts *tasks) giveBack(track *taskTrack) {
 
 func typeName(t *model.Task) string {
 	if t.TypeUnknown {
-		return "(task from before the trace)"
+		return model.UnknownTask
 	}
 	return nameOr(t.Type)
 }

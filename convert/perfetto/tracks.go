@@ -19,7 +19,7 @@ func (l *lanes) track(parent uint64, d *perfettopb.TrackDescriptor) uint64 {
 	if parent != 0 {
 		d.ParentUuid = proto.Uint64(parent)
 	}
-	l.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: d}})
+	l.packets.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: d}})
 	return uuid
 }
 

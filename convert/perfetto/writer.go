@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"time"
 
@@ -22,26 +21,12 @@ type Options struct {
 	Threads bool
 	// LanePerGoroutine gives each goroutine a lane of its own.
 	LanePerGoroutine bool
-	// Window is the part of the trace that Convert writes.
-	Window model.Window
-
-	// The rest limits the trace to some goroutines: the lanes of others are left
-	// out, but for the runs in which they wake up one of these. What the Ps run,
-	// the garbage collector and the counters stay whole. Of several limits, all
-	// must hold.
-
-	// Goroutines has the IDs of goroutines; nil is all. Func matches their start
-	// functions, as model.Goroutine.Func spells them; goroutines from before the
-	// trace have a lane from when the trace has told.
-	Goroutines []model.GoID
-	Func       *regexp.Regexp
-	// TaskID and Task limit the trace to the task with this ID, or those whose type
-	// matches, with their subtasks, and TraceID to those that are spans of a
-	// distributed trace; and to the goroutines at work for them, while they are,
-	// see [model.Work].
-	TaskID  model.TaskID
-	Task    *regexp.Regexp
-	TraceID [16]byte
+	// Selection limits the lanes of goroutines, and the tasks, to those that it names.
+	// Other goroutines have lanes only for the runs in which they wake up one of these.
+	// What the Ps run, the garbage collector and the counters stay whole. Goroutines
+	// from before the trace have a lane from when the trace has told their start
+	// function, if that matters.
+	model.Selection
 	// Version is the version of trace2x that the file names; may be empty.
 	Version string
 }
@@ -52,10 +37,12 @@ const DefaultMinBlock = 10 * time.Microsecond
 // Convert reads a Go execution trace from r and writes it as a Perfetto trace
 // to w. Errors are those of [model.Read] and of w. With a *[model.Damage] the
 // summary is not nil, and what was written is a valid trace of what was read.
+//
+// For a part of a trace, see [NewWriter] and [model.ReadWindow].
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
 	out := NewWriter(w, opts)
 	defer out.Close()
-	return model.ReadWindow(ctx, r, out, opts.Window)
+	return model.Read(ctx, r, out)
 }
 
 // Writer is a [model.Sink] that writes a Perfetto trace, from goroutines of its
@@ -78,24 +65,17 @@ type Writer struct {
 	gc, stw    lazyTrack
 	procs      map[model.ProcID]*lazyTrack // for what a P does without a goroutine
 	noLane     *lane                       // for samples without a goroutine
-	goroutines []goroutine                 // by slot
+	goroutines model.BySlot[goroutine]
 }
 
 // goroutine is what the writer knows of a goroutine.
 type goroutine struct {
-	lane    *lane // nil if the goroutine is not in focus
+	lane    *lane      // nil if the goroutine is not in focus
+	since   model.Time // it has its lane
 	edges   edges
 	samples []model.Sample  // of a lane that is not described yet
 	regions []*model.Region // that have a slice which has not ended, by their beginnings
-
-	// With a focus:
-	works   int // for tasks in focus
-	since   model.Time
-	creator *model.Goroutine // as long as the goroutine is being announced
-	decided bool             // whether Options.Goroutines and Func let it in
-	in      bool             // they do
-	waker   *lane            // for runs in which it wakes up others, out of focus
-	woke    bool             // in this run
+	focus   goroutineFocus
 }
 
 var _ model.Sink = (*Writer)(nil)
@@ -103,7 +83,7 @@ var _ model.Sink = (*Writer)(nil)
 // NewWriter returns a writer of a trace to w. It buffers; w need not.
 func NewWriter(w io.Writer, opts Options) *Writer {
 	return &Writer{
-		focus:    newFocus(&opts),
+		focus:    newFocus(&opts.Selection),
 		opts:     opts,
 		minBlock: model.Time(opts.MinBlock),
 		packets:  newPackets(w),
@@ -112,25 +92,25 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 }
 
 // Size returns the number of bytes written so far.
-func (w *Writer) Size() int64 { return w.packets.bytesWritten() }
+func (w *Writer) Size() int64 { return w.packets.file.bytesWritten() }
 
 // Close waits until nothing is being written any more. Whoever gives up a trace
 // before its End has to call it before the underlying writer is used for anything
 // else; after End it does nothing.
-func (w *Writer) Close() { w.packets.wait() }
+func (w *Writer) Close() { w.packets.file.wait() }
 
-// Focus tells what there was of what the options limit the trace to, so far; all
+// Found tells what there was of what the options limit the trace to, so far; all
 // zero if they do not.
-func (w *Writer) Focus() Focus {
+func (w *Writer) Found() model.Found {
 	if w.focus == nil {
-		return Focus{}
+		return model.Found{}
 	}
-	return w.focus.Focus
+	return w.focus.found
 }
 
 // Err returns the first error of the underlying writer.
 func (w *Writer) Err() error {
-	if err := cmp.Or(w.packets.err, w.packets.failed()); err != nil {
+	if err := cmp.Or(w.packets.err, w.packets.file.failed()); err != nil {
 		return fmt.Errorf("writing the Perfetto trace: %w", err)
 	}
 	return nil
@@ -168,12 +148,9 @@ func (w *Writer) Begin(t *model.Trace) {
 	}
 }
 
-func (w *Writer) goroutine(g *model.Goroutine) *goroutine { return &w.goroutines[g.Slot] }
+func (w *Writer) goroutine(g *model.Goroutine) *goroutine { return w.goroutines.Of(g) }
 
 func (w *Writer) GoroutineStart(g *model.Goroutine) {
-	for g.Slot >= len(w.goroutines) {
-		w.goroutines = append(w.goroutines, goroutine{})
-	}
 	gr := w.goroutine(g)
 	if g.Before {
 		w.counters.existing(g.State)
@@ -181,7 +158,7 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 		w.counters.turned(model.NotExist, g.State, g.Start)
 	}
 	if w.focus != nil {
-		gr.creator = g.Creator
+		gr.focus.creator = g.Creator
 		w.decide(g, gr, g.Start, g.Before)
 		return
 	}
@@ -267,7 +244,7 @@ func (w *Writer) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		w.counters.turned(s.Kind, s.Next, s.End)
 	}
 	if w.focus != nil {
-		gr.creator = nil
+		gr.focus.creator = nil
 		w.decide(g, gr, s.Start, true)
 	}
 	if gr.lane != nil {
@@ -363,10 +340,7 @@ func (w *Writer) laneSlice(gr *goroutine, s slice) {
 
 func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	gr := w.goroutine(g)
-	if gr.waker != nil {
-		w.lanes.describe(gr.waker, g, true)
-		w.lanes.giveBack(gr.waker, g.End)
-	}
+	w.giveBackWaker(g, gr)
 	if gr.lane != nil {
 		w.leaveLane(g, gr, g.End, g.Open)
 	}
@@ -421,11 +395,7 @@ func (w *Writer) Run(r *model.Run) {
 		w.laneSlice(gr, slice{start: max(r.Start, gr.since), end: r.End, open: open, name: r.Label, category: catGC})
 	}
 	if w.threads != nil {
-		name := unknownFunc
-		if r.Goroutine.Func != "" {
-			name = shortFunc(r.Goroutine.Func)
-		}
-		w.threads.slice(r.Thread, r.Goroutine, name, r.Start, r.End, open, r.Proc)
+		w.threads.slice(r.Thread, r.Goroutine, model.ShortFunc(r.Goroutine.Func), r.Start, r.End, open, r.Proc)
 	}
 }
 
@@ -487,13 +457,13 @@ func (w *Writer) endRegion(gr *goroutine, r *model.Region) {
 }
 
 func (w *Writer) TaskStart(t *model.Task) {
-	if w.focus == nil || w.focus.taskStarted(t) {
+	if w.focus == nil || w.focus.tasks.Start(t) {
 		w.tasks.start(t)
 	}
 }
 
 func (w *Writer) TaskEnd(t *model.Task) {
-	if w.focus == nil || w.focus.taskEnded(t) {
+	if w.focus == nil || w.focus.tasks.End(t) {
 		w.tasks.end(t)
 	}
 }
@@ -563,7 +533,7 @@ func (w *Writer) proc(p model.ProcID) uint64 {
 }
 
 func (w *Writer) Metric(m *model.Metric) {
-	if m.Name == gomaxprocs {
+	if m.Name == model.GOMAXPROCS {
 		w.packets.happened(schedEvent{kind: schedProcs, p: model.ProcID(m.Value)})
 	}
 	w.events.count(w.metrics.track(m.Name), m.Time, int64(m.Value))

@@ -8,6 +8,7 @@ import (
 	"github.com/trace2x/trace2x/convert/pprof"
 	"github.com/trace2x/trace2x/internal/converttest"
 	"github.com/trace2x/trace2x/internal/testtrace"
+	"github.com/trace2x/trace2x/model"
 )
 
 // BenchmarkConvert makes profiles of a trace of 3 million events.
@@ -19,7 +20,7 @@ func BenchmarkConvert(b *testing.B) {
 	}{
 		{"sync", pprof.Options{Type: pprof.Sync}},
 		{"wall", pprof.Options{Type: pprof.Wall}},
-		{"wall of tasks", pprof.Options{Type: pprof.Wall, Task: regexp.MustCompile(".")}},
+		{"wall of tasks", pprof.Options{Type: pprof.Wall, Selection: model.Selection{Task: regexp.MustCompile(".")}}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			converttest.Benchmark(b, trace, func(r io.Reader) (int64, error) {

@@ -3,7 +3,6 @@ package pprof
 import (
 	"context"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/trace2x/trace2x/model"
@@ -13,9 +12,11 @@ import (
 // compressed with gzip as the format wants it. The errors are those of
 // [model.Read]: if it is a *[model.Damage], the profile is of what comes before.
 // Else nothing was written, or, if w failed, an unknown part.
+//
+// For a part of a trace, see [NewCollector] and [model.ReadWindow].
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
 	c := NewCollector(opts)
-	sum, err := model.ReadWindow(ctx, r, c, opts.Window)
+	sum, err := model.Read(ctx, r, c)
 	if sum == nil {
 		return nil, err
 	}
@@ -31,9 +32,10 @@ type Stats struct {
 	// sums of the two values of the samples.
 	Stacks      int
 	Count, Time int64
-	// Goroutines, Tasks and Regions are how many matched the filters for them.
-	// They are 0 without these.
-	Goroutines, Tasks, Regions int
+	// Found is what there was of the selection, and Regions how many regions matched.
+	// What the options do not limit may be 0.
+	model.Found
+	Regions int
 }
 
 // Collector is a [model.Sink] that adds a profile up.
@@ -49,9 +51,9 @@ type Collector struct {
 	reasons    names
 	counted    map[string]bool // whether waits with a reason are of the type
 	funcs      names
-	goroutines []goroutine          // by slot
-	tasks      map[*model.Task]bool // that are open and match
-	regions    map[string]bool      // whether a type matches
+	goroutines model.BySlot[goroutine]
+	tasks      *model.SelectedTasks
+	regions    map[string]bool // whether a type matches
 }
 
 // key is what times are added up by. All but the stack are zero but for Wall.
@@ -114,22 +116,23 @@ type goroutine struct {
 	// own is the stack of the state before the one that the goroutine is in, and
 	// waker the one at which that was ended, if it was a wait.
 	own, waker *model.Stack
-	windows
+	stints
 }
 
 var _ model.Sink = (*Collector)(nil)
 
 // NewCollector returns a collector of the profile that opts describe.
 func NewCollector(opts Options) *Collector {
-	return &Collector{
+	c := &Collector{
 		opts:    opts,
 		sums:    make(sums),
 		reasons: names{ids: make(map[string]int32)},
 		counted: make(map[string]bool),
 		funcs:   names{ids: make(map[string]int32)},
-		tasks:   make(map[*model.Task]bool),
 		regions: make(map[string]bool),
 	}
+	c.tasks = model.NewSelectedTasks(&c.opts.Selection, &c.stats.Found)
+	return c
 }
 
 // Stats returns what the profile has. It is complete when the trace is.
@@ -157,27 +160,24 @@ func (c *Collector) Sync(s *model.Sync) {
 func (c *Collector) End(s *model.Summary) { c.end = s.End }
 
 func (c *Collector) GoroutineStart(g *model.Goroutine) {
-	for g.Slot >= len(c.goroutines) {
-		c.goroutines = append(c.goroutines, goroutine{})
-	}
-	gr := &c.goroutines[g.Slot]
+	gr := c.goroutines.Of(g)
 	*gr = goroutine{}
-	if c.opts.Goroutines != nil {
-		if gr.unwanted = !slices.Contains(c.opts.Goroutines, g.ID); gr.unwanted {
-			return
-		}
-		if c.opts.Func == nil {
-			c.stats.Goroutines++
-		}
+	selected, known := c.opts.Goroutine(g)
+	if known && !selected {
+		gr.unwanted = true
+		return
 	}
-	if c.opts.windowed() {
-		gr.windows.start(g, c.opts.Region != nil)
+	if known && c.opts.Func == nil {
+		c.stats.Goroutines++
+	}
+	if c.opts.byTime() {
+		gr.stints.start(g, &c.opts)
 	}
 	c.learnFunc(gr, g)
 }
 
 func (c *Collector) GoroutineEnd(g *model.Goroutine) {
-	gr := &c.goroutines[g.Slot]
+	gr := c.goroutines.Of(g)
 	c.learnFunc(gr, g)
 	if gr.fn == 0 && c.opts.Func == nil {
 		c.count(gr.unnamed)
@@ -192,7 +192,7 @@ func (c *Collector) learnFunc(gr *goroutine, g *model.Goroutine) {
 	}
 	gr.fn = c.funcs.id(g.Func)
 	if c.opts.Func != nil {
-		if gr.unwanted = !c.opts.Func.MatchString(g.Func); gr.unwanted {
+		if selected, _ := c.opts.Goroutine(g); !selected {
 			*gr = goroutine{unwanted: true}
 			return
 		}
@@ -207,7 +207,7 @@ func (c *Collector) learnFunc(gr *goroutine, g *model.Goroutine) {
 
 func (c *Collector) needsFunc() bool { return c.opts.Type == Wall || c.opts.Func != nil }
 
-// add counts what the windows let pass.
+// add counts what the limits of time let pass.
 func (c *Collector) add(gr *goroutine, k key, v value) {
 	switch {
 	case !c.needsFunc():
@@ -230,13 +230,13 @@ func (c *Collector) count(s sums) {
 }
 
 func (c *Collector) GoroutineState(g *model.Goroutine, s *model.GoState) {
-	gr := &c.goroutines[g.Slot]
+	gr := c.goroutines.Of(g)
 	c.learnFunc(gr, g)
 	if gr.unwanted {
 		return
 	}
 	k, counts := c.keyOf(gr, s)
-	if !c.opts.windowed() {
+	if !c.opts.byTime() {
 		if d := s.Duration(); counts && d > 0 {
 			c.add(gr, k, value{1, int64(d)})
 		}
@@ -304,11 +304,11 @@ func (c *Collector) Sample(s *model.Sample) {
 		}
 		return
 	}
-	gr := &c.goroutines[s.Goroutine.Slot]
+	gr := c.goroutines.Of(s.Goroutine)
 	c.learnFunc(gr, s.Goroutine)
 	switch {
 	case gr.unwanted:
-	case c.opts.windowed():
+	case c.opts.byTime():
 		c.sampled(gr, key{stack: s.Stack}, v)
 	default:
 		c.add(gr, key{stack: s.Stack}, v)

@@ -56,30 +56,17 @@ func (t Type) String() string { return typeNames[t] }
 // profiler's 100 Hz.
 const sampleWeight = 10_000_000
 
-// Options say what a profile is of. Of several filters, all must hold.
+// Options say what a profile is of. Of several limits, all must hold.
 type Options struct {
 	Type Type
-	// Window is the part of the trace that counts.
-	Window model.Window
-	// Goroutines has the IDs of the goroutines that count; nil is all.
-	Goroutines []model.GoID
-	// Func matches the start functions of goroutines that count, as
-	// model.Goroutine.Func spells them.
-	Func *regexp.Regexp
-	// TaskID and Task limit the profile to the time in which goroutines are at
-	// work for the task with this ID, or for one of those whose type matches, or
-	// for a subtask: see [model.Work]. As for the spans that package otel makes,
-	// a pause counts if the goroutine comes back.
-	TaskID model.TaskID
-	Task   *regexp.Regexp
+	// Selection limits the profile to some goroutines and to work for some tasks.
+	model.Selection
 	// Region limits it to the time in regions whose type matches.
 	Region *regexp.Regexp
 }
 
-// windowed reports whether only some of a goroutine's time may count.
-func (o *Options) windowed() bool { return o.tasks() || o.Region != nil }
-
-func (o *Options) tasks() bool { return o.TaskID != model.BackgroundTask || o.Task != nil }
+// byTime reports whether only some of a goroutine's time may count.
+func (o *Options) byTime() bool { return o.ByTask() || o.Region != nil }
 
 // filtered reports whether only some goroutines, or some of their time, counts.
-func (o *Options) filtered() bool { return o.Goroutines != nil || o.Func != nil || o.windowed() }
+func (o *Options) filtered() bool { return !o.All() || o.Region != nil }

@@ -109,22 +109,22 @@ func union(in []interval) (out []interval) {
 	return out
 }
 
-// windows returns when the time of a goroutine counts.
-func (l *life) windows(opts *pprof.Options) []interval {
+// spans returns when the time of a goroutine counts.
+func (l *life) spans(opts *pprof.Options) []interval {
 	const ever = model.Time(1) << 62
-	windows := []interval{{-ever, ever}}
+	spans := []interval{{-ever, ever}}
 	intersect := func(with []interval) {
 		var out []interval
-		for _, a := range windows {
+		for _, a := range spans {
 			for _, b := range with {
 				if i := (interval{max(a.start, b.start), min(a.end, b.end)}); i.start <= i.end {
 					out = append(out, i)
 				}
 			}
 		}
-		windows = out
+		spans = out
 	}
-	if opts.Task != nil || opts.TaskID != 0 {
+	if opts.ByTask() {
 		var all []interval
 		for _, w := range l.works {
 			all = append(all, w.interval)
@@ -140,7 +140,7 @@ func (l *life) windows(opts *pprof.Options) []interval {
 		}
 		intersect(union(all))
 	}
-	return windows
+	return spans
 }
 
 // wall adds up what a profile of the type Wall should have, by its labels.
@@ -150,10 +150,10 @@ func (h *history) wall(opts *pprof.Options) map[string]sum {
 		if !l.wanted(opts) {
 			continue
 		}
-		windows := l.windows(opts)
+		spans := l.spans(opts)
 		for _, s := range l.states {
 			var in model.Time
-			for _, w := range windows {
+			for _, w := range spans {
 				in += max(0, min(w.end, s.End)-max(w.start, s.Start))
 			}
 			if in > 0 {
@@ -183,7 +183,7 @@ func (h *history) cpu(opts *pprof.Options) (n int64) {
 			continue
 		}
 		for _, t := range l.samples {
-			for _, w := range l.windows(opts) {
+			for _, w := range l.spans(opts) {
 				if w.start <= t && t < w.end {
 					n++
 				}
@@ -206,6 +206,31 @@ func byLabels(p *profile.Profile) map[string]sum {
 	return sums
 }
 
+// spanlinkTrace returns the distributed trace of spanlink.trace that has most spans.
+func spanlinkTrace(t *testing.T) [16]byte {
+	t.Helper()
+	h := spanCounter{spans: make(map[[16]byte]int)}
+	converttest.Read(t, testtrace.Data(t, "spanlink"), &h)
+	var most [16]byte
+	for id, n := range h.spans {
+		if n > h.spans[most] || n == h.spans[most] && bytes.Compare(id[:], most[:]) < 0 {
+			most = id
+		}
+	}
+	return most
+}
+
+type spanCounter struct {
+	model.NopSink
+	spans map[[16]byte]int
+}
+
+func (c *spanCounter) TaskStart(t *model.Task) {
+	if t.Span != nil {
+		c.spans[t.Span.TraceID]++
+	}
+}
+
 // TestFilters compares profiles with what can be added up when the whole trace
 // is in memory.
 func TestFilters(t *testing.T) {
@@ -216,14 +241,15 @@ func TestFilters(t *testing.T) {
 		traces []string // in which something has to be found
 	}{
 		{"all", pprof.Options{}, []string{"httpserver", "cgo", "leak", "leak-go1.21", "gc"}},
-		{"goroutine", pprof.Options{Goroutines: []model.GoID{1, 20}}, []string{"httpserver", "pipeline"}},
-		{"func", pprof.Options{Func: re(`^net/http\.|^main\.main$`)}, []string{"httpserver", "httpserver-go1.22", "httpserver-go1.21"}},
-		{"task", pprof.Options{Task: re(`.`)}, []string{"httpserver", "manytasks", "cgo", "httpserver-go1.21"}},
-		{"task ID", pprof.Options{TaskID: 1}, []string{"manytasks", "flightrecorder"}},
+		{"goroutine", pprof.Options{Selection: model.Selection{Goroutines: []model.GoID{1, 20}}}, []string{"httpserver", "pipeline"}},
+		{"func", pprof.Options{Selection: model.Selection{Func: re(`^net/http\.|^main\.main$`)}}, []string{"httpserver", "httpserver-go1.22", "httpserver-go1.21"}},
+		{"task", pprof.Options{Selection: model.Selection{Task: re(`.`)}}, []string{"httpserver", "manytasks", "cgo", "httpserver-go1.21"}},
+		{"trace ID", pprof.Options{Selection: model.Selection{TraceID: spanlinkTrace(t)}}, []string{"spanlink"}},
+		{"task ID", pprof.Options{Selection: model.Selection{TaskID: 1}}, []string{"manytasks", "flightrecorder"}},
 		{"region", pprof.Options{Region: re(`.`)}, []string{"states", "chain", "httpserver", "flightrecorder", "manytasks"}},
 		{"region asleep", pprof.Options{Region: re(`^asleep$`)}, []string{"states"}},
-		{"region in task", pprof.Options{Task: re(`.`), Region: re(`.`)}, []string{"httpserver"}},
-		{"task of func", pprof.Options{Task: re(`.`), Func: re(`main\.`)}, []string{"httpserver"}},
+		{"region in task", pprof.Options{Selection: model.Selection{Task: re(`.`)}, Region: re(`.`)}, []string{"httpserver"}},
+		{"task of func", pprof.Options{Selection: model.Selection{Task: re(`.`), Func: re(`main\.`)}}, []string{"httpserver"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -231,7 +257,8 @@ func TestFilters(t *testing.T) {
 			for _, name := range testtrace.Readable(t) {
 				data := testtrace.Data(t, name)
 				h := newHistory(func(task *model.Task) bool {
-					return task.ID == tt.opts.TaskID || tt.opts.Task != nil && tt.opts.Task.MatchString(task.Type)
+					return task.ID == tt.opts.TaskID || tt.opts.Task != nil && tt.opts.Task.MatchString(task.Type) ||
+						task.Span != nil && tt.opts.TraceID != [16]byte{} && task.Span.TraceID == tt.opts.TraceID
 				})
 				converttest.Read(t, data, h)
 				opts := tt.opts

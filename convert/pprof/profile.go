@@ -9,10 +9,6 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// unknownFunc stands for the start function of a goroutine of which the trace
-// does not tell any.
-const unknownFunc = "(unknown start function)"
-
 // Profile returns the profile of what has been read. It has the wall-clock time
 // at which the trace begins if the trace tells that.
 func (c *Collector) Profile() *profile.Profile {
@@ -135,11 +131,7 @@ func (e *encoder) frame(f *model.Frame) *profile.Location {
 func (e *encoder) start(fn string) *profile.Location {
 	l := e.starts[fn]
 	if l == nil {
-		name := fn
-		if name == "" {
-			name = unknownFunc
-		}
-		l = e.location(profile.Line{Function: e.function(name, "")})
+		l = e.location(profile.Line{Function: e.function(model.FuncName(fn), "")})
 		e.starts[fn] = l
 	}
 	return l

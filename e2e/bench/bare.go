@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/trace2x/trace2x/model/modeltest"
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // bare reads a trace and throws its events away: what all is measured against.
@@ -15,7 +15,7 @@ func bare(file string) error {
 		return err
 	}
 	defer f.Close()
-	events, err := modeltest.ReadBare(f)
+	events, err := decode.ReadBare(f)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trace2x/trace2x/model/modeltest"
+	"github.com/trace2x/trace2x/internal/decode"
 )
 
 // Benchmark measures what convert takes for a trace, against a bare read loop over
@@ -48,7 +48,7 @@ func Benchmark(b *testing.B, trace string, convert func(io.Reader) (events int64
 	var events int64
 	var peak uint64
 	for b.Loop() {
-		read, bare := timed(modeltest.ReadBare)
+		read, bare := timed(decode.ReadBare)
 		bares = append(bares, bare)
 		runtime.GC()
 		stop := watchHeap()

@@ -13,7 +13,7 @@ import (
 //	evEventBatch | generation, M, ticks, size (uvarints) | size bytes
 //
 // or the same with evExperimentalBatch and one more byte in front, and since Go
-// 1.26 the single byte evEndOfGeneration behind those of each generation
+// 1.26 the single byte evEndOfGeneration behind the batches of each generation
 // (internal/trace/tracev2/events.go, internal/trace/batch.go).
 type batch struct {
 	typ   byte
@@ -21,7 +21,7 @@ type batch struct {
 	m     int64
 	ticks uint64
 	data  []byte
-	raw   []byte // all bytes of it, of which data is the last
+	raw   []byte // all bytes of it; data is the end of them
 }
 
 func (b *batch) begins(typ byte) bool {

@@ -44,7 +44,7 @@ const (
 // Chunks yields the events of the trace in order, in chunks. A chunk may be used
 // until the next one is asked for. It yields a *[Damage] where a part of the trace
 // cannot be read, and goes on behind it. Other errors are last: a *[FormatError]
-// before any chunk, for a damaged trace of Go 1.21 or earlier; or that of ctx.
+// before any chunk, for a damaged trace of Go 1.21 or earlier; or the error of ctx.
 //
 // want says for each generation, in order, whether it is wanted; nil takes all. It
 // is not asked for generations that are damaged, or come before one that is, which
@@ -63,9 +63,9 @@ func (in *Input) Chunks(ctx context.Context, want func(Extent) Verdict) iter.Seq
 }
 
 // parallel yields what sequence does, but decodes several generations at a time.
-// The events are those of the sequence except for some statuses, which then come
-// from undetermined states, the times at the borders, which are put in order here,
-// and the Sync at the end of each, which is dropped.
+// The events are the same, with three exceptions: some statuses come from
+// undetermined states, the times at the borders are put in order here, and the Sync
+// at the end of each generation is dropped.
 func (in *Input) parallel(parent context.Context, want func(Extent) Verdict, yield func(*Chunk, error) bool) {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
@@ -121,7 +121,7 @@ type decoding struct {
 	*part
 	chunks chan *Chunk   // closed behind the last one
 	turn   chan struct{} // closed when its chunks are the next
-	back   chan *Chunk   // those of it that have been consumed
+	back   chan *Chunk   // its chunks that have been consumed
 }
 
 // read reads the trace up to where nothing more is wanted.

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// cursor reads the events of one thread, which are in order.
+// cursor reads the events of one thread, in order.
 type cursor struct {
 	thread *thread
 	rest   []*batch // behind the one that is being read

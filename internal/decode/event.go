@@ -9,8 +9,8 @@ type Event struct {
 	Time int64 // ns on the trace clock
 	// G was executing, on Thread and Proc; -1 for none.
 	G, Thread int64
-	// ID is the goroutine or P that changes its state, that a label or a range is
-	// of, or the task that ends.
+	// ID is the goroutine or P that changes its state, or has the label or the range,
+	// or the task that ends.
 	ID   int64
 	Proc int32
 	// Stack is of G, Own of the goroutine that changes its state: numbers in the
@@ -27,10 +27,9 @@ type Event struct {
 type Kind uint8
 
 const (
-	// Unknown is an event that this package knows nothing of but its Detail.Name,
-	// which is a description.
+	// Unknown is an event that this package does not know: Detail.Name describes it.
 	Unknown Kind = iota
-	// GoTransition is a goroutine that changes its state, or whose state is told;
+	// GoTransition is a goroutine that changes its state, or its status;
 	// ProcTransition a P.
 	GoTransition
 	ProcTransition
@@ -89,8 +88,8 @@ const (
 // larger numbers for what happens without a P.
 const MaxProc = 1_000_000
 
-// Names of ranges. That of a stopped world goes on with the reason, and a
-// parenthesis (golang.org/x/exp/trace, Event.Range).
+// Names of ranges. StopTheWorld is followed by the reason and a parenthesis
+// (golang.org/x/exp/trace, Event.Range).
 const (
 	MarkPhase    = "GC concurrent mark phase"
 	MarkAssist   = "GC mark assist"
@@ -100,12 +99,13 @@ const (
 
 // Detail is what an event tells other than a state transition.
 type Detail struct {
-	// Name is that of a metric or a range, the type of a task or a region, a
+	// Name is the name of a metric or a range, the type of a task or a region, a
 	// label, the category of a log, or a description of what is not known.
 	Name    string
 	Message string // of a log
 	Value   uint64 // of a metric
-	// Task is that of the event, Parent the one of a task that begins; 0 for none.
+	// Task is the task of the event, Parent the parent of a task that begins; 0 for
+	// none.
 	Task, Parent uint64
 	// Swept and Reclaimed are bytes, of a range that ends.
 	Swept, Reclaimed uint64

@@ -177,8 +177,8 @@ func (g *generation) fill(c *Chunk) {
 //     time is later. The frontier is sorted, and the other cursors try theirs, in
 //     the order of time, until one succeeds.
 //  5. If none does, the trace contradicts itself.
-//  6. The event that happened is in the chunk, with its time, or 1 ns more than
-//     that of the event before, whichever is later.
+//  6. The event that happened goes into the chunk. Its time is at least 1 ns later
+//     than the time of the event before.
 //  7. Its cursor reads its next event, and moves to its place in the heap, or
 //     leaves it at the end of the thread's events.
 //  8. When no cursor is left, a Sync ends the generation.

@@ -45,7 +45,7 @@ const fingerprinted = 4096
 const bufferSize = 256 << 10
 
 // Open recognizes the trace in r. The error is a *[FormatError] if r is not a
-// trace that can be read, else that of r.
+// trace that can be read, else the error of r.
 func Open(r io.Reader) (*Input, error) {
 	keeper := &errorKeeper{r: r}
 	br := bufio.NewReaderSize(keeper, bufferSize)

@@ -3,9 +3,9 @@ package decode
 // none is no goroutine, P or thread.
 const none = -1
 
-// order has the state of the scheduler, which says whether the next event of a
-// thread can have happened already: events of several threads are in order if it
-// could, whatever their times are. The rules are those of golang.org/x/exp/trace
+// order has the state of the scheduler. It says whether the next event of a thread
+// can have happened already: that, and not its time, puts the events of several
+// threads in order. The rules are those of golang.org/x/exp/trace
 // (order.go there) for the first generation of a trace, except about what a program
 // says of itself: it may misuse regions and tasks, and the rest is true all the same.
 type order struct {
@@ -60,7 +60,7 @@ const (
 	gcOn
 )
 
-// outcome is that of trying an event.
+// outcome says what became of an event that was tried.
 type outcome uint8
 
 const (
@@ -166,8 +166,8 @@ func (o *order) try(c *Chunk, next *cursor) outcome {
 	return o.tryOther(c, next)
 }
 
-// tryNoThread is try for what does not happen on a thread: the runtime tells of
-// goroutines and Ps that do nothing.
+// tryNoThread is try for what does not happen on a thread: the runtime writes the
+// status of goroutines and Ps that do nothing.
 func (o *order) tryNoThread(c *Chunk, next *cursor) (out outcome) {
 	switch next.typ {
 	case evGoStatus, evGoStatusStack:
@@ -184,7 +184,7 @@ func (o *order) tryNoThread(c *Chunk, next *cursor) (out outcome) {
 }
 
 // tryOther takes the events that do not change the state of a goroutine or P: they
-// always can have happened, except those of the garbage collector.
+// always can have happened, except cycles of the garbage collector.
 func (o *order) tryOther(c *Chunk, next *cursor) outcome {
 	th := next.thread
 	// Most need a goroutine on a P, some a P only, and some nothing.
@@ -201,11 +201,11 @@ func (o *order) tryOther(c *Chunk, next *cursor) outcome {
 	}
 	switch next.typ {
 	case evProcsChange:
-		return o.metric(c, next, "/sched/gomaxprocs:threads", next.args[1])
+		return o.metric(c, next, GOMAXPROCS, next.args[1])
 	case evHeapAlloc:
-		return o.metric(c, next, "/memory/classes/heap/objects:bytes", 0)
+		return o.metric(c, next, HeapObjects, 0)
 	case evHeapGoal:
-		return o.metric(c, next, "/gc/heap/goal:bytes", 0)
+		return o.metric(c, next, HeapGoal, 0)
 	case evGoLabel:
 		return o.label(c, next)
 	case evUserLog:

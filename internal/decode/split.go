@@ -116,8 +116,8 @@ func (s *splitter) truncated(p *part) *part {
 }
 
 // batch reads a batch. The error is io.EOF if none follows, io.ErrUnexpectedEOF
-// if it is cut, and else what is wrong with its header, of which nothing has been
-// read then.
+// if it is cut, and else says what is wrong with its header, which has not been
+// consumed then.
 func (s *splitter) batch() (*batch, error) {
 	// A recording that goes on may send nothing for a while behind a generation: no
 	// more bytes are asked for than the header has.

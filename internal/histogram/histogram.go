@@ -59,6 +59,21 @@ func (h *Histogram) Add(d model.Time) {
 	h.N++
 }
 
+// Merge adds the durations of another one.
+func (h *Histogram) Merge(o *Histogram) {
+	for i, n := range o.counts {
+		if n == 0 {
+			continue
+		}
+		at := o.first + i - h.first
+		if uint(at) >= uint(len(h.counts)) {
+			at = h.grow(o.first + i)
+		}
+		h.counts[at] += min(n, math.MaxUint32-h.counts[at])
+	}
+	h.N += o.N
+}
+
 // grow makes room for a bucket, with all of its octave.
 func (h *Histogram) grow(bucket int) int {
 	const octave = 1 << octaveBits

@@ -27,7 +27,7 @@ const Patience = 5 * time.Second
 // ErrStopped is the error of a recording that Stop ended.
 var ErrStopped = errors.New("the recording was stopped")
 
-// body is that of an answer.
+// body is the body of an answer.
 type body struct {
 	rc     io.ReadCloser
 	cancel context.CancelFunc

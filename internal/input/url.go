@@ -26,10 +26,10 @@ func IsURL(name string) bool {
 	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
 }
 
-// Endpoint completes a URL: to that of a program, without a path or with that of
-// its profiles (…/debug/pprof), the path of its traces is added. The duration of
-// a recording is seconds, if that is more than 0; else what the URL says; else,
-// for the path of traces, DefaultSeconds.
+// Endpoint completes the URL of a program: one without a path, or with the path of
+// profiles (…/debug/pprof), gets the path of traces. A recording lasts seconds, if
+// that is more than 0; else as long as the URL says; else, for the path of traces,
+// DefaultSeconds.
 func Endpoint(rawURL string, seconds float64) (string, error) {
 	u, err := address.Parse(rawURL)
 	if err != nil {
@@ -79,14 +79,14 @@ func BaseName(name string) string {
 	}, base)
 }
 
-// IsRecording reports whether a URL is that of a program that is traced for it.
+// IsRecording reports whether a URL makes a program record a trace.
 func IsRecording(name string) bool {
 	u, err := url.Parse(name)
 	return IsURL(name) && err == nil && isTraces(u)
 }
 
-// Recording reports whether this is a recording: an answer of which the server
-// does not say how long it will be.
+// Recording reports whether this is a recording: an answer whose length the server
+// does not say.
 func (in *Input) Recording() bool { return in.body != nil && in.Size < 0 }
 
 // Stop ends a recording: what has arrived can still be read, and then comes

@@ -44,7 +44,7 @@ type Options struct {
 	UI *url.URL
 	// Port of 127.0.0.1; 0 for any that is free.
 	Port int
-	// Page hands the file over by a page of this server, as is needed on a port
+	// Page hands the file over by a page of this server. That is needed on a port
 	// other than FetchPort.
 	Page bool
 }
@@ -79,7 +79,7 @@ type Server struct {
 }
 
 // New listens on 127.0.0.1 for requests of a file with this name, in which other
-// characters than those of plain file names are replaced. The caller ends the
+// characters that plain file names do not have are replaced. The caller ends the
 // server with Serve or Close.
 func New(name string, opts Options) (*Server, error) {
 	ln, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(opts.Port)))
@@ -192,9 +192,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !isFile && !isPage:
 		http.NotFound(w, r)
 	case r.Method == http.MethodOptions && !s.page:
-		// The UI's request needs no leave of the server, but that of Chrome's
-		// Private Network Access does. Its successor, Local Network Access, asks
-		// the user instead.
+		// Only Chrome's Private Network Access asks the server before the UI's
+		// request. Its successor, Local Network Access, asks the user instead.
 		h.Set("Access-Control-Allow-Methods", http.MethodGet)
 		if r.Header.Get("Access-Control-Request-Private-Network") == "true" {
 			h.Set("Access-Control-Allow-Private-Network", "true")

@@ -55,7 +55,7 @@ func AppendLength(b []byte, num Number, n int) []byte {
 func SizeBytes(num Number, n int) int { return protowire.SizeTag(num) + protowire.SizeBytes(n) }
 
 // AppendVarint appends a number, as one of a packed field. It and appendTag are
-// those of protowire, inlined for what is small: that is most of it.
+// the same as in protowire, inlined for small values: most are small.
 func AppendVarint(b []byte, v uint64) []byte {
 	if v < 1<<7 {
 		return append(b, byte(v))

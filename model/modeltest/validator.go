@@ -1,8 +1,7 @@
 // Package modeltest has what tests of the model and of its sinks share: a
-// [Validator] of the model's invariants, a [Record] of what a sink must
-// reproduce, a [Dump] as text for goldens, and the loop that speed is measured
-// against. It is for tests: it keeps what
-// it has seen, and is not made for long traces.
+// [Validator] of the model's invariants, a [Record] of what a sink must reproduce, and
+// a [Dump] as text for goldens. It is for tests: it keeps what it has seen, and is not
+// made for long traces.
 package modeltest
 
 import (

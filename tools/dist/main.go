@@ -5,11 +5,11 @@
 //
 //	go run -C tools ./dist [-version v1.2.3] [-check] [linux/amd64 ...]
 //
-// The archives are in the folder dist of the repository, of which nothing from
-// before is left. The version is that of git, if it is not given; times in the
-// archives are $SOURCE_DATE_EPOCH, else that of the commit. With -check it builds
-// all of it a second time, from a copy of the source and without what the first
-// time left in Go's cache, and compares.
+// The archives go into the folder dist of the repository, which is emptied first.
+// Without -version, git tells the version. Times in the archives are
+// $SOURCE_DATE_EPOCH, else the time of the commit. With -check the command builds
+// everything a second time, from a copy of the source and with an empty Go cache, and
+// compares.
 package main
 
 import (

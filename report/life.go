@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // Goroutine is the life of one goroutine.
@@ -75,19 +76,19 @@ type State struct {
 	EndedBy model.GoID `json:"ended_by,omitempty"`
 }
 
-// one follows one goroutine.
-type one struct {
+// life follows one goroutine, selected or not.
+type life struct {
 	id      model.GoID
 	keep    int
 	lives   int64
 	first   model.Goroutine // as it ended
 	last    model.Time
 	open    bool
-	sums    sums
+	times   times.Times
 	states  map[stateKey]*stateSum
 	waits   map[waitKey]*stateSum
-	longest []oneState // the longest first
-	now     oneState
+	longest []lifeState // the longest first
+	now     lifeState
 }
 
 type stateKey struct {
@@ -111,38 +112,38 @@ func (s *stateSum) add(d model.Time) {
 	s.max = max(s.max, d)
 }
 
-type oneState struct {
+type lifeState struct {
 	model.GoState
 	waker model.GoID
 }
 
-func newOne(id model.GoID, keep int) *one {
-	return &one{id: id, keep: keep, states: make(map[stateKey]*stateSum), waits: make(map[waitKey]*stateSum)}
+func newLife(id model.GoID, keep int) *life {
+	return &life{id: id, keep: keep, states: make(map[stateKey]*stateSum), waits: make(map[waitKey]*stateSum)}
 }
 
-func (o *one) start(*model.Goroutine) { o.lives++ }
+func (l *life) start(*model.Goroutine) { l.lives++ }
 
-func (o *one) state(_ *model.Goroutine, s *model.GoState) {
+func (l *life) state(_ *model.Goroutine, s *model.GoState) {
 	d := s.Duration()
-	addTo(o.states, stateKey{s.Kind, s.Reason}, d)
+	addTo(l.states, stateKey{s.Kind, s.Reason}, d)
 	switch s.Kind {
 	case model.Waiting:
-		addTo(o.waits, waitKey{s.Reason, s.Stack}, d)
+		addTo(l.waits, waitKey{s.Reason, s.Stack}, d)
 	case model.Syscall:
-		addTo(o.waits, waitKey{s.Kind.String(), s.Stack}, d)
+		addTo(l.waits, waitKey{s.Kind.String(), s.Stack}, d)
 	}
-	o.now = oneState{GoState: *s}
+	l.now = lifeState{GoState: *s}
 	if g := s.Waker.Goroutine; g != nil && s.Kind == model.Waiting {
-		o.now.waker = g.ID
+		l.now.waker = g.ID
 	}
-	if len(o.longest) == o.keep && d <= o.longest[len(o.longest)-1].Duration() {
+	if len(l.longest) == l.keep && d <= l.longest[len(l.longest)-1].Duration() {
 		return
 	}
-	i, _ := slices.BinarySearchFunc(o.longest, d, func(a oneState, d model.Time) int {
+	i, _ := slices.BinarySearchFunc(l.longest, d, func(a lifeState, d model.Time) int {
 		return cmp.Or(cmp.Compare(d, a.Duration()), -1)
 	})
-	o.longest = slices.Insert(o.longest, i, o.now)
-	o.longest = o.longest[:min(len(o.longest), o.keep)]
+	l.longest = slices.Insert(l.longest, i, l.now)
+	l.longest = l.longest[:min(len(l.longest), l.keep)]
 }
 
 func addTo[K comparable](m map[K]*stateSum, key K, d model.Time) {
@@ -154,26 +155,26 @@ func addTo[K comparable](m map[K]*stateSum, key K, d model.Time) {
 	s.add(d)
 }
 
-func (o *one) end(g *model.Goroutine, gr *goroutine) {
-	if o.lives == 1 {
-		o.first = *g
+func (l *life) end(g *model.Goroutine, t *times.Times) {
+	if l.lives == 1 {
+		l.first = *g
 	}
-	o.last, o.open = g.End, g.Open
-	o.sums.add(&gr.sums)
+	l.last, l.open = g.End, g.Open
+	l.times.Add(t)
 }
 
-func (o *one) report(b *Builder) *Goroutine {
-	if o.lives == 0 {
+func (l *life) report(b *Builder) *Goroutine {
+	if l.lives == 0 {
 		return nil
 	}
-	g := &o.first
+	g := &l.first
 	out := &Goroutine{
-		ID: o.id, Func: g.Func, Lives: o.lives,
-		Start: b.since(g.Start), Before: g.Before, End: b.since(o.last), Open: o.open,
-		Parent: max(g.Parent, 0), Creation: placesOf(g.Creation), Times: o.sums.times(&b.reasons),
+		ID: l.id, Func: g.Func, Lives: l.lives,
+		Start: b.since(g.Start), Before: g.Before, End: b.since(l.last), Open: l.open,
+		Parent: max(g.Parent, 0), Creation: placesOf(g.Creation), Times: timesOf(&l.times, &b.ledger.Reasons),
 		States: []StateSum{}, Waits: []Wait{}, Longest: []State{},
 	}
-	for key, s := range o.states {
+	for key, s := range l.states {
 		out.States = append(out.States, StateSum{key.kind.String(), key.reason, s.count, time.Duration(s.total), time.Duration(s.max)})
 	}
 	slices.SortFunc(out.States, func(a, b StateSum) int {
@@ -181,7 +182,7 @@ func (o *one) report(b *Builder) *Goroutine {
 	})
 	ids := make(map[*Wait]int)
 	var waits []*Wait
-	for key, s := range o.waits {
+	for key, s := range l.waits {
 		w := &Wait{key.reason, placesOf(key.stack), s.count, time.Duration(s.total), time.Duration(s.max)}
 		if key.stack != nil {
 			ids[w] = key.stack.ID
@@ -194,16 +195,16 @@ func (o *one) report(b *Builder) *Goroutine {
 	for _, w := range waits {
 		out.Waits = append(out.Waits, *w)
 	}
-	for _, s := range o.longest {
+	for _, s := range l.longest {
 		out.Longest = append(out.Longest, s.report(b))
 	}
 	slices.SortStableFunc(out.Longest, func(a, b State) int { return cmp.Compare(a.At, b.At) })
-	last := o.now.report(b)
+	last := l.now.report(b)
 	out.Last = &last
 	return out
 }
 
-func (s *oneState) report(b *Builder) State {
+func (s *lifeState) report(b *Builder) State {
 	return State{
 		At: b.since(s.Start), Duration: time.Duration(s.Duration()), Before: s.Before, Open: s.Open,
 		State: s.Kind.String(), Reason: s.Reason, Place: *b.places.of(s.Stack).place, EndedBy: s.waker,

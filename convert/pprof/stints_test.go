@@ -17,19 +17,19 @@ type both struct {
 	c *pprof.Collector
 }
 
-// TestRandomWindows makes goroutines up that enter and leave states, regions and
+// TestRandomStints makes goroutines up that enter and leave states, regions and
 // the work for tasks, far more often than the goroutines of the test traces, and
 // compares as TestFilters does.
-func TestRandomWindows(t *testing.T) {
+func TestRandomStints(t *testing.T) {
 	tests := []struct {
 		name   string
 		opts   pprof.Options
 		before bool // with regions from before the trace
 	}{
-		{"task", pprof.Options{Task: regexp.MustCompile("a|b")}, true},
+		{"task", pprof.Options{Selection: model.Selection{Task: regexp.MustCompile("a|b")}}, true},
 		{"region", pprof.Options{Region: regexp.MustCompile("a|b")}, true},
-		{"both", pprof.Options{Task: regexp.MustCompile("a|b"), Region: regexp.MustCompile("a")}, false},
-		{"func", pprof.Options{Task: regexp.MustCompile("a"), Func: regexp.MustCompile("f")}, true},
+		{"both", pprof.Options{Selection: model.Selection{Task: regexp.MustCompile("a|b")}, Region: regexp.MustCompile("a")}, false},
+		{"func", pprof.Options{Selection: model.Selection{Task: regexp.MustCompile("a"), Func: regexp.MustCompile("f")}}, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,20 +2,17 @@ package pprof
 
 import (
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
-// windows is when a goroutine's time counts, if that is limited to tasks or
-// regions. A state is reported when it ends, so its time is added up as windows
-// open and close.
-type windows struct {
-	tasks, regions int // for which the goroutine is at work, and in which it is
-
+// stints is when a goroutine's time counts, if that is limited to tasks or regions.
+type stints struct {
+	// work is at work for the tasks that are selected, or, if none are, always.
+	work    times.AtWork
+	regions int // that are selected, and in which the goroutine is
 	// past has what did not count of a goroutine from before the trace: it does
 	// if the trace tells the end of a region that began before it. Else it is nil.
 	past *tentative
-
-	since  model.Time // up to which the time has been assigned
-	inside model.Time // of the state that the goroutine is in, what counts
 }
 
 // tentative is what counts later or never.
@@ -24,33 +21,33 @@ type tentative struct {
 	current model.Time // of the state that the goroutine is in
 }
 
-func (w *windows) start(g *model.Goroutine, regions bool) {
-	w.since = g.Start
-	if regions && g.Before {
-		w.past = &tentative{sums: make(sums)}
+func (st *stints) start(g *model.Goroutine, opts *Options) {
+	st.work.Reset(g.Start)
+	if !opts.ByTask() {
+		st.work.Start()
+	}
+	if opts.Region != nil && g.Before {
+		st.past = &tentative{sums: make(sums)}
 	}
 }
 
 // in reports whether the goroutine's time counts now, or else where it is kept,
 // nil for nowhere: what may be a region from before the trace.
-func (c *Collector) in(w *windows) (now bool, later *tentative) {
-	task := w.tasks > 0 || !c.opts.tasks()
-	region := w.regions > 0 || c.opts.Region == nil
-	switch {
-	case task && region:
+func (c *Collector) in(st *stints) (now bool, later *tentative) {
+	switch region := st.regions > 0 || c.opts.Region == nil; {
+	case !st.work.Now():
+		return false, nil
+	case region:
 		return true, nil
-	case task:
-		return false, w.past
 	}
-	return false, nil
+	return false, st.past
 }
 
-// advance assigns the time up to now, in which nothing opened or closed.
+// advance assigns the time up to now, in which nothing began or ended.
 func (c *Collector) advance(gr *goroutine, now model.Time) {
-	d := now - gr.since
-	gr.since = now
-	if in, later := c.in(&gr.windows); in {
-		gr.inside += d
+	d := gr.work.Advance(now)
+	if in, later := c.in(&gr.stints); in {
+		gr.work.Count(d)
 	} else if later != nil {
 		later.current += d
 	}
@@ -60,11 +57,11 @@ func (c *Collector) advance(gr *goroutine, now model.Time) {
 // something does is one, and not more, whatever becomes of its parts.
 func (c *Collector) stateEnded(gr *goroutine, k key, counts bool) {
 	count := int64(1)
-	if gr.inside > 0 {
+	if d := gr.work.StateEnded(); d > 0 {
 		if counts {
-			c.add(gr, k, value{count, int64(gr.inside)})
+			c.add(gr, k, value{count, int64(d)})
 		}
-		gr.inside, count = 0, 0
+		count = 0
 	}
 	if t := gr.past; t != nil && t.current > 0 {
 		if counts {
@@ -75,7 +72,7 @@ func (c *Collector) stateEnded(gr *goroutine, k key, counts bool) {
 }
 
 func (c *Collector) sampled(gr *goroutine, k key, v value) {
-	if in, later := c.in(&gr.windows); in {
+	if in, later := c.in(&gr.stints); in {
 		c.add(gr, k, v)
 	} else if later != nil {
 		later.sums.add(k, v)
@@ -88,32 +85,25 @@ func (c *Collector) confirm(gr *goroutine, t *tentative) {
 		c.add(gr, k, *v)
 	}
 	clear(t.sums)
-	gr.inside += t.current
+	gr.work.Count(t.current)
 	t.current = 0
 }
 
 func (c *Collector) TaskStart(t *model.Task) {
-	if !c.opts.tasks() {
-		return
-	}
-	match := c.tasks[t.Parent] ||
-		c.opts.TaskID != model.BackgroundTask && t.ID == c.opts.TaskID ||
-		c.opts.Task != nil && c.opts.Task.MatchString(t.Type)
-	if match {
-		c.tasks[t] = true
-		c.stats.Tasks++
+	if c.opts.ByTask() {
+		c.tasks.Start(t)
 	}
 }
 
-func (c *Collector) TaskEnd(t *model.Task) { delete(c.tasks, t) }
+func (c *Collector) TaskEnd(t *model.Task) { c.tasks.End(t) }
 
 // worker returns the goroutine whose work for a task is asked for, nil if it is
 // not.
 func (c *Collector) worker(w *model.Work) *goroutine {
-	if !c.tasks[w.Task] {
+	if !c.tasks.Has(w.Task) {
 		return nil
 	}
-	gr := &c.goroutines[w.Goroutine.Slot]
+	gr := c.goroutines.Of(w.Goroutine)
 	if gr.unwanted {
 		return nil
 	}
@@ -123,14 +113,14 @@ func (c *Collector) worker(w *model.Work) *goroutine {
 func (c *Collector) WorkStart(w *model.Work) {
 	if gr := c.worker(w); gr != nil {
 		c.advance(gr, w.Start)
-		gr.tasks++
+		gr.work.Start()
 	}
 }
 
 func (c *Collector) WorkEnd(w *model.Work) {
 	if gr := c.worker(w); gr != nil {
 		c.advance(gr, w.End)
-		gr.tasks--
+		gr.work.End()
 	}
 }
 
@@ -149,7 +139,7 @@ func (c *Collector) region(r *model.Region) *goroutine {
 			c.regions[r.Type] = match
 		}
 	}
-	gr := &c.goroutines[r.Goroutine.Slot]
+	gr := c.goroutines.Of(r.Goroutine)
 	if !match || gr.unwanted {
 		return nil
 	}

@@ -63,7 +63,8 @@ func (p *places) of(s *model.Stack) *stack {
 }
 
 func (p *places) fill(st *stack, s *model.Stack) {
-	if s == nil {
+	at := s.Place()
+	if at == nil {
 		st.place = &unknown
 		return
 	}

@@ -1,4 +1,4 @@
-package modeltest
+package decode
 
 import (
 	"io"
@@ -6,8 +6,8 @@ import (
 	exptrace "golang.org/x/exp/trace"
 )
 
-// ReadBare reads a trace with golang.org/x/exp/trace, throws its events away, and
-// returns their number: what the speed of everything is measured against.
+// ReadBare returns the number of events that golang.org/x/exp/trace reads. It is the
+// yardstick of all measurements of speed, and has no other use.
 func ReadBare(r io.Reader) (events int64, err error) {
 	tr, err := exptrace.NewReader(r)
 	if err != nil {

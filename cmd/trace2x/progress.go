@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/trace2x/trace2x/internal/input"
+)
+
+// progress shows how much of an input has been read, how fast, and how long the
+// rest will take if its size is known; on a terminal only.
+type progress struct {
+	w       io.Writer
+	opened  chan *input.Input
+	notes   chan string
+	done    chan struct{}
+	stopped chan struct{}
+}
+
+// newProgress begins before the input is open, since that can take as long as a
+// program is traced for; opened ends that. The name is what to call the input.
+func newProgress(w io.Writer, name string) *progress {
+	p := &progress{
+		w:      w,
+		opened: make(chan *input.Input, 1), notes: make(chan string),
+		done: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		close(p.stopped)
+		return p
+	}
+	newBar := func(size int64) *progressbar.ProgressBar {
+		return progressbar.NewOptions64(size,
+			progressbar.OptionSetWriter(w),
+			progressbar.OptionSetDescription(name),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionShowCount(),
+			progressbar.OptionClearOnFinish(),
+			progressbar.OptionFullWidth(),
+			progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine goes on drawing it
+			progressbar.OptionSpinnerType(14),
+			progressbar.OptionUseANSICodes(runtime.GOOS != "windows"), // they clear also the ^C that a terminal shows
+		)
+	}
+	go func() {
+		defer close(p.stopped)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		bar := newBar(-1)
+		read := func() int64 { return 0 }
+		for {
+			select {
+			case in := <-p.opened:
+				read = in.BytesRead
+				if in.Size >= 0 {
+					bar.Clear()
+					bar = newBar(in.Size)
+				}
+			case note := <-p.notes:
+				bar.Clear()
+				fmt.Fprintln(w, note)
+			case <-tick.C:
+				bar.Set64(read())
+			case <-p.done:
+				bar.Exit()
+				bar.Clear()
+				return
+			}
+		}
+	}()
+	return p
+}
+
+// note prints a line above the bar.
+func (p *progress) note(text string) {
+	select {
+	case p.notes <- text:
+	case <-p.stopped:
+		fmt.Fprintln(p.w, text)
+	}
+}
+
+// stop removes the bar.
+func (p *progress) stop() {
+	close(p.done)
+	<-p.stopped
+}
