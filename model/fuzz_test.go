@@ -171,3 +171,13 @@ func TestReadChangedBytes(t *testing.T) {
 		})
 	}
 }
+
+// TestReadDamaged: the model of traces of all versions that are cut or overwritten
+// keeps its promises.
+func TestReadDamaged(t *testing.T) {
+	for name, data := range testtrace.Damaged(t, 400) {
+		if checkRead(t, data); t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}

@@ -76,3 +76,13 @@ func checkText(t *testing.T, text string, width int) {
 		}
 	}
 }
+
+// TestDamaged: the reports of traces of all versions that are cut or overwritten are
+// right in themselves.
+func TestDamaged(t *testing.T) {
+	for name, data := range testtrace.Damaged(t, 200) {
+		if render(t, data); t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}

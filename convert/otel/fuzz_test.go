@@ -133,3 +133,18 @@ func TestSpansOfAllTraces(t *testing.T) {
 		}
 	}
 }
+
+// TestDamaged: the spans of traces of all versions that are cut or overwritten are
+// right in themselves.
+func TestDamaged(t *testing.T) {
+	for name, data := range testtrace.Damaged(t, 200) {
+		var spans []*tracepb.Span
+		l := &linkedTasks{sent: make(map[string]bool)}
+		l.tree = newTree(DefaultOptions(), func(encoded []byte) { spans = append(spans, decodeSpan(t, encoded)) }, func() error { return nil })
+		_, err := model.Read(t.Context(), bytes.NewReader(data), l)
+		checkSpans(t, spans, l.sent, DefaultOptions().MaxSpansPerTrace)
+		if t.Failed() {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}

@@ -157,3 +157,18 @@ func checkTimes(t *testing.T, packet int, deltas []uint64, begin, end int64) {
 		}
 	}
 }
+
+// TestDamaged: the files of traces of all versions that are cut or overwritten are
+// right in themselves.
+func TestDamaged(t *testing.T) {
+	for name, data := range testtrace.Damaged(t, 200) {
+		var out bytes.Buffer
+		sum, err := perfetto.Convert(t.Context(), bytes.NewReader(data), &out, perfetto.Options{})
+		if sum != nil {
+			checkFile(t, out.Bytes(), sum)
+		}
+		if t.Failed() {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}
