@@ -140,7 +140,7 @@ func TestDamaged(t *testing.T) {
 	for name, data := range testtrace.Damaged(t, 200) {
 		var spans []*tracepb.Span
 		l := &linkedTasks{sent: make(map[string]bool)}
-		l.tree = newTree(DefaultOptions(), func(encoded []byte) { spans = append(spans, decodeSpan(t, encoded)) }, func() error { return nil })
+		l.Sink = newTree(DefaultOptions(), func(encoded []byte) { spans = append(spans, decodeSpan(t, encoded)) }, func() error { return nil }).sink()
 		_, err := model.Read(t.Context(), bytes.NewReader(data), l)
 		checkSpans(t, spans, l.sent, DefaultOptions().MaxSpansPerTrace)
 		if t.Failed() {
