@@ -35,7 +35,7 @@ func waiter(ctx context.Context, name string, mu *sync.Mutex) {
 	_, task := trace.NewTask(ctx, name)
 	defer task.End()
 	mu.Lock()
-	mu.Unlock()
+	defer mu.Unlock()
 }
 
 // traceBlocked returns the trace of a program in which the task "waiter" waits for
