@@ -118,6 +118,9 @@ func (m *mapping) attributes(b []byte, s *span) []byte {
 	if s.open {
 		b = appendTrueAttr(b, fSpanAttribute, "go.open_at_end")
 	}
+	if s.lost > 0 {
+		b = appendIntAttr(b, fSpanAttribute, "go.lost_ns", int64(s.lost))
+	}
 	if s.state != model.NotExist {
 		b = appendStringAttr(b, fSpanAttribute, "go.state", s.state.String())
 	}

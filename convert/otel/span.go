@@ -48,6 +48,7 @@ type span struct {
 	link   *link     // to the task that was waited for; nil for none
 	path   *pathSums // of a task; nil if it is not known
 
+	lost    model.Time     // how much of it lies in damaged parts of the trace
 	leftOut int            // of a root: spans that the limits left out
 	misuse  map[string]int // of the program
 }

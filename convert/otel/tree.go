@@ -37,7 +37,8 @@ type tree struct {
 	mapping    *mapping
 	counts     [numKinds]int
 	stats      Stats
-	program    *program      // nil if it is not wanted
+	program    *program // nil if it is not wanted
+	gaps       []model.Gap
 	critical   *criticalTree // nil if it is not wanted
 	budget     budget
 	keptSpans  int // of all roots
@@ -106,8 +107,18 @@ func (t *tree) Sync(s *model.Sync) {
 func (t *tree) send(r *root, s *span) {
 	t.counts[s.kind]++
 	s.link = t.linked(s.link)
+	for _, gap := range t.gaps {
+		s.lost += max(min(s.end, gap.End)-max(s.start, gap.Start), 0)
+	}
 	if t.out != nil {
 		t.out(t.mapping.span(r.trace, s))
+	}
+}
+
+// Gap keeps a damaged part of the trace, so that spans that reach into it say so.
+func (t *tree) Gap(g *model.Gap) {
+	if !g.Open {
+		t.gaps = append(t.gaps, *g)
 	}
 }
 
