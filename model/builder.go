@@ -434,6 +434,9 @@ func (b *builder) sync(d *decode.Detail, t Time) {
 	if stepped {
 		b.summary.ClockSteps++
 	}
+	if d.Clock != nil && clock == nil {
+		b.summary.BadClocks++
+	}
 	b.border(&Sync{Time: t, Clock: clock})
 	if b.syncs == b.unseen {
 		b.dropUnseen(t)

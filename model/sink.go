@@ -173,6 +173,9 @@ type Summary struct {
 	// ClockSteps is how often the time of day was set while the trace was recorded.
 	// Clock snapshots have the time of day as it was before.
 	ClockSteps int
+	// BadClocks is how many clock snapshots cannot be true, and were left out: of a
+	// machine that did not know the time, or damaged ones.
+	BadClocks int
 	// MaxProc is the largest number of a P, NoProc for none.
 	MaxProc ProcID
 	// Misuse counts, by name, what the program did wrong with regions and tasks:

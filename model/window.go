@@ -257,7 +257,7 @@ func (b *builder) restart(sink Sink, from Time) {
 	clear(b.summary.Unknown)
 	clear(b.summary.Inconsistent)
 	clear(b.summary.Misuse)
-	b.summary.Missing, b.summary.ClockSteps, b.summary.Gaps = 0, 0, nil
+	b.summary.Missing, b.summary.ClockSteps, b.summary.BadClocks, b.summary.Gaps = 0, 0, 0, nil
 	b.syncs, b.unseen = 0, 2
 	b.sink.Begin(&b.trace)
 }

@@ -48,6 +48,9 @@ func (e *env) warn(s *model.Summary) {
 	if s.ClockSteps > 0 {
 		fmt.Fprintf(e.stderr, "warning: the time of day was set %s during the recording: all times of day are by the clock as it was before\n", plural(s.ClockSteps, "time"))
 	}
+	if s.BadClocks > 0 {
+		fmt.Fprintf(e.stderr, "warning: left out %s that cannot be true: the machine did not know the time of day, or they are damaged\n", plural(s.BadClocks, "clock snapshot"))
+	}
 	for _, what := range slices.Sorted(maps.Keys(s.Misuse)) {
 		fmt.Fprintf(e.stderr, "misuse of runtime/trace by the program, %s: %s\n", plural(s.Misuse[what], "time"), what)
 	}

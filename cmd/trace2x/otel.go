@@ -230,7 +230,8 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 			return err
 		}
 	}
-	if opts.WallStart.IsZero() {
+	guessed := opts.WallStart.IsZero()
+	if guessed {
 		var err error
 		if opts.WallStart, err = e.guessWallStart(ctx, from); err != nil {
 			return err
@@ -281,6 +282,10 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 	}
 	e.report(in, rep.Trace)
 	sel.report(e, rep.Found)
+	if rep.NoClock && guessed && (from.name == "-" || input.IsURL(from.name)) {
+		fmt.Fprintf(e.stderr, "warning: %s does not tell the time of day; taken to begin when it was read, at %s (--wall-start gives it)\n",
+			in.Name, opts.WallStart.Format(time.RFC3339Nano))
+	}
 	e.reportSpans(name, rep, &opts)
 	if rejected != nil {
 		var damage *model.Damage

@@ -23,8 +23,8 @@ type Report struct {
 	Stats
 	// Result is what became of the spans; all zero if none were sent.
 	Result Result
-	// NoClock means that neither the trace nor Options.WallStart told the
-	// wall-clock time.
+	// NoClock means that the trace does not tell the time of day: it began at
+	// Options.WallStart, or at Unix time 0.
 	NoClock bool
 }
 
@@ -71,5 +71,5 @@ func report(t *tree, sum *model.Summary, result Result) *Report {
 	if sum == nil {
 		return nil
 	}
-	return &Report{Trace: sum, Stats: t.stats, Result: result, NoClock: !t.mapping.clock && t.opts.WallStart.IsZero()}
+	return &Report{Trace: sum, Stats: t.stats, Result: result, NoClock: !t.mapping.clock}
 }

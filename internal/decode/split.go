@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 )
@@ -73,6 +74,12 @@ func (s *splitter) next() *part {
 		case err != nil:
 			if p.damage == nil {
 				p.damage = &Damage{Offset: at, Err: err}
+				if n := len(p.batches); n > 0 {
+					if i := traceIn(p.batches[n-1].raw); i >= 0 {
+						p.damage.Offset, p.damage.Err = at-int64(len(p.batches[n-1].raw)-i), errAnotherTrace
+						return s.rest(p)
+					}
+				}
 			}
 			if s.done = !s.resync(p); s.done {
 				return s.end(p, s.offset)
@@ -103,16 +110,37 @@ func (s *splitter) end(p *part, next int64) *part {
 
 // truncated ends the last generation, which is not complete.
 func (s *splitter) truncated(p *part) *part {
-	n, _ := io.Copy(io.Discard, s.r)
-	s.offset += n
-	s.done = true
-	if p.damage == nil {
+	if p = s.rest(p); p.damage == nil {
 		p.damage = &Damage{Truncated: true, Offset: s.offset, Err: io.ErrUnexpectedEOF}
 		if s.err.err != nil {
 			p.damage.Err = s.err.err
 		}
 	}
 	return s.end(p, s.offset)
+}
+
+// rest gives up what follows.
+func (s *splitter) rest(p *part) *part {
+	n, _ := io.Copy(io.Discard, s.r)
+	s.offset += n
+	s.done = true
+	return s.end(p, s.offset)
+}
+
+// traceIn returns where the header of a trace is in bytes of a batch, -1 for nowhere:
+// there another trace was written behind one that had been cut.
+func traceIn(p []byte) int {
+	for from := 0; ; from++ {
+		i := bytes.Index(p[from:], []byte("go 1."))
+		if i < 0 {
+			return -1
+		}
+		if from += i; len(p)-from >= headerSize {
+			if _, ok := parseHeader(p[from:]); ok {
+				return from
+			}
+		}
+	}
 }
 
 // batch reads a batch. The error is io.EOF if none follows, io.ErrUnexpectedEOF

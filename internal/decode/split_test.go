@@ -133,6 +133,7 @@ func TestFraming(t *testing.T) {
 		{"no batch at the beginning", changed(headerSize, 0xff), 1, Damage{Offset: headerSize, Lost: int64(second - headerSize)}, "expected batch event, got event 255"},
 		{"no batch in the second generation", changed(second, 0xff), 1, Damage{Generations: 1, Offset: int64(second), Lost: int64(size - second)}, "expected batch event, got event 255"},
 		{"bytes behind the end", slices.Concat(data, []byte{0xff, 0xff}), 2, Damage{Generations: 2, Offset: int64(size), Lost: 2}, "expected batch event, got event 255"},
+		{"another trace behind one that is cut", slices.Concat(data[:size-200], data), 1, Damage{Generations: 1, Offset: int64(size - 200), Lost: int64(2*size - 200 - second)}, "another trace begins here"},
 		{"another trace", slices.Concat(data, data), 2, Damage{Generations: 2, Offset: int64(size), Lost: int64(size)}, "another trace begins here"},
 	}
 	for _, tt := range tests {
