@@ -65,7 +65,7 @@ func CheckHeader(head []byte) error { return decode.CheckHeader(head) }
 // reported. For other errors the summary is nil: a *[FormatError] if r is not a trace that can be read, before any
 // call of sink; the error of the sink; or the error of ctx.
 func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
-	in, err := decode.Open(r)
+	in, err := open(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 //
 // A window without anything in it is a *[WindowError].
 func ReadWindow(ctx context.Context, r io.Reader, sink Sink, w Window) (*Summary, error) {
-	in, err := decode.Open(r)
+	in, err := open(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func ReadWindow(ctx context.Context, r io.Reader, sink Sink, w Window) (*Summary
 // lasts about a second: shorter windows may lack them, except for the last one in a
 // generation.
 func ReadSplit(ctx context.Context, r io.Reader, w Window, every time.Duration, next func(last *Summary) (Sink, error)) (*Summary, error) {
-	in, err := decode.Open(r)
+	in, err := open(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +109,15 @@ func ReadSplit(ctx context.Context, r io.Reader, w Window, every time.Duration, 
 		return nil, err
 	}
 	return read(ctx, in, sink, &clip{Window: w, every: Time(every), next: next})
+}
+
+// open opens a trace, unless ctx has ended: then what is in r does not matter.
+func open(ctx context.Context, r io.Reader) (*decode.Input, error) {
+	in, err := decode.Open(r)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return in, err
 }
 
 // read reports what is in the trace to sink, or only what is in c, if it is not

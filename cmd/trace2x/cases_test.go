@@ -85,8 +85,8 @@ func TestCases(t *testing.T) {
 		}},
 		"escapes": {exitOK, "", func(t *testing.T, c *oddCase) {
 			for _, want := range []string{`"\x1b[2J\x1b]0;owned\a"`, `"a\nb\rc"`, `"\xff\xfe"`} {
-				if strings.Count(c.text, want) != 2 {
-					t.Errorf("not twice %s in\n%s", want, c.text)
+				if strings.Count(c.text, want) < 2 {
+					t.Errorf("not at least twice %s in\n%s", want, c.text)
 				}
 			}
 		}},

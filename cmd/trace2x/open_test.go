@@ -127,7 +127,7 @@ func TestOpen(t *testing.T) {
 	t.Run("fetched", func(t *testing.T) {
 		freePort(t)
 		given := opener(t)
-		exec(t, "perfetto", "--min-block=1ms", "-o", "want", good).want(t, exitOK)
+		exec(t, "perfetto", "--slowest=10", "--min-block=1ms", "-o", "want", good).want(t, exitOK)
 		s, link := begin("--min-block=1ms", good)
 		if got := given(); got != link {
 			t.Errorf("the browser was given %s, the user %s", got, link)
@@ -148,7 +148,7 @@ func TestOpen(t *testing.T) {
 			defer ln.Close() // else somebody else has it
 		}
 		exec(t, "open", "--ui", ui.URL, fmt.Sprintf("--port=%d", serve.FetchPort), good).want(t, exitFailed, "address already in use")
-		exec(t, "perfetto", "-o", "want", damaged).want(t, exitFailed)
+		exec(t, "perfetto", "--slowest=10", "-o", "want", damaged).want(t, exitFailed)
 		s, link := begin("--no-browser", damaged)
 		page := openIn(link)
 		wantTook(postedTo(), "want", "damaged.pftrace")
