@@ -124,7 +124,7 @@ type Builder struct {
 	leaks     leaks
 	growing   growing
 	life      *life
-	why       why
+	why       *why
 }
 
 var _ model.Sink = (*Builder)(nil)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime/trace"
 	"slices"
 	"strings"
@@ -249,6 +250,18 @@ func TestGoldens(t *testing.T) {
 			text, _, _ = strings.Cut(text, "\n\nOVERVIEW")
 		}
 		golden(t, name+".golden", []byte(text+"\n"))
+	}
+	for name, x := range map[string]struct{ trace, from, to string }{
+		"latency": {"httpserver", "LATENCY", "\n\nSUSPECTS"},
+	} {
+		opts := report.Options{Selection: model.Selection{Task: regexp.MustCompile("^handleRequest$")}}
+		var out bytes.Buffer
+		if err := report.Text(&out, readReport(t, testtrace.Path(x.trace), opts), report.TextOptions{Width: 80, Top: 2}); err != nil {
+			t.Fatal(err)
+		}
+		_, text, _ := strings.Cut(out.String(), x.from)
+		text, _, _ = strings.Cut(text, x.to)
+		golden(t, name+".golden", []byte(x.from+text+"\n"))
 	}
 	// Two of each list show what its elements have.
 	rep := readReport(t, testtrace.Path("chain"), report.Options{Goroutine: 1, Worst: 2})

@@ -42,6 +42,7 @@ func Text(w io.Writer, r *Report, opts TextOptions) error {
 	p.paths(r.Why)
 	p.overview(r)
 	p.why(r.Why)
+	p.latencies(r.Why)
 	p.suspects(r.Suspects)
 	p.goroutines(r.Goroutines)
 	p.blocking(r.Blocking)

@@ -17,6 +17,8 @@ type Why struct {
 	// those that are not whole in the trace and so have no path.
 	Spans   int
 	parents map[model.TaskID]model.TaskID
+	// latencies has the units by latency, if only some are selected.
+	latencies map[unitKey]latencies
 }
 
 // Units is all units of work of one type that are neither tasks nor regions.
@@ -75,20 +77,29 @@ type why struct {
 	// parents are those of the spans of the distributed trace that was asked for, and of
 	// their subtasks.
 	parents map[model.TaskID]model.TaskID
+	// latencies has the units by latency, if only some are selected.
+	latencies map[unitKey]latencies
 }
 
-func newWhy(opts *Options) why {
+func newWhy(opts *Options) *why {
 	if opts.NoUnits {
-		return why{Sink: model.NopSink{}}
+		return &why{Sink: model.NopSink{}}
 	}
 	units := opts.Units
-	w := why{selection: &opts.Selection, selected: make(map[model.TaskID]bool), parents: make(map[model.TaskID]model.TaskID)}
+	w := &why{selection: &opts.Selection, selected: make(map[model.TaskID]bool), parents: make(map[model.TaskID]model.TaskID)}
 	if opts.ByTask() && units.Kinds == 0 {
 		units.Kinds = critical.KindsOf(critical.Task)
 	}
 	if !opts.All() {
 		only := units.Only
-		units.Only = func(u *critical.Unit) bool { return w.selects(u) && (only == nil || only(u)) }
+		w.latencies = make(map[unitKey]latencies)
+		units.Only = func(u *critical.Unit) bool {
+			if !w.selects(u) || only != nil && !only(u) {
+				return false
+			}
+			w.countLatency(u)
+			return true
+		}
 	}
 	if keep := units.Keep; opts.TaskID != model.BackgroundTask || opts.TraceID != [16]byte{} {
 		units.Keep = func(u *critical.Unit) bool {
@@ -139,7 +150,7 @@ func (w *why) report(origin model.Time, spans int) *Why {
 	if w.sums == nil {
 		return nil
 	}
-	why := &Why{Report: w.sums.Report(), Origin: origin, parents: w.parents}
+	why := &Why{Report: w.sums.Report(), Origin: origin, parents: w.parents, latencies: w.latencies}
 	if w.selection.TraceID != [16]byte{} {
 		why.Spans = spans
 	}

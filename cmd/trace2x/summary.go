@@ -41,7 +41,8 @@ made the slow ones slower than the others is marked with >. docs/why.md is a gui
 
 --task ID, --trace-id and --slowest print the path of one task, of the spans of one
 distributed trace, or of the slowest units, step by step: below a wait stands what
-another goroutine did until it ended the wait.
+another goroutine did until it ended the wait. Of other selections, as with --task
+TYPE, there are histograms of latency, with some units of the median and the slowest.
 
 Then it tells which goroutines use the CPU, which wait, on what and where, how
 long they wait for a P, what the GC costs, what tasks and regions spend their
@@ -79,7 +80,7 @@ with max- in front, for the most of a single goroutine.
   # the life of one goroutine
   trace2x summary --goroutine 42 trace.out
 
-  # only the work for tasks of one type, or for one distributed trace
+  # only the work for tasks of one type, with their latencies, or for one distributed trace
   trace2x summary --task '^handleRequest$' trace.out
   trace2x summary --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 trace.out
 
