@@ -138,13 +138,14 @@ func CheckColumn(name string) error {
 	return nil
 }
 
-// Sort sorts the goroutines by a column, the largest first. It returns the error
+// Sort sorts the goroutines, also single ones, by a column, the largest first. It returns the error
 // of [CheckColumn].
 func (r *Report) Sort(name string) error {
 	if err := CheckColumn(name); err != nil {
 		return err
 	}
 	sortGroups(r.Goroutines, name)
+	sortSingles(r.Singles, name)
 	return nil
 }
 

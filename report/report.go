@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,8 @@ type Report struct {
 	Suspects []Suspect `json:"suspects"`
 	// Goroutines are by start function.
 	Goroutines []Group `json:"goroutines"`
+	// Singles are single goroutines, see Options.Singles.
+	Singles []Single `json:"singles,omitempty"`
 	// Blocking is by reason and place.
 	Blocking   []Blocking `json:"blocking"`
 	Scheduling Scheduling `json:"scheduling"`
@@ -65,6 +68,10 @@ type Options struct {
 	// is for none.
 	Units   critical.SumOptions
 	NoUnits bool
+	// Singles is how many of the selected goroutines are reported one by one, negative
+	// for all: those with the most in the column SinglesBy, "" for exec; see Columns.
+	Singles   int
+	SinglesBy string
 	// Worst is how many worst cases are kept where single ones are reported; 0
 	// for 10.
 	Worst int
@@ -113,6 +120,7 @@ type Builder struct {
 
 	procs     procs
 	groups    groups
+	singles   singles
 	sched     scheduling
 	gc        gc
 	mmu       mmu
@@ -142,6 +150,7 @@ func New(opts Options) *Builder {
 	b.taskTimes, b.begunBy = times.NewTasks(&b.ledger), make(map[*model.Task]model.GoID)
 	b.selectedTasks = model.NewSelectedTasks(&b.opts.Selection, &b.found)
 	b.gc.keep = opts.Worst
+	b.singles = singles{by: cmp.Or(opts.SinglesBy, "exec"), keep: opts.Singles}
 	if opts.Goroutine != 0 {
 		b.life = newLife(opts.Goroutine, opts.Worst)
 	}
@@ -247,6 +256,7 @@ func (b *Builder) GoroutineEnd(g *model.Goroutine) {
 	b.groups.all.Add(b.ledger.Times(g))
 	if t := b.timesOf(g, gr); t != nil {
 		b.groups.add(g, gr, t)
+		b.singles.add(b, g, t)
 		b.growing.add(b, g)
 	}
 	if b.life != nil && g.ID == b.life.id {
@@ -327,6 +337,8 @@ func (b *Builder) Report() *Report {
 			r.Selected.Goroutines += g.Count
 		}
 	}
+	b.singles.cut()
+	r.Singles = slices.Clone(b.singles.list)
 	r.Why = b.why.report(b.trace.Origin, b.found.Spans)
 	r.Suspects = b.suspects(r.Why, &r.Overview.Procs)
 	r.addPaths()
@@ -343,6 +355,7 @@ func (b *Builder) since(t model.Time) time.Duration { return time.Duration(t - b
 func (r *Report) Limit(n int) {
 	r.Suspects = first(r.Suspects, n)
 	r.Goroutines = first(r.Goroutines, n)
+	r.Singles = first(r.Singles, n)
 	r.Blocking = first(r.Blocking, n)
 	for i := range r.Blocking {
 		r.Blocking[i].EndedBy = first(r.Blocking[i].EndedBy, n)

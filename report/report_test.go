@@ -251,12 +251,15 @@ func TestGoldens(t *testing.T) {
 		}
 		golden(t, name+".golden", []byte(text+"\n"))
 	}
-	for name, x := range map[string]struct{ trace, from, to string }{
-		"latency": {"httpserver", "LATENCY", "\n\nSUSPECTS"},
+	for name, x := range map[string]struct {
+		opts     report.Options
+		from, to string
+	}{
+		"latency": {report.Options{Selection: model.Selection{Task: regexp.MustCompile("^handleRequest$")}}, "LATENCY", "\n\nSUSPECTS"},
+		"singles": {report.Options{Selection: model.Selection{Func: regexp.MustCompile("serveClients")}, Singles: 4}, "SINGLE GOROUTINES", "\n\nBLOCKING"},
 	} {
-		opts := report.Options{Selection: model.Selection{Task: regexp.MustCompile("^handleRequest$")}}
 		var out bytes.Buffer
-		if err := report.Text(&out, readReport(t, testtrace.Path(x.trace), opts), report.TextOptions{Width: 80, Top: 2}); err != nil {
+		if err := report.Text(&out, readReport(t, testtrace.Path("httpserver"), x.opts), report.TextOptions{Width: 80, Top: 2}); err != nil {
 			t.Fatal(err)
 		}
 		_, text, _ := strings.Cut(out.String(), x.from)

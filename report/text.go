@@ -45,6 +45,7 @@ func Text(w io.Writer, r *Report, opts TextOptions) error {
 	p.latencies(r.Why)
 	p.suspects(r.Suspects)
 	p.goroutines(r.Goroutines)
+	p.singles(r.Singles, r.Goroutines)
 	p.blocking(r.Blocking)
 	p.scheduling(&r.Scheduling)
 	p.gc(r)

@@ -60,7 +60,8 @@ with exit code 1.
 goroutines, or to the time in which these are at work for a task; of several, all
 must hold. What the Ps ran, the queue of runnable goroutines and the garbage
 collector stay the program's. With one --goroutine and nothing else, there is the
-life of that goroutine.
+life of that goroutine. With --func, there are the single goroutines, too, those with
+the most in the column of --sort.
 
 --sort takes one of the columns of the goroutines: count, exec, wait, block,
 syscall, assist and total; or one reason of blocking, as in block:sync; each also
@@ -79,6 +80,9 @@ with max- in front, for the most of a single goroutine.
 
   # the life of one goroutine
   trace2x summary --goroutine 42 trace.out
+
+  # which of the goroutines of a function wait longest
+  trace2x summary --func '^main\.worker$' --sort block trace.out
 
   # only the work for tasks of one type, with their latencies, or for one distributed trace
   trace2x summary --task '^handleRequest$' trace.out
@@ -113,6 +117,12 @@ with max- in front, for the most of a single goroutine.
 			opts := report.Options{Selection: fl.Selection, Worst: max(fl.top, 10)}
 			if len(fl.Goroutines) == 1 && fl.Func == nil && !fl.ByTask() {
 				opts.Goroutine = fl.Goroutines[0]
+			}
+			if fl.Func != nil {
+				opts.Singles, opts.SinglesBy = fl.top, fl.sort
+				if fl.top == 0 || fl.json && !fl.topSet {
+					opts.Singles = -1
+				}
 			}
 			if err := fl.units.apply(&opts); err != nil {
 				return err

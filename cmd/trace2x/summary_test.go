@@ -82,6 +82,38 @@ func TestSummarySort(t *testing.T) {
 	}
 }
 
+// Of a selection there are the latencies by type, and with --func the goroutines one by
+// one, as many as --top says.
+func TestSummarySelected(t *testing.T) {
+	in := trace(t, "httpserver")
+	r := exec(t, "summary", "--task", "^query$", in)
+	r.want(t, exitOK)
+	if !strings.Contains(r.stdout, "\nLATENCY  query  398 times") || strings.Contains(r.stdout, "SINGLE GOROUTINES") {
+		t.Errorf("stdout:\n%s", r.stdout)
+	}
+	for top, want := range map[string]int{"2": 2, "0": 1194} {
+		r = exec(t, "summary", "--func", "query", "--sort", "block", "--top", top, in)
+		r.want(t, exitOK)
+		_, list, _ := strings.Cut(r.stdout, "\nSINGLE GOROUTINES  main.(*server).query.func1, sorted by block\n")
+		list, _, _ = strings.Cut(list, "\nBLOCKING")
+		if got := len(regexp.MustCompile(`  G\d+ at `).FindAllString(list, -1)); got != want {
+			t.Errorf("--top %s: %d goroutines", top, got)
+		}
+		if more := strings.Contains(list, "1,192 more goroutines (--top 1,194)"); more != (top == "2") {
+			t.Errorf("--top %s: %s", top, list)
+		}
+	}
+	r = exec(t, "summary", "--func", "query", "--json", in)
+	r.want(t, exitOK)
+	var rep report.Report
+	if err := json.Unmarshal([]byte(r.stdout), &rep); err != nil || len(rep.Singles) != 1194 {
+		t.Errorf("%v, %d goroutines", err, len(rep.Singles))
+	}
+	if r = exec(t, "summary", in); strings.Contains(r.stdout, "\nLATENCY  ") || strings.Contains(r.stdout, "SINGLE") {
+		t.Error("sections of a selection without one")
+	}
+}
+
 func TestSummaryJSON(t *testing.T) {
 	in := trace(t, "httpserver")
 	var rep report.Report
