@@ -72,8 +72,11 @@ type State struct {
 	Reason string `json:"reason,omitempty"`
 	// Place is where the goroutine was.
 	Place Place `json:"place"`
-	// EndedBy is the goroutine that ended a wait, 0 for none.
-	EndedBy model.GoID `json:"ended_by,omitempty"`
+	// EndedBy is the goroutine that ended a wait, 0 for none, EndedByFunc its start
+	// function and EndedByPlace where it did so; nil if the trace does not tell.
+	EndedBy      model.GoID `json:"ended_by,omitempty"`
+	EndedByFunc  string     `json:"ended_by_func,omitempty"`
+	EndedByPlace *Place     `json:"ended_by_place,omitempty"`
 }
 
 // life follows one goroutine, selected or not.
@@ -114,7 +117,9 @@ func (s *stateSum) add(d model.Time) {
 
 type lifeState struct {
 	model.GoState
-	waker model.GoID
+	waker      model.GoID
+	wakerFunc  string
+	wakerStack *model.Stack
 }
 
 func newLife(id model.GoID, keep int) *life {
@@ -134,7 +139,7 @@ func (l *life) state(_ *model.Goroutine, s *model.GoState) {
 	}
 	l.now = lifeState{GoState: *s}
 	if g := s.Waker.Goroutine; g != nil && s.Kind == model.Waiting {
-		l.now.waker = g.ID
+		l.now.waker, l.now.wakerFunc, l.now.wakerStack = g.ID, g.Func, s.Waker.Stack
 	}
 	if len(l.longest) == l.keep && d <= l.longest[len(l.longest)-1].Duration() {
 		return
@@ -205,8 +210,12 @@ func (l *life) report(b *Builder) *Goroutine {
 }
 
 func (s *lifeState) report(b *Builder) State {
-	return State{
+	out := State{
 		At: b.since(s.Start), Duration: time.Duration(s.Duration()), Before: s.Before, Open: s.Open,
-		State: s.Kind.String(), Reason: s.Reason, Place: *b.places.of(s.Stack).place, EndedBy: s.waker,
+		State: s.Kind.String(), Reason: s.Reason, Place: *b.places.of(s.Stack).place, EndedBy: s.waker, EndedByFunc: s.wakerFunc,
 	}
+	if at := b.places.of(s.wakerStack).place; *at != unknown {
+		out.EndedByPlace = at
+	}
+	return out
 }

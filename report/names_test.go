@@ -19,6 +19,7 @@ func TestNamesInText(t *testing.T) {
 		Overview:   Overview{Format: "Go 1.26"},
 		Suspects:   []Suspect{{Kind: BlockedThroughout, Count: 1, Why: "blocked", Stack: []Place{place}}},
 		Goroutines: []Group{{Func: bad, Count: 2, Sum: times, Max: times}},
+		Singles:    []Single{{Func: bad, Times: times}},
 		Blocking:   []Blocking{{Reason: bad, Place: place, EndedBy: []EndedBy{{Place: place, Count: 1}, {Place: Place{Func: bad}, Count: 1}}}},
 		Scheduling: Scheduling{Count: 1, Worst: []SchedWait{{Moment: Moment{Func: bad}, After: bad}}},
 		GC:         GC{Pauses: []Pause{{Reason: bad}}, Assists: []Assist{{Func: bad, Count: 1}}},
@@ -28,7 +29,7 @@ func TestNamesInText(t *testing.T) {
 	one := &Report{Goroutine: &Goroutine{
 		Func: bad, Creation: []Place{place},
 		States:  []StateSum{{State: "waiting", Reason: bad}},
-		Longest: []State{{State: "waiting", Reason: bad, Place: place}},
+		Longest: []State{{State: "waiting", Reason: bad, Place: place, EndedBy: 7, EndedByFunc: bad, EndedByPlace: &place}, {State: "waiting", EndedBy: 7, EndedByFunc: bad}},
 		Waits:   []Wait{{Reason: bad, Stack: []Place{place}}},
 	}}
 	for _, r := range []*Report{whole, one} {

@@ -506,6 +506,7 @@ func (p *printer) goroutine(g *Goroutine) {
 	for i := range g.Longest {
 		s := &g.Longest[i]
 		t.add(plain, moment(s.At), dur(s.Duration), stateLine(s))
+		t.note(p.waker(s, 11))
 	}
 	t.write(p, "  ")
 
@@ -533,13 +534,28 @@ func stateName(state, reason string) string {
 	return state + " (" + address.Name(reason) + ")"
 }
 
+// waker says which goroutine ended a wait, what it is and where it did so, on a line of
+// which so many columns are used.
+func (p *printer) waker(s *State, used int) string {
+	if s.EndedBy == 0 {
+		return ""
+	}
+	line := fmt.Sprintf("ended by G%d ", s.EndedBy)
+	if s.EndedByPlace == nil {
+		return line + fitFunc(s.EndedByFunc, p.room(used+width(line)))
+	}
+	at := *s.EndedByPlace
+	if s.EndedByFunc != at.Func {
+		fn := fitFunc(s.EndedByFunc, p.room(used+width(line)+4+width(at.fit(0))))
+		line += fn + " at "
+	}
+	return line + at.fit(p.room(used+width(line)))
+}
+
 func stateLine(s *State) string {
 	line := stateName(s.State, s.Reason)
 	if s.Place != unknown {
 		line += "  " + s.Place.short()
-	}
-	if s.EndedBy != 0 {
-		line += fmt.Sprintf(", ended by G%d", s.EndedBy)
 	}
 	switch {
 	case s.Before && s.Open:
