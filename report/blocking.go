@@ -20,7 +20,12 @@ type Blocking struct {
 	Place Place `json:"place"`
 	Count int64 `json:"count"`
 	Spread
-	Longest Moment `json:"longest"`
+	// InTasks is how many of the waits ended while the goroutine was at work for a task,
+	// and InTasksTime how long these were. Where a program has tasks, the others are
+	// idle waits.
+	InTasks     int64         `json:"in_tasks"`
+	InTasksTime time.Duration `json:"in_tasks_ns"`
+	Longest     Moment        `json:"longest"`
 	// System means that only goroutines of the runtime were concerned. These come
 	// last.
 	System bool `json:"system"`
@@ -90,6 +95,9 @@ type site struct {
 	spread  histogram.Histogram
 	longest longest
 	endedBy []*endedBy
+	// inTasks is how many waits ended in work for a task, inTasksTime their time.
+	inTasks     int64
+	inTasksTime model.Time
 	// held is the time in which goroutines in system calls held their Ps, and
 	// holds how often.
 	held        model.Time
@@ -167,6 +175,8 @@ func (s *site) merge(o *site) {
 		s.longest = o.longest
 	}
 	s.total += o.total
+	s.inTasks += o.inTasks
+	s.inTasksTime += o.inTasksTime
 	s.spread.Merge(&o.spread)
 	for _, e := range o.endedBy {
 		s.ended(e.place, e.scheduler, e.fn, e.count)
@@ -178,11 +188,20 @@ func (s *site) merge(o *site) {
 	s.holds += o.holds
 }
 
+// add counts d of a wait that has ended.
+func (s *site) add(g *model.Goroutine, d model.Time) {
+	s.total += d
+	s.spread.Add(d)
+	if g.Work() != nil {
+		s.inTasks++
+		s.inTasksTime += d
+	}
+}
+
 // waited counts d of a wait that has ended.
 func (b *Builder) waited(sh *share, g *model.Goroutine, s *model.GoState, d model.Time) {
 	site := b.site(&sh.blocking, b.places.of(s.Stack), b.ledger.Reasons.Index(s.Reason))
-	site.total += d
-	site.spread.Add(d)
+	site.add(g, d)
 	if d > site.longest.duration || site.spread.N == 1 {
 		site.longest.offer(g, s.Start, d, s.Stack)
 	}
@@ -237,8 +256,7 @@ func (b *Builder) syscallEnded(sh *share, g *model.Goroutine, s *model.GoState, 
 	}
 	if d > 0 {
 		site.program = site.program || !ofRuntime(g)
-		site.total += d
-		site.spread.Add(d)
+		site.add(g, d)
 		if d > site.longest.duration {
 			site.longest.offer(g, s.ProcLost, d, s.Stack)
 		}
@@ -259,6 +277,7 @@ func (b *Builder) blockings() []Blocking {
 			Longest: s.longest.moment(b),
 			System:  !s.program,
 			EndedBy: []EndedBy{},
+			InTasks: s.inTasks, InTasksTime: time.Duration(s.inTasksTime),
 		}
 		if s.reason != ofSyscalls {
 			x.Reason = b.ledger.Reasons.Name(s.reason)
@@ -275,11 +294,41 @@ func (b *Builder) blockings() []Blocking {
 		})
 		out = append(out, x)
 	}
-	slices.SortFunc(out, func(a, b Blocking) int {
+	sortBlocking(out, "")
+	return out
+}
+
+// blockingColumns are those by which waits can be sorted.
+var blockingColumns = []struct {
+	name string
+	of   func(*Blocking) int64
+}{
+	{"count", func(b *Blocking) int64 { return b.Count }},
+	{"total", func(b *Blocking) int64 { return int64(b.Total) }},
+	{"p50", func(b *Blocking) int64 { return int64(b.P50) }},
+	{"p99", func(b *Blocking) int64 { return int64(b.P99) }},
+	{"max", func(b *Blocking) int64 { return int64(b.Max) }},
+	{"tasks", func(b *Blocking) int64 { return int64(b.InTasksTime) }},
+}
+
+// blockingColumn returns what a column has for waits. If there is none of that name it is
+// their time in tasks, so that idle waits come last.
+func blockingColumn(name string) (string, func(*Blocking) int64) {
+	for _, c := range blockingColumns {
+		if c.name == name {
+			return name, c.of
+		}
+	}
+	return blockingColumn("tasks")
+}
+
+// sortBlocking sorts by a column, the largest first, and the runtime's own waits last.
+func sortBlocking(list []Blocking, name string) {
+	_, of := blockingColumn(name)
+	slices.SortFunc(list, func(a, b Blocking) int {
 		if a.System != b.System {
 			return map[bool]int{false: -1, true: 1}[a.System]
 		}
-		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(b.Count, a.Count), strings.Compare(a.Reason, b.Reason), a.Place.compare(b.Place))
+		return cmp.Or(cmp.Compare(of(&b), of(&a)), cmp.Compare(b.Total, a.Total), cmp.Compare(b.Count, a.Count), strings.Compare(a.Reason, b.Reason), a.Place.compare(b.Place))
 	})
-	return out
 }

@@ -91,6 +91,11 @@ func Columns() []string {
 	for _, c := range columns[1:] {
 		names = append(names, "max-"+c.name)
 	}
+	for _, c := range blockingColumns {
+		if !slices.Contains(names, c.name) {
+			names = append(names, c.name)
+		}
+	}
 	return names
 }
 
@@ -130,15 +135,25 @@ func column(name string) func(*Group) time.Duration {
 	return nil
 }
 
+// goroutineColumn is the column by which goroutines are sorted: exec if the one that was
+// asked for is only of waits.
+func goroutineColumn(name string) string {
+	if column(name) == nil {
+		return "exec"
+	}
+	return name
+}
+
 // CheckColumn returns an error if there is no such column to sort by.
 func CheckColumn(name string) error {
-	if column(name) == nil {
+	if by, _ := blockingColumn(name); column(name) == nil && by != name {
 		return fmt.Errorf("there is no column %q: there are %s, and block:REASON and max-block:REASON, as in block:sync", name, strings.Join(Columns(), ", "))
 	}
 	return nil
 }
 
-// Sort sorts the goroutines, also single ones, by a column, the largest first. It returns the error
+// Sort sorts the goroutines, also single ones, and the waits, by a column, the largest
+// first. Goroutines that do not have it are sorted by exec, waits by their time in tasks. It returns the error
 // of [CheckColumn].
 func (r *Report) Sort(name string) error {
 	if err := CheckColumn(name); err != nil {
@@ -146,11 +161,12 @@ func (r *Report) Sort(name string) error {
 	}
 	sortGroups(r.Goroutines, name)
 	sortSingles(r.Singles, name)
+	sortBlocking(r.Blocking, name)
 	return nil
 }
 
 func sortGroups(groups []Group, name string) {
-	key := column(name)
+	key := column(goroutineColumn(name))
 	slices.SortFunc(groups, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(b.Sum.Total, a.Sum.Total), strings.Compare(a.Func, b.Func))
 	})

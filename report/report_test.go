@@ -278,6 +278,53 @@ func TestGoldens(t *testing.T) {
 	golden(t, "chain.json.golden", append(out, '\n'))
 }
 
+// workWaits sums up the waits that end between the begin and the end of work for a task.
+type workWaits struct {
+	model.NopSink
+	at    map[model.GoID]int
+	count int64
+	total model.Time
+}
+
+func (w *workWaits) WorkStart(x *model.Work) { w.at[x.Goroutine.ID]++ }
+func (w *workWaits) WorkEnd(x *model.Work)   { w.at[x.Goroutine.ID]-- }
+
+func (w *workWaits) GoroutineState(g *model.Goroutine, s *model.GoState) {
+	d := s.Duration()
+	if s.Kind == model.Syscall {
+		d = s.End - s.ProcLost
+	}
+	if w.at[g.ID] > 0 && (s.Kind == model.Waiting || s.Kind == model.Syscall && d > 0) {
+		w.count++
+		w.total += d
+	}
+}
+
+// The waits in tasks are those that end while goroutines are at work.
+func TestBlockingInTasks(t *testing.T) {
+	found := 0
+	for _, name := range testtrace.Readable(t) {
+		want := workWaits{at: make(map[model.GoID]int)}
+		readModel(t, testtrace.Path(name), &want)
+		count, total := int64(0), time.Duration(0)
+		for _, b := range readReport(t, testtrace.Path(name), report.Options{}).Blocking {
+			count += b.InTasks
+			total += b.InTasksTime
+			if b.InTasks > b.Count || b.InTasksTime > b.Total {
+				t.Errorf("%s: %+v", name, b)
+			}
+		}
+		equal(t, name+": waits in tasks", count, want.count)
+		equal(t, name+": their time", model.Time(total), want.total)
+		if count > 0 {
+			found++
+		}
+	}
+	if found < 5 {
+		t.Errorf("waits in tasks only in %d traces", found)
+	}
+}
+
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	file := filepath.Join("testdata", name)

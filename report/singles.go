@@ -53,7 +53,7 @@ func (s *singles) cut() {
 
 // sortSingles sorts by a column; what is the same in it by the time in the trace.
 func sortSingles(list []Single, name string) {
-	of := column(name)
+	of := column(goroutineColumn(name))
 	key := func(s *Single) time.Duration { return of(&Group{Count: 1, Sum: s.Times, Max: s.Times}) }
 	slices.SortFunc(list, func(a, b Single) int {
 		return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(b.Times.Total, a.Times.Total), cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID, b.ID))
@@ -65,11 +65,7 @@ func (p *printer) singles(list []Single, groups []Group) {
 	if len(list) == 0 {
 		return
 	}
-	by := p.opts.SortedBy
-	if by == "" {
-		by = "exec"
-	}
-	about := "sorted by " + by
+	about := "sorted by " + goroutineColumn(p.opts.SortedBy)
 	if len(groups) == 1 {
 		about = shortFunc(groups[0].Func) + ", " + about
 	}

@@ -271,11 +271,7 @@ func (m Moment) String() string {
 func moment(d time.Duration) string { return fmt.Sprintf("%.6fs", d.Seconds()) }
 
 func (p *printer) goroutines(list []Group) {
-	by := p.opts.SortedBy
-	if by == "" {
-		by = "exec"
-	}
-	p.section("GOROUTINES", english.Sprintf("by start function, sorted by %s; below, the most of a single one", by))
+	p.section("GOROUTINES", english.Sprintf("by start function, sorted by %s; below, the most of a single one", goroutineColumn(p.opts.SortedBy)))
 	var t table
 	t.add(faint, "count", "exec", "wait", "block", "syscall", "assist", "start function; blocked on")
 	for _, g := range list[:p.top(len(list))] {
@@ -313,11 +309,27 @@ func reasonsLine(m map[string]time.Duration, n int) string {
 }
 
 func (p *printer) blocking(list []Blocking) {
-	p.section("BLOCKING", "by reason and place; below, who ended it")
+	by, _ := blockingColumn(p.opts.SortedBy)
+	inTasks := slices.ContainsFunc(list, func(s Blocking) bool { return s.InTasks > 0 })
+	header := []string{"count", "total", "p50", "p99", "max", "tasks", "reason, place"}
+	switch {
+	case by == "tasks" && inTasks:
+		by = "time in tasks"
+	case by == "tasks":
+		by = "total"
+	}
+	if !inTasks {
+		header = slices.Delete(header, 5, 6)
+	}
+	p.section("BLOCKING", "by reason and place, sorted by "+by+"; below, who ended it")
 	var t table
-	t.add(faint, "count", "total", "p50", "p99", "max", "reason, place")
+	t.add(faint, header...)
 	for _, s := range list[:p.top(len(list))] {
-		t.add(plain, num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max), address.Name(s.Reason)+"  "+s.Place.short())
+		row := []string{num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max)}
+		if inTasks {
+			row = append(row, dur(s.InTasksTime))
+		}
+		t.add(plain, append(row, address.Name(s.Reason)+"  "+s.Place.short())...)
 		t.note(endedByLine(s.EndedBy, s.Count))
 	}
 	t.write(p, "  ")

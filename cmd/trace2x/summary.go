@@ -65,7 +65,9 @@ the most in the column of --sort.
 
 --sort takes one of the columns of the goroutines: count, exec, wait, block,
 syscall, assist and total; or one reason of blocking, as in block:sync; each also
-with max- in front, for the most of a single goroutine.
+with max- in front, for the most of a single goroutine. Or one of the columns of
+blocking: count, total, p50, p99, max and tasks, the time in which goroutines were at
+work for tasks; without it blocking is sorted by that, so that idle waits come last.
 
 --json writes everything; docs/summary.md has the names and units.`,
 		Example: `  trace2x summary trace.out
@@ -133,7 +135,7 @@ with max- in front, for the most of a single goroutine.
 	}
 	f := cmd.Flags()
 	f.IntVar(&fl.top, "top", 5, "show the first `N` entries of each list, 0 for all; --json has all without it")
-	f.StringVar(&fl.sort, "sort", "exec", "sort the goroutines by `COLUMN`")
+	f.StringVar(&fl.sort, "sort", "exec", "sort the goroutines, or blocking, by `COLUMN`")
 	fl.selection.addFlags(f)
 	fl.units.addFlags(cmd, f)
 	f.BoolVar(&fl.json, "json", false, "write JSON")

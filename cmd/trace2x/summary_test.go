@@ -114,6 +114,44 @@ func TestSummarySelected(t *testing.T) {
 	}
 }
 
+// --sort sorts the waits by their own columns, and says by which.
+func TestSummarySortBlocking(t *testing.T) {
+	in := trace(t, "httpserver")
+	columns := map[string]func(*report.Blocking) int64{
+		"count": func(b *report.Blocking) int64 { return b.Count },
+		"total": func(b *report.Blocking) int64 { return int64(b.Total) },
+		"p50":   func(b *report.Blocking) int64 { return int64(b.P50) },
+		"p99":   func(b *report.Blocking) int64 { return int64(b.P99) },
+		"max":   func(b *report.Blocking) int64 { return int64(b.Max) },
+		"tasks": func(b *report.Blocking) int64 { return int64(b.InTasksTime) },
+		"exec":  func(b *report.Blocking) int64 { return int64(b.InTasksTime) },
+	}
+	for name, of := range columns {
+		r := exec(t, "summary", "--json", "--sort", name, in)
+		r.want(t, exitOK)
+		var rep report.Report
+		if err := json.Unmarshal([]byte(r.stdout), &rep); err != nil {
+			t.Fatal(err)
+		}
+		for i := 1; i < len(rep.Blocking); i++ {
+			if a, b := &rep.Blocking[i-1], &rep.Blocking[i]; a.System && !b.System || a.System == b.System && of(a) < of(b) {
+				t.Errorf("--sort %s: number %d is %+v, behind %+v", name, i, b, a)
+			}
+		}
+		want := map[string]string{"tasks": "time in tasks", "exec": "time in tasks"}[name]
+		if want == "" {
+			want = name
+		}
+		r = exec(t, "summary", "--sort", name, "--func", ".", in)
+		r.want(t, exitOK)
+		if !strings.Contains(r.stdout, "BLOCKING  by reason and place, sorted by "+want+";") {
+			t.Errorf("--sort %s: stdout does not say so", name)
+		}
+	}
+	r := exec(t, "summary", "--sort", "p98", in)
+	r.want(t, exitUsage)
+}
+
 func TestSummaryJSON(t *testing.T) {
 	in := trace(t, "httpserver")
 	var rep report.Report
