@@ -53,8 +53,8 @@ func (t *table) dropEmpty() {
 	}
 }
 
-func (t *table) write(p *printer, indent string) {
-	var widths []int
+// widths are those of the columns of numbers.
+func (t *table) widths() (widths []int) {
 	for _, r := range t.rows {
 		for c, cell := range r.cells[:len(r.cells)-1] {
 			if c == len(widths) {
@@ -63,6 +63,21 @@ func (t *table) write(p *printer, indent string) {
 			widths[c] = max(widths[c], width(cell))
 		}
 	}
+	return widths
+}
+
+// room is what the words have of the width of a line that is indented by 2, 0 if it may
+// be of any length.
+func (t *table) room(p *printer) int {
+	used := 2
+	for _, w := range t.widths() {
+		used += w + 2
+	}
+	return p.room(used)
+}
+
+func (t *table) write(p *printer, indent string) {
+	widths := t.widths()
 	for _, r := range t.rows {
 		var line strings.Builder
 		line.WriteString(indent)

@@ -329,7 +329,16 @@ func (p *printer) blocking(list []Blocking) {
 		if inTasks {
 			row = append(row, dur(s.InTasksTime))
 		}
-		t.add(plain, append(row, address.Name(s.Reason)+"  "+s.Place.short())...)
+		t.add(plain, append(row, "")...)
+	}
+	room := t.room(p)
+	rows := t.rows[1:]
+	t.rows = t.rows[:1:1]
+	for i, r := range rows {
+		s := &list[i]
+		reason := address.Name(s.Reason) + "  "
+		r.cells[len(r.cells)-1] = reason + s.Place.fit(left(room, width(reason)))
+		t.rows = append(t.rows, r)
 		t.note(endedByLine(s.EndedBy, s.Count))
 	}
 	t.write(p, "  ")
