@@ -4,8 +4,8 @@ import (
 	"github.com/trace2x/trace2x/internal/wire"
 )
 
-// These append an attribute, as the field num of a span or an event. Keys must
-// be valid UTF-8; values need not be.
+// The functions below append an attribute, as the field num of a span or an event.
+// Keys must be valid UTF-8; values need not be.
 
 func appendStringAttr(b []byte, num wire.Number, key, value string) []byte {
 	b, attr, val := openAttr(b, num, key)
@@ -19,7 +19,7 @@ func appendIntAttr(b []byte, num wire.Number, key string, value int64) []byte {
 	return wire.Close(wire.Close(b, val), attr)
 }
 
-// appendTrueAttr is for what is left out where it is false.
+// appendTrueAttr appends an attribute that is left out if it is false.
 func appendTrueAttr(b []byte, num wire.Number, key string) []byte {
 	b, attr, val := openAttr(b, num, key)
 	b = wire.AppendUint(b, fValueBool, 1)

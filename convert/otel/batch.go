@@ -64,8 +64,8 @@ func newBatcher(l limits, e *envelope) batcher {
 	return batcher{maxBytes: l.bytes - e.size(), maxSpans: l.spans, free: make(chan batch, l.waiting+l.inFlight)}
 }
 
-// add adds an encoded span, of which it makes a copy, to the open batch. If it
-// does not fit, add returns that batch, and the span begins the next one.
+// add copies an encoded span into the open batch. If the span does not fit, add
+// returns that batch, and the span begins the next one.
 func (b *batcher) add(span []byte) (full batch) {
 	size := wire.SizeBytes(fScopeSpansSpan, len(span))
 	if n := len(b.open.ends); n == b.maxSpans || n > 0 && len(b.open.spans)+size > b.maxBytes {
@@ -87,8 +87,8 @@ func (b *batcher) take() batch {
 	return open
 }
 
-// reuse takes the memory of a batch, for one that begins later. It may be called
-// concurrently with the other methods.
+// reuse takes back the memory of a batch that was sent, for a later batch. It may be
+// called concurrently with the other methods.
 func (b *batcher) reuse(done batch) {
 	select {
 	case b.free <- batch{done.spans[:0], done.ends[:0]}:

@@ -8,16 +8,16 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// The limits of a trace decide which of its spans are sent: the longest ones. What
-// takes long is what somebody looks for, and a span is never shorter than what is
-// below it, so that those that are left out are leaves. Therefore spans are kept
-// until the root of their trace ends, or until too many are kept in all.
+// A trace has limits, and its longest spans are sent: people look for what takes
+// long. A span is never shorter than what is below it, so the spans that are left out
+// are leaves. Spans are kept until the root of their trace ends, or until too many are
+// kept in all.
 
 // maxKept limits the spans that are kept for all traces together.
 const maxKept = 200_000
 
-// budget is the most that a trace may have. Spans and bytes are one currency, in
-// which a span costs the larger part of the two limits.
+// budget is the most that a trace may have. Spans and bytes are one currency: a span
+// costs its share of the limit of spans or of the limit of bytes, whichever is larger.
 type budget struct {
 	spans, bytes int64 // 0 is no limit
 }
@@ -27,7 +27,7 @@ func newBudget(o *Options) budget {
 	return budget{int64(min(max(o.MaxSpansPerTrace, 0), most)), int64(min(max(o.MaxBytesPerTrace, 0), most))}
 }
 
-// total is what there is to spend.
+// total returns what a trace may spend.
 func (b budget) total() int64 {
 	switch {
 	case b.spans == 0 && b.bytes == 0:
@@ -40,7 +40,7 @@ func (b budget) total() int64 {
 	return b.spans * b.bytes
 }
 
-// cost is that of a span of so many bytes.
+// cost returns the cost of a span of this size in bytes.
 func (b budget) cost(size int) int64 {
 	switch {
 	case b.spans == 0 && b.bytes == 0:
@@ -53,14 +53,14 @@ func (b budget) cost(size int) int64 {
 	return max(b.bytes, int64(size)*b.spans)
 }
 
-// cost is that of a span.
+// cost returns the cost of a span.
 func (t *tree) cost(s *span) int64 { return t.budget.cost(t.mapping.size(s)) }
 
 // kept is a span that is complete, but may be left out.
 type kept struct {
 	*span
-	node *node // whose span it is; nil for one that has nothing below it
-	up   *node // under which it stands
+	node *node // the node that the span is of; nil for a leaf
+	up   *node // the node above it
 	cost int64
 }
 
@@ -217,8 +217,8 @@ func (t *tree) end(r *root) {
 	}
 }
 
-// parent returns the ID of the span under which others stand: that of the node, or
-// of the nearest above it that is sent.
+// parent returns the ID of the span that the spans below a node have as their parent:
+// the node's own, or else the nearest one above it that is sent.
 func (t *tree) parent(n *node) spanID {
 	for ; n != nil; n = n.parent {
 		switch {
@@ -242,11 +242,11 @@ func (t *tree) parent(n *node) spanID {
 	return spanID{}
 }
 
-// size is at least that of a span when it is encoded.
+// size returns an upper bound of the size of a span when it is encoded.
 func (m *mapping) size(s *span) int {
 	const (
 		fixed = 320 // IDs, times, and attributes with numbers
-		text  = 45  // of an attribute with a text, without that
+		text  = 45  // of an attribute with a text, without the text
 		place = 3 * text
 	)
 	size := fixed + len(s.name) + len(s.startFunc) + len(s.reason)

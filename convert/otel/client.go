@@ -9,14 +9,15 @@ import (
 // Client sends spans, or keeps them: package otlpclient has one for backends,
 // [NewFileClient] returns one for files.
 type Client interface {
-	// Export sends a request, an ExportTraceServiceRequest of OTLP in protobuf's
-	// encoding (a TracesData has the same), and returns when the backend has the
-	// spans, or will not have them: nothing is sent again after an error. It ends
-	// soon after ctx does. It must not change the request, nor keep it after it
-	// has returned. It may be called concurrently.
+	// Export sends a request: an ExportTraceServiceRequest of OTLP in protobuf's
+	// encoding, which is also the encoding of a TracesData. It returns when the
+	// backend has taken the spans, or will not take them: nothing is sent again
+	// after an error. It returns soon after ctx ends. It must not change the
+	// request, and must not keep it after it has returned. It may be called
+	// concurrently.
 	//
-	// An error that is a [*SendError] tells what to do about the spans of later
-	// requests; any other error counts as [Refused].
+	// A [*SendError] says what to do with later requests. Any other error counts as
+	// [Refused].
 	Export(ctx context.Context, request []byte) (Answer, error)
 	// Close is called once, after the last Export returned.
 	Close() error

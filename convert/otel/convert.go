@@ -21,7 +21,7 @@ type Report struct {
 	// Trace is what was read.
 	Trace *model.Summary
 	Stats
-	// Result is what became of the spans; all zero if none were sent.
+	// Result says what became of the spans; it is zero if none were sent.
 	Result Result
 	// NoClock means that the trace does not tell the time of day: it began at
 	// Options.WallStart, or at Unix time 0.
@@ -36,14 +36,14 @@ func (r *Report) Total() (n int) {
 	return n
 }
 
-// Convert reads a Go execution trace from r and sends its spans with client,
-// which it closes; a nil client counts them only. Reading, mapping and sending
+// Convert reads a Go execution trace from r, sends its spans with client, and closes
+// client. With a nil client it only counts the spans. Reading, mapping and sending
 // overlap; a slow backend slows the reading.
 //
-// The report is nil if nothing could be read; the error is then one of
-// [model.Read]. Else the error joins what was wrong: a *[model.Damage], up to which
-// all was sent, and a *[RejectedError]. If ctx ended, the report says what had been
-// sent.
+// The report is nil if nothing could be read. The error is then an error of
+// [model.Read]. Otherwise the error joins a *[model.Damage], if a part of the trace
+// could not be read, and a *[RejectedError], if spans were rejected. If ctx ended, the
+// report says what had been sent.
 func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Report, error) {
 	if client == nil {
 		t := newTree(opts, nil, func() error { return nil })
@@ -55,8 +55,7 @@ func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Re
 	sum, err := model.ReadWindow(ctx, r, t.sink(), opts.Window)
 	result, sendErr := up.close()
 	if sum == nil && t.trace.Format != "" && sendErr != nil {
-		// The sending was given up or interrupted, which ended the reading, unless
-		// that was done.
+		// Sending was given up or interrupted, which ends the reading.
 		if sum, err = t.summary, nil; sum == nil {
 			sum = &model.Summary{Trace: t.trace, End: t.now}
 		}

@@ -11,29 +11,29 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// criticalTree is a tree that also tells why each task took as long as it did: what
-// its critical path consists of, what other goroutines did while it waited for them,
-// and which task it waited for.
+// criticalTree is a tree that also shows why each task took so long: what its critical
+// path consists of, what other goroutines did while it waited for them, and which task
+// it waited for.
 type criticalTree struct {
 	*tree
 	finder *critical.Finder
-	ending *model.Task // that is ending now
-	// waits counts those that another goroutine ended, in root.waits: until the root
-	// ends, or it is known what happened meanwhile.
+	ending *model.Task // the task that is ending now
+	// waits is the number of waits in all root.waits. A wait stays there until its
+	// root ends, or until it is explained.
 	waits int
-	// blockers are the tasks that others may have waited for: those that are open, and
-	// the latest of the others.
+	// blockers are the tasks that others may have waited for: all open ones, and the
+	// ones that ended last.
 	blockers map[model.TaskID]*blocker
 	ended    []*blocker // a ring
 	next     int        // in ended
 }
 
-// maxEnded is how many tasks are remembered that have ended: so many that what
-// waited for one of them has ended too, mostly.
+// maxEnded is the number of ended tasks that are remembered. What waited for one of
+// them has nearly always ended before it is forgotten.
 const maxEnded = 4096
 
-// maxPath is the largest number of segments of a path that are looked at. What is
-// before them counts as unknown.
+// maxPath is the largest number of segments of a path that are looked at. Older ones
+// count as unknown.
 const maxPath = 100_000
 
 // waitKey identifies a wait by its end.
@@ -50,16 +50,17 @@ type blocker struct {
 	open bool
 }
 
-// link is a link of a span to that of a task.
+// link is a link of a span to the span of a task.
 type link struct {
 	trace traceID
 	id    spanID
 	task  model.TaskID
-	// node is what is linked to while it is not certain which span there will be.
+	// node is the node of the task, while it is not certain which span is sent for it.
 	node *node
 }
 
-// sink is the tree, or what tells it more of tasks if that is wanted.
+// sink returns the sink that a trace is read into: the tree, or the criticalTree
+// around it.
 func (t *tree) sink() model.Sink {
 	if t.opts.CriticalPath {
 		return newCriticalTree(t)
@@ -77,8 +78,9 @@ func newCriticalTree(t *tree) *criticalTree {
 	return c
 }
 
-// Of what both want, the finder is told first: when the tree ends a task, the path
-// is known. A task begins in the tree, which decides whether it is wanted.
+// The finder gets most calls before the tree, so that the path of a task is known when
+// the tree ends the task. TaskStart goes to the tree first: it decides whether the task
+// is wanted.
 
 func (c *criticalTree) Begin(t *model.Trace) {
 	c.finder.Begin(t)
@@ -162,7 +164,7 @@ func (c *criticalTree) TaskEnd(task *model.Task) {
 	}
 }
 
-// found is told of the path of the task that is ending.
+// found takes the path of the task that is ending.
 func (c *criticalTree) found(u *critical.Unit) {
 	n := c.tasks[c.ending]
 	r := n.root
@@ -180,8 +182,8 @@ func (c *criticalTree) found(u *critical.Unit) {
 }
 
 // tellOnGoroutine puts the path of a task that the program sent itself on the span of
-// the goroutine that ended it, if that was at work for it until then. That is one of
-// the latest.
+// the goroutine that ended it, if the goroutine was at work for the task until then.
+// That span is one of the latest.
 func (c *criticalTree) tellOnGoroutine(n *node, u *critical.Unit) {
 	r := n.root
 	for i := range slices.Backward(r.kept) {
@@ -199,8 +201,8 @@ func (c *criticalTree) tellOnGoroutine(n *node, u *critical.Unit) {
 	}
 }
 
-// waited makes a span of a wait that another goroutine ended, so that there can be
-// spans below it. It reports whether the wait is one.
+// waited makes a node of a wait that another goroutine ended, so that spans can stand
+// below it. It reports whether it did.
 func (c *criticalTree) waited(w *node, x *span, s *model.GoState, g *model.Goroutine) bool {
 	by := s.Waker.Goroutine
 	if c == nil || s.Kind != model.Waiting || x.open || by == nil || by == g || w.root == nil || w.root.verdict == unwanted {
@@ -240,7 +242,7 @@ func (c *criticalTree) link(task model.TaskID) *link {
 	case b.node.root.verdict == unwanted:
 		return nil
 	case b.node.root.verdict == wanted && b.open:
-		// It is certain from now on that there is a span, of the task or above.
+		// From now on it is certain that the task, or a node above it, has a span.
 		if id := c.parent(b.node); id != (spanID{}) {
 			return &link{trace: b.node.root.trace, id: id, task: task}
 		}
@@ -249,8 +251,8 @@ func (c *criticalTree) link(task model.TaskID) *link {
 	return &link{trace: b.node.root.trace, task: task, node: b.node}
 }
 
-// linked returns a link as it is sent, nil if what it leads to is not. A task
-// without a span of its own has the nearest above it.
+// linked returns a link as it is sent, nil if the span that it leads to is not sent.
+// For a task without a span it leads to the nearest span above.
 func (t *tree) linked(l *link) *link {
 	if l == nil || l.node == nil {
 		return l
@@ -267,11 +269,11 @@ func (t *tree) linked(l *link) *link {
 	return nil
 }
 
-// explain makes spans of what other goroutines did on a path, below the waits for
-// them.
+// explain makes spans of what other goroutines did on a path, below the spans of the
+// waits for them.
 func (c *criticalTree) explain(r *root, p *critical.Path) {
-	// Of each wait of the path: its span, nil for none; the span of the wait of the
-	// task that it is in; and the task that ended it.
+	// For each wait of the path: its span, nil for none; the span of the task's own
+	// wait around it; and the task that the goroutine that ended it worked for.
 	type place struct{ node, outermost *node }
 	places := make([]place, len(p.Waits))
 	for i := range p.Waits {
@@ -347,7 +349,7 @@ func (c *criticalTree) segment(wait *node, g model.GoID, fn string, start, end m
 	}
 }
 
-// segmentName says who did what, in the words of the runtime.
+// segmentName returns who did what, in the words of the runtime.
 func segmentName(fn, state string) string {
 	return cmp.Or(fn, "(unknown start function)") + ": " + state
 }
@@ -392,7 +394,8 @@ func newPathSums(p *critical.Path) *pathSums {
 	return s
 }
 
-// attributes of a path, which add up to the duration of the task.
+// attributes appends the attributes of a path. They add up to the duration of the
+// task.
 func (s *pathSums) attributes(b []byte) []byte {
 	add := func(name string, t model.Time) {
 		if t > 0 {
@@ -410,7 +413,7 @@ func (s *pathSums) attributes(b []byte) []byte {
 	return b
 }
 
-// size is at least that of the attributes.
+// size returns an upper bound of the size of the attributes.
 func (s *pathSums) size() int {
 	const each = 55 // without the reason
 	size := 5 * each
@@ -428,7 +431,7 @@ const (
 	fLinkAttribute wire.Number = 4
 )
 
-// linkSize is at least the size of a link.
+// linkSize is an upper bound of the size of a link.
 const linkSize = 128
 
 func (l *link) append(b []byte) []byte {

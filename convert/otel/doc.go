@@ -9,12 +9,12 @@
 // belongs to no task makes one more trace, for the program as a whole: GC
 // cycles, stop-the-world pauses and the other goroutines.
 //
-// Which goroutines are at work for a task says [model.Work]. A state stands below
+// [model.Work] defines which goroutines are at work for a task. A state stands below
 // what the goroutine began last: the innermost region or task.
 //
-// A task that is a span of OpenTelemetry, as package spanlink tells, is in the
-// trace that the program has sent already. It is not sent again; what the tree
-// has below it goes below that span. Its logs are events of the goroutines.
+// A task that package spanlink marked as a span of OpenTelemetry is in the trace that
+// the program has already sent. It is not sent again: what the tree has below it goes
+// below that span. Its logs are events of the spans of goroutines.
 //
 // [Convert] does it all. Memory grows with the open tasks and goroutines, and
 // with the limit of spans of the program's trace, not with the length of the

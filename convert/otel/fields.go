@@ -2,9 +2,9 @@ package otel
 
 import "github.com/trace2x/trace2x/internal/wire"
 
-// The numbers of the fields that are appended by hand, as in OTLP's
-// collector/trace/v1, trace/v1 and common/v1. The tests decode the output with
-// the generated code, so that the two cannot differ.
+// The numbers of the fields that are appended by hand. They are in OTLP's
+// collector/trace/v1, trace/v1 and common/v1. The tests decode the output with the
+// generated code, so the numbers cannot differ from OTLP's.
 const (
 	fRequestResourceSpans  wire.Number = 1 // of ExportTraceServiceRequest and TracesData
 	fResourceSpansResource wire.Number = 1 // ResourceSpans.resource

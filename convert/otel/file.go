@@ -24,7 +24,7 @@ func NewFileClient(w io.Writer) Client { return &fileClient{w: w} }
 
 type fileClient struct {
 	w   io.Writer
-	err error // of w
+	err error // the first error of w
 }
 
 func (*fileClient) limits() limits { return fileLimits }
@@ -40,8 +40,8 @@ func (c *fileClient) Export(ctx context.Context, request []byte) (Answer, error)
 	if err := context.Cause(ctx); err != nil {
 		return Answer{}, err
 	}
-	// Package protojson could not do it: it writes IDs in base64, and white space
-	// as it likes.
+	// Package protojson does not fit: it writes IDs in base64, and its white space
+	// varies.
 	traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(request)
 	if err != nil {
 		return Answer{}, err

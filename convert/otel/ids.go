@@ -20,14 +20,15 @@ func newIDs(fingerprint [16]byte) ids {
 }
 
 // trace returns the ID of the trace of a root task; task 0 is the program. A trace
-// that contradicts itself may use the number of a task again: not at the same time.
+// that contradicts itself may use the number of a task again, so the ID depends on the
+// start too.
 func (x ids) trace(task model.TaskID, start model.Time) (id traceID) {
 	binary.BigEndian.PutUint64(id[:8], notZero(hash(x.seed[0], uint64(task), uint64(start))))
 	binary.BigEndian.PutUint64(id[8:], notZero(hash(x.seed[1], uint64(task), uint64(start))))
 	return id
 }
 
-// span returns the ID of a span of this kind; what identifies it among them.
+// span returns the ID of a span; what identifies it among the spans of its kind.
 func (x ids) span(k kind, what ...uint64) (id spanID) {
 	binary.BigEndian.PutUint64(id[:], notZero(hash(hash(x.seed[0]^x.seed[1], what...), uint64(k))))
 	return id

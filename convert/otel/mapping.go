@@ -11,11 +11,11 @@ import (
 	"github.com/trace2x/trace2x/model/times"
 )
 
-// mapping encodes spans as OTLP has them: as protobuf, with the bytes that the
-// generated code would make. It has no effect but its result.
+// mapping encodes spans as OTLP's protobuf messages, with the bytes that the generated
+// code would make. It has no effect except its result.
 type mapping struct {
 	offset     int64 // wall clock less trace clock, ns
-	clock      bool  // the trace has told it
+	clock      bool  // offset is known
 	reasons    *times.Reasons
 	stacks     map[*model.Stack][]byte
 	stackBytes int // bytes in stacks
@@ -34,15 +34,15 @@ func newMapping(wallStart time.Time, start model.Time, reasons *times.Reasons) *
 	return m
 }
 
-// setClock relates the trace's clock to wall-clock time, with the first of the
-// snapshots: one relation for all, so that durations stay what they are.
+// setClock relates the trace's clock to wall-clock time. It uses only the first
+// snapshot, so that durations do not change.
 func (m *mapping) setClock(c *model.ClockSnapshot) {
 	if !m.clock {
 		m.clock, m.offset = true, c.Wall.UnixNano()-int64(c.Trace)
 	}
 }
 
-// span returns a span of a trace, encoded. It is valid until the next call.
+// span returns an encoded span. It is valid until the next call.
 func (m *mapping) span(trace traceID, s *span) []byte {
 	b := m.buffer[:0]
 	b = wire.AppendBytes(b, fSpanTraceID, trace[:])
@@ -70,7 +70,7 @@ func (m *mapping) span(trace traceID, s *span) []byte {
 	return b
 }
 
-// time appends a time as Unix time in nanoseconds, of which 0 is left out.
+// time appends a time as Unix time in nanoseconds. It leaves 0 out.
 func (m *mapping) time(b []byte, num wire.Number, t model.Time) []byte {
 	if wall := int64(t) + m.offset; wall != 0 {
 		b = wire.AppendFixed64(b, num, uint64(wall))
@@ -90,8 +90,9 @@ func (m *mapping) event(b []byte, e event) []byte {
 	return wire.Close(b, mark)
 }
 
-// attributes are named after the semantic conventions where there is one, else
-// they begin with "go.". Times are in nanoseconds.
+// attributes appends the attributes of a span. They have the names of the semantic
+// conventions where there is one; other names begin with "go.". Times are in
+// nanoseconds.
 func (m *mapping) attributes(b []byte, s *span) []byte {
 	b = appendStringAttr(b, fSpanAttribute, "go.span.kind", s.kind.String())
 	if s.task != model.BackgroundTask {
@@ -184,11 +185,11 @@ func (m *mapping) times(b []byte, t *times.Times) []byte {
 	return b
 }
 
-// maxStacks limits those that are kept encoded, of 2 kB each.
+// maxStacks is the number of stacks that are kept encoded, of 2 kB each.
 const maxStacks = 10_000
 
-// stack gives the place in the program, and the whole stack as the runtime
-// prints it, as attributes. The result is shared.
+// stack returns the attributes for the place in the program and for the whole stack,
+// as the runtime prints it. The caller must not change the result.
 func (m *mapping) stack(s *model.Stack) []byte {
 	b, ok := m.stacks[s]
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// Detail says how much becomes spans; each level has those before it.
+// Detail says how much becomes spans. Each level includes the levels before it.
 type Detail int
 
 const (
@@ -32,37 +32,39 @@ func (d Detail) String() string { return detailNames[d] }
 
 var detailNames = [...]string{"tasks", "regions", "goroutines", "states"}
 
-// Options say what becomes spans. The zero value is useful: tasks only, without
-// any limit; see [DefaultOptions].
+// Options say what becomes spans. The zero value means tasks only, without any limit.
+// See also [DefaultOptions].
 type Options struct {
 	// Window is the part of the trace that becomes spans.
 	Window model.Window
 	Detail Detail
 	// MinSpan is the shortest state that becomes a span.
 	MinSpan time.Duration
-	// MaxSpansPerTrace limits the spans of a trace, and those below a task that
-	// is a span, and MaxBytesPerTrace their size in protobuf, without the resource;
-	// 0 is no limit. The spans that took longest are sent. How many are left out is
-	// on the root span, in go.spans.left_out, or on the spans of goroutines below a
-	// task that is a span, each with what is new.
+	// MaxSpansPerTrace limits the spans of a trace, and the spans below a task that
+	// the program sent itself. MaxBytesPerTrace limits their size in protobuf,
+	// without the resource. 0 is no limit. The spans that took longest are sent. The
+	// root span has the number of those left out, in go.spans.left_out. Below a task
+	// that the program sent itself, the spans of goroutines have it, each with the
+	// number since the one before.
 	MaxSpansPerTrace, MaxBytesPerTrace int
-	// CriticalPath tells of each task what its critical path consists of, and, with
-	// the detail States, below the waits for other goroutines what these did, with a
-	// link to the task that they were at work for. It takes 64 MB to look back.
+	// CriticalPath adds what the critical path of each task consists of. With the
+	// detail States, it also adds, below each wait for another goroutine, what that
+	// goroutine did, and a link to the task that it was at work for. It takes 40 MB
+	// to look back.
 	CriticalPath bool
 	// MinTask keeps only root tasks that take at least this long, with all below
-	// them. A task is a root if it has no parent, or if its parent is not selected; a
-	// task that is a span also unless its parent is a span of the same trace.
+	// them. A task is a root if it has no parent, or if its parent is not selected. A
+	// task that is a span is also a root if its parent is not a span of the same
+	// trace.
 	MinTask time.Duration
-	// Selection limits the spans to those of some tasks, and the goroutines in them,
-	// or in the trace of the program, to some. A goroutine whose start function the
-	// trace tells later than where its span begins is not selected by Func.
+	// Selection limits the spans to some tasks and to some goroutines. Func does not
+	// select a goroutine whose start function is still unknown when its span begins.
 	//
 	// There is no trace for the program if the tasks are limited, also by MinTask.
 	model.Selection
-	// WallStart is the wall-clock time at which the trace begins, for traces
-	// that do not tell: those of Go 1.24 and earlier. With the zero time these
-	// start at Unix time 0.
+	// WallStart is the wall-clock time at which the trace begins. It is for traces
+	// of Go 1.24 and earlier, which do not have it. With the zero time they start at
+	// Unix time 0.
 	WallStart time.Time
 	// Resource are the attributes of the program that was traced.
 	Resource []attribute.KeyValue

@@ -7,16 +7,16 @@ import (
 	"github.com/trace2x/trace2x/model/times"
 )
 
-// program is the trace of what belongs to no task. Its methods do nothing on
-// nil, for when it is not wanted.
+// program is the trace of what belongs to no task. It is nil if it is not wanted; its
+// methods do nothing then.
 type program struct {
 	tree *tree
 	*root
 	node *node
 
-	// held is what the states of goroutines that have not ended cost. Beyond twice
-	// the budget the shorter ones are dropped, and from then on those that are
-	// shorter than minState.
+	// held is the cost of the states of goroutines that have not ended. When it is
+	// more than twice the budget, the shortest are dropped, and from then on all that
+	// are shorter than minState.
 	held     int64
 	minState model.Time
 	gcSpent  int64 // of the budget
@@ -61,7 +61,7 @@ func (p *program) leave(gr *goroutine) {
 	}
 }
 
-// cost is that of spans.
+// cost returns the cost of spans.
 func (p *program) cost(spans []*span) (cost int64) {
 	for _, x := range spans {
 		cost += p.tree.cost(x)

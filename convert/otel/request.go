@@ -99,8 +99,8 @@ func (e *envelope) request(spans []byte) []byte {
 	return append(b, e.schema...)
 }
 
-// size returns the size of a request without spans. The lengths that grow with
-// the spans are counted as long as they can be.
+// size returns an upper bound of the size of a request without its spans. Lengths that
+// grow with the spans are counted at their longest.
 func (e *envelope) size() int {
 	const lengths = 2 * 4 // of ResourceSpans and ScopeSpans, up to 256 MiB
 	return len(e.request(nil)) + lengths

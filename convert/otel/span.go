@@ -23,7 +23,7 @@ func (k kind) String() string {
 	return [...]string{"program", "task", "region", "goroutine", "state", "gc", "critical"}[k]
 }
 
-// span is a span before it is encoded. What it refers to may be kept for ever.
+// span is a span before it is encoded. What it refers to does not change.
 type span struct {
 	kind         kind
 	id, parent   spanID // parent is zero for a root
@@ -82,22 +82,22 @@ type node struct {
 	span
 	root   *root
 	parent *node // nil for a root
-	// sent says that it becomes a span, if there is a place for it; certain, that
-	// there is. What is below a node that does not become one, and is not linked, is
-	// below its parent.
+	// sent says that the node becomes a span if the budget has a place for it, and
+	// certain that it has. If a node does not become a span, and is not linked, its
+	// children stand below its parent.
 	sent, certain bool
-	paid          int64 // for what is certain
-	dropped       int   // states that were held, of a goroutine of the program
+	paid          int64 // part of the budget, if certain
+	dropped       int   // number of dropped states, of a goroutine of the program
 
-	// linked says that the span is one that the program sent itself.
+	// linked says that the program sent the span itself.
 	linked bool
-	// asked says that a task is selected.
+	// asked says that the task is selected.
 	asked bool
 
 	// A goroutine at work for a task, and a region, are stints.
 	g              *model.Goroutine
 	stint          times.Stint
-	outer, inner   *node // stints of the goroutine, by their beginnings
+	outer, inner   *node // neighbours among the stints of the goroutine, by their beginnings
 	around, within *node // open regions of the same task and goroutine, likewise
 
 	held []*span // states of a goroutine that works for no task
@@ -112,8 +112,8 @@ const (
 	unwanted
 )
 
-// root is a trace: a root task, or the program; or, for a task that is a span,
-// what there is of its trace below it.
+// root is a trace of a root task or of the program. For a task that the program sent
+// itself, it is what stands below that span.
 type root struct {
 	trace   traceID
 	node    *node

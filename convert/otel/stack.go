@@ -10,8 +10,8 @@ import (
 // maxAttribute is the size of a value at which Tempo cuts it.
 const maxAttribute = 2048
 
-// stackText is a stack as the runtime prints it. If that is too long, it has the
-// innermost and the outermost calls, and how many are left out between them.
+// stackText returns a stack as the runtime prints it. If it is too long, the text has
+// the innermost and the outermost calls, and how many are left out between them.
 func stackText(s *model.Stack) string {
 	frames := make([]string, len(s.Frames))
 	size := 0

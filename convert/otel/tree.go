@@ -7,9 +7,9 @@ import (
 
 // Stats counts what became spans.
 type Stats struct {
-	// Traces is the number of traces that are made here, Linked that of tasks
-	// that are spans of OpenTelemetry and have their runtime lanes below these,
-	// Filtered that of root tasks that are not wanted.
+	// Traces is the number of new traces. Linked is the number of tasks that are
+	// spans of OpenTelemetry, with their goroutines below these. Filtered is the
+	// number of root tasks that are not wanted.
 	Traces, Linked, Filtered int
 	// Spans counts spans by what they stand for: program, task, region,
 	// goroutine, state, gc.
@@ -20,8 +20,8 @@ type Stats struct {
 	Found model.Found
 }
 
-// tree is the sink that decides which spans there are, and hands each to out
-// when it is complete: encoded, and only until out returns.
+// tree is the sink that decides which spans there are. It calls out with each span when
+// it is complete. The span is encoded, and valid until out returns.
 type tree struct {
 	model.NopSink
 	opts    Options
@@ -52,14 +52,14 @@ type tree struct {
 	oldRegions uint64 // that began before the trace
 }
 
-// regionKey is what the innermost open region is kept by, so that what is inside
-// finds it.
+// regionKey identifies the innermost open region of a goroutine and a task, for what is
+// inside it.
 type regionKey struct {
 	slot int // of its goroutine
 	task model.TaskID
 }
 
-// goroutine is what the tree knows of one.
+// goroutine is what the tree knows of a goroutine.
 type goroutine struct {
 	innermost *node      // stint that is open
 	regions   []*node    // by Depth
@@ -551,7 +551,8 @@ func taskName(task *model.Task) string {
 	return nameOr(task.Type)
 }
 
-// nameOr is a name that the program gave; OpenTelemetry wants it not to be empty.
+// nameOr returns a name that the program gave, and a placeholder if it is empty:
+// OpenTelemetry does not want empty names.
 func nameOr(name string) string {
 	if name == "" {
 		return "(no name)"

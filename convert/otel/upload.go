@@ -16,12 +16,11 @@ import (
 type Result struct {
 	Accepted int64 // spans that the client took
 	Rejected int64 // spans that it did not take, for good
-	// Reasons are why spans were rejected, in the backend's words where it gave
-	// any, with the number of spans. After 20 different ones, the rest is
-	// counted under "other reasons".
+	// Reasons has the number of rejected spans by reason, in the backend's words if
+	// it gave any. After 20 different ones, the rest counts as "other reasons".
 	Reasons map[string]int64
-	// Warnings are what the backend had to say of requests that it took whole,
-	// each text once; at most 20.
+	// Warnings are the messages of the backend about requests that it took whole:
+	// each once, at most 20.
 	Warnings []string
 }
 
@@ -47,11 +46,13 @@ const (
 	minSplit = 16 << 10
 )
 
-// uploader batches spans and sends them while the caller goes on. It is bounded:
-// when the backend is slow, add blocks. It gives up, and counts what follows as
-// rejected, when there is no sense in going on: the client cannot be used at all,
-// a batch was tried again for as long as the client does so while no other was
-// accepted, or maxFailed batches failed in a row.
+// uploader batches spans and sends them while the caller goes on. It is bounded: when
+// the backend is slow, add blocks. It gives up, and counts what follows as rejected, if
+//
+//   - the client cannot be used at all,
+//   - the client has tried a batch for as long as it does, and no other batch was
+//     accepted meanwhile, or
+//   - maxFailed batches failed in a row.
 //
 // add, err and close are for one goroutine.
 type uploader struct {
@@ -92,8 +93,8 @@ func newUploader(ctx context.Context, client Client, e envelope) *uploader {
 	return u
 }
 
-// add takes a span, encoded, and does not keep it. It blocks while as many batches
-// wait as may.
+// add adds an encoded span, which it does not keep. It blocks while the largest number
+// of batches waits.
 func (u *uploader) add(span []byte) {
 	if err := u.err(); err != nil || u.closed {
 		u.reject(1, u.reason(err))
@@ -104,8 +105,8 @@ func (u *uploader) add(span []byte) {
 	}
 }
 
-// err returns why there is no sense in going on: that ctx ended, or that sending
-// was given up. Until then it returns nil.
+// err returns why there is no sense in going on: ctx ended, or sending was given up.
+// Until then it returns nil.
 func (u *uploader) err() error {
 	if err := context.Cause(u.ctx); err != nil {
 		return err
@@ -249,8 +250,7 @@ func (u *uploader) giveUp(err error) {
 	}
 }
 
-// reason returns the text to count under for err. After giving up that is the
-// one for which it was.
+// reason returns the text under which err is counted. After giving up, that is why.
 func (u *uploader) reason(err error) string {
 	if g := new(gaveUpError); errors.As(err, &g) {
 		err = g.err
@@ -273,12 +273,12 @@ func causeOf(err error) Cause {
 	return Refused
 }
 
-// localPort is our end of a connection in errors of package net: a port that is
-// another each time, which would make each error a reason of its own.
+// localPort matches our end of a connection in errors of package net. Its port differs
+// each time, which would make each error a reason of its own.
 var localPort = regexp.MustCompile(`\S+:\d+->`)
 
-// clean makes a text that may come from a backend fit for a line of a terminal:
-// without control characters, and not longer than 300 bytes.
+// clean returns a text, which may come from a backend, without control characters and
+// with at most 300 bytes.
 func clean(s string) string {
 	const maxText, more = 300, "…"
 	s = s[:min(len(s), 10*maxText)] // it may be a web page

@@ -34,8 +34,8 @@ func answerOf(r *coltracepb.ExportTraceServiceResponse) otel.Answer {
 	return otel.Answer{Rejected: p.GetRejectedSpans(), Message: p.GetErrorMessage()}
 }
 
-// httpAnswer judges an answer as OTLP specifies, but believes in success only if
-// the body is that of OTLP, or empty: login pages and proxies say 200 too.
+// httpAnswer judges an answer as OTLP specifies. It believes in a success only if the
+// body is OTLP's, or empty: login pages and proxies say 200 too.
 func httpAnswer(resp *http.Response, body []byte) (otel.Answer, error) {
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if resp.StatusCode/100 == 2 {
@@ -110,7 +110,7 @@ func errorText(media string, body []byte) string {
 	return plainText(media, body)
 }
 
-// plainText is the beginning of a body that people can read.
+// plainText returns the beginning of a body that people can read.
 func plainText(media string, body []byte) string {
 	if media != "" && media != jsonType && !strings.HasPrefix(media, "text/") {
 		return ""
@@ -118,8 +118,8 @@ func plainText(media string, body []byte) string {
 	return string(body[:min(len(body), 4<<10)])
 }
 
-// retryAfter reads the header of that name: seconds or a date. Too large a number
-// is the longest time there is.
+// retryAfter returns what the header Retry-After asks for, in seconds or as a date. A
+// number that is too large becomes the longest duration.
 func retryAfter(s string) time.Duration {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	switch {
@@ -173,7 +173,7 @@ func saysTooLarge(text string) bool {
 	return false
 }
 
-// networkFailure is for connections that could not be made or broke.
+// networkFailure returns the failure for a connection that could not be made, or broke.
 func networkFailure(err error) *failure {
 	f := &failure{cause: otel.Passing, reason: err.Error(), err: err}
 	if errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, new(tls.RecordHeaderError)) {
@@ -190,8 +190,8 @@ const (
 	notGRPC      = "does the backend speak HTTP there, not gRPC?"
 )
 
-// unusableSigns are in errors that come back with every try, with what to do.
-// They are texts because gRPC has nothing else. The first that fits counts.
+// unusableSigns are texts of errors that come back with every try, each with what to do
+// about it. They are texts because gRPC has nothing else. The first that fits counts.
 var unusableSigns = []struct {
 	sign, advice string
 	instead      bool // the advice says all

@@ -1,7 +1,7 @@
 // Package otlpclient sends the spans of package otel to a backend that takes OTLP,
 // over HTTP or gRPC. It decides where to send, what an answer means, and when to
-// try again. What a failed request means for the others is decided in package
-// otel, which has no network code for the sake of programs that only write files.
+// try again. Package otel decides what a failed request means for the others. It has no
+// network code, for the sake of programs that only write files.
 package otlpclient
 
 import (
@@ -17,9 +17,9 @@ import (
 )
 
 // Options say where to send spans, and how. What is not given comes from the
-// variables OTEL_EXPORTER_OTLP_TRACES_… and OTEL_EXPORTER_OTLP_…, the former first.
-// Only these have the timeout, the compression (by default gzip, except for a
-// backend on this machine) and the certificates.
+// variables OTEL_EXPORTER_OTLP_TRACES_… or else OTEL_EXPORTER_OTLP_…. The timeout, the
+// compression and the certificates come only from the variables. The default
+// compression is gzip, except for a backend on this machine.
 type Options struct {
 	// Endpoint is a URL, http:// or https://, or HOST:PORT. As with the variable
 	// OTEL_EXPORTER_OTLP_ENDPOINT, its path is the base of /v1/traces, unless
@@ -27,18 +27,17 @@ type Options struct {
 	Endpoint string
 	// Protocol is "grpc", "http/protobuf", "http/json" or "".
 	Protocol string
-	// Headers are sent besides those of the variables, or in their place where
-	// the names are the same. They are sent only to the endpoint, and are left out
-	// of all errors.
+	// Headers are sent with each request. They override headers of the variables
+	// that have the same names. They are sent only to the endpoint, and no error
+	// shows them.
 	Headers map[string]string
-	// Insecure asks for no TLS where the endpoint does not tell: HOST:PORT.
+	// Insecure means no TLS for an endpoint without a scheme, HOST:PORT.
 	Insecure bool
-	// RetryTime limits how long a request is tried again, with the waits between
-	// the tries and those that the backend asks for. The default is a minute, or 5
-	// seconds as long as nothing has listened there. The last try may still take the
-	// timeout of a try. A negative time is one try.
+	// RetryTime limits how long a request is tried again, including all waits. The
+	// default is a minute, or 5 seconds as long as nothing has listened there. The
+	// last try may still take the timeout of a try. A negative time means one try.
 	RetryTime time.Duration
-	// Notify, if not nil, is called when a try failed and the next one will be
+	// Notify, if not nil, is called when a try has failed and the next one follows
 	// after wait. It may be called concurrently.
 	Notify func(err error, wait time.Duration)
 }
@@ -81,16 +80,16 @@ type transport interface {
 	close() error
 }
 
-// New returns a client. It does not connect yet. Errors are those of options and
-// variables; they name the header or the variable, and never a value that may be
-// secret.
+// New returns a client. It does not connect yet. It returns an error if an option or a
+// variable is wrong. The error names the option, header or variable, and never a value
+// that may be secret.
 //
 // The client tries again, for up to RetryTime, when the backend is down, closes
 // the connection, does not answer within the timeout, or says that it cannot
 // take the spans now (429, 502, 503, 504; with gRPC as OTLP specifies), and waits
-// as long as the backend asks. What is the same each time, like a certificate
-// that is not trusted or a redirect, fails at once. Only a redirect with 307 or
-// 308 to the same scheme, host and port is followed.
+// as long as the backend asks. What would fail each time, such as a certificate that is
+// not trusted, fails at once. The client follows redirects only with 307 or 308, and
+// only to the same scheme, host and port; any other fails at once.
 func New(opts Options) (*Client, error) {
 	c := &Client{
 		retryTime: cmp.Or(max(opts.RetryTime, 0), defaultRetryTime),
@@ -132,7 +131,7 @@ func New(opts Options) (*Client, error) {
 	return c, nil
 }
 
-// Target names the backend for messages.
+// Target returns the name of the backend for messages.
 func (c *Client) Target() string { return c.target }
 
 // Close implements [otel.Client]. It may be called again.
@@ -156,7 +155,7 @@ func (f *failure) with(format string, args ...any) *failure {
 	return &g
 }
 
-// sendError is f for users of the client.
+// sendError returns f for users of the client.
 func (c *Client) sendError(f *failure) *otel.SendError {
 	err := f.err
 	if f.cause == otel.Passing && !c.reached.Load() {

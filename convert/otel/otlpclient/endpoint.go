@@ -26,9 +26,8 @@ func (o *Options) protocol() (string, error) {
 	}
 }
 
-// endpoint returns the option or the variable, and where it comes from; or
-// whole, if the option is not given and the environment has an endpoint for
-// traces alone, whose path nothing is added to.
+// endpoint returns the option or the variable, and where it comes from. whole says that
+// nothing is to be added to its path: it is the environment's endpoint for traces alone.
 func (o *Options) endpoint() (key, value string, whole bool) {
 	if o.Endpoint != "" {
 		return "endpoint", o.Endpoint, false
@@ -37,7 +36,7 @@ func (o *Options) endpoint() (key, value string, whole bool) {
 	return key, value, key == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 }
 
-// insecure tells whether an endpoint that does not tell has no TLS.
+// insecure reports whether an endpoint without a scheme has no TLS.
 func (o *Options) insecure() bool {
 	_, value := variable("INSECURE")
 	return o.Insecure || strings.EqualFold(value, "true")
@@ -92,9 +91,9 @@ func (o *Options) grpcEndpoint() (grpcEndpoint, error) {
 	return e, nil
 }
 
-// parseURL reads a URL or HOST:PORT, which gets a scheme, and a port if it has
-// none. Parts that would not be sent are errors, which do not show them: they may
-// be secrets.
+// parseURL returns the URL of an endpoint. HOST:PORT gets a scheme, and a port if it has
+// none. A part that would not be sent is an error, which does not show the part: it may
+// be a secret.
 func (o *Options) parseURL(key, value, port string) (*url.URL, error) {
 	full := value
 	if !strings.Contains(value, "://") {

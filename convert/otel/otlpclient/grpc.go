@@ -77,7 +77,7 @@ func (c *Client) useGRPC(opts *Options, headers map[string]string, compress func
 	return nil
 }
 
-// metadataOf returns headers as gRPC has them.
+// metadataOf returns headers as gRPC's metadata.
 func metadataOf(headers map[string]string) (metadata.MD, error) {
 	md := make(metadata.MD)
 	for k, v := range headers {
@@ -109,7 +109,7 @@ func (w connectionWatcher) HandleConn(_ context.Context, s stats.ConnStats) {
 	}
 }
 
-// rawCodec is the codec for messages that are encoded already. Answers it decodes.
+// rawCodec is a codec for requests that are encoded already. It decodes answers.
 type rawCodec struct{}
 
 func (rawCodec) Name() string { return "proto" }

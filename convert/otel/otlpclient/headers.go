@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// headers returns those of the variables and of the options, by their names in
+// headers returns the headers of the variables and of the options, by their names in
 // lower case.
 func (o *Options) headers() (map[string]string, error) {
 	headers, err := headersVariable()
@@ -27,9 +27,9 @@ func (o *Options) headers() (map[string]string, error) {
 	return headers, nil
 }
 
-// headersVariable reads KEY=VALUE,KEY=VALUE with values that are percent-encoded.
-// What cannot be read is an error: without a header that the user wanted, the
-// spans may get to somebody else, or nowhere.
+// headersVariable returns the headers of the variables, KEY=VALUE,KEY=VALUE with values
+// that are percent-encoded. What cannot be read is an error: without a header that the
+// user wanted, the spans may get to somebody else, or nowhere.
 func headersVariable() (map[string]string, error) {
 	headers := make(map[string]string)
 	variable, list := variable("HEADERS")
@@ -66,7 +66,7 @@ func headersVariable() (map[string]string, error) {
 	return headers, nil
 }
 
-// name is the name of a header at the beginning of a text such as "Name: value",
+// name returns the name of a header at the beginning of a text such as "Name: value",
 // and "" if that may be something else.
 func name(s string) string {
 	k, _, ok := strings.Cut(s, ":")
@@ -76,8 +76,8 @@ func name(s string) string {
 	return k
 }
 
-// secretsOf hides the values of headers in the texts of backends, some of which
-// say what they refuse.
+// secretsOf returns a replacer that hides the values of headers. Some backends repeat
+// them in their answers.
 func secretsOf(headers map[string]string) *strings.Replacer {
 	const shortest = 6 // what is shorter is also a part of other words
 	var pairs []string

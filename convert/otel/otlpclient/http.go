@@ -31,7 +31,7 @@ type httpTransport struct {
 	url     *url.URL
 	http    *http.Transport
 	headers http.Header // of all requests
-	host    string      // header Host, "" for that of the URL
+	host    string      // header Host, "" for the URL's host
 	json    bool
 	gzip    bool
 	writers sync.Pool // of *gzip.Writer
@@ -181,8 +181,8 @@ func redirect(resp *http.Response, from *url.URL) (*url.URL, error) {
 	return nil, f
 }
 
-// hostPort is the host and the port of a URL, also if the port is that of its
-// scheme.
+// hostPort returns the host and the port of a URL. If it has no port, that is the
+// default of its scheme.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

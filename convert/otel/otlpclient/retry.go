@@ -59,7 +59,7 @@ func (c *Client) Export(ctx context.Context, request []byte) (otel.Answer, error
 	}
 }
 
-// limit is how long a request may take.
+// limit returns how long a request may take.
 func (c *Client) limit() time.Duration {
 	if c.reached.Load() {
 		return c.retryTime
@@ -80,9 +80,9 @@ func long(d time.Duration) string {
 	return d.String()
 }
 
-// try sends a request once, for up to the timeout of a try: a backend that is slow
-// gets the time it needs, however short the rest of RetryTime is. Without a timeout,
-// limit is one. The error is a *failure or the cause of the end of ctx.
+// try sends a request once, for up to the timeout of a try. That may exceed RetryTime,
+// so that a slow backend gets the time it needs. If there is no timeout, limit is the
+// timeout. The error is a *failure or the cause of the end of ctx.
 func (c *Client) try(ctx context.Context, limit time.Duration, body []byte) (otel.Answer, error) {
 	switch {
 	case c.timeout > 0 || c.retryTime == 0:

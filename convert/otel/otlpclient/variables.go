@@ -34,9 +34,8 @@ func timeoutVariable() (time.Duration, error) {
 	return time.Duration(ms) * time.Millisecond, nil
 }
 
-// gzipVariable tells for which addresses of backends requests are compressed. If
-// the variable does not, they are not for this machine: that would take a third
-// of the time.
+// gzipVariable returns for which addresses of backends requests are compressed. Without
+// the variable, those to this machine are not: compression takes a third of the time.
 func gzipVariable() (wanted func(address string) bool, err error) {
 	switch key, value := variable("COMPRESSION"); value {
 	case "":

@@ -50,7 +50,7 @@ func Span(n int) *tracepb.Span {
 	}
 }
 
-// Number is that of a span.
+// Number returns the number of a span.
 func Number(s *tracepb.Span) int { return int(binary.BigEndian.Uint64(s.SpanId)) - 1 }
 
 func stringTag(k, v string) *commonpb.KeyValue {
