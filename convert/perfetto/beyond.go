@@ -6,8 +6,8 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// beyond writes what ran on Ps whose numbers no CPU can have: as slices, on a track
-// for each P. The lanes of the goroutines are stopped meanwhile, since the trace
+// beyond writes what ran on Ps whose numbers are too large for a CPU: as slices, on a
+// track for each P. The lanes of the goroutines are stopped meanwhile: the trace
 // processor has nothing else for a thread that runs without a CPU.
 type beyond struct {
 	events *events
@@ -48,8 +48,8 @@ func (p *packets) ranBeyond(tid int32, start, end model.Time, endState byte) {
 	p.setState(tid, end, after)
 }
 
-// Beyond tells in words that the trace has Ps with numbers of [MaxCPUs] and more, and
-// where what they ran is; "" if it has none.
+// Beyond returns a sentence that says that the trace has Ps with numbers from [MaxCPUs]
+// on, and where to find what they ran; "" if it has none.
 func Beyond(s *model.Summary) string {
 	if s.MaxProc < MaxCPUs {
 		return ""

@@ -7,14 +7,14 @@ import (
 
 // stateCounters counts the goroutines by state.
 //
-// A busy program changes a state every few hundred nanoseconds, so that
-// counters of every change would be as large as all states. They are sampled:
-// a change is written, with the exact counts of its moment, but after that none
-// for countInterval, at whose end the then current counts are written.
+// In a busy program a state changes every few hundred nanoseconds. Counters of every
+// change would be as large as all states, so they are sampled. A change is written
+// with the exact counts of its moment. After that nothing is written for countInterval;
+// at the end of it, the counts of that moment are.
 //
-// How many goroutines there were in the beginning is known only when all that
-// existed then have been announced, at the end of the first generation; until
-// then the samples are held back.
+// The number of goroutines at the beginning is known at the end of the first
+// generation, when all that existed have been announced. Until then the samples are
+// held back.
 type stateCounters struct {
 	events *events
 	tracks [len(countedStates)]uint64
@@ -41,7 +41,7 @@ const countInterval = 100_000 // ns
 
 var countedStates = [...]model.StateKind{model.Running, model.Runnable, model.Waiting, model.Syscall}
 
-// countIndex is the place of a state in countedStates, -1 for none.
+// countIndex has the index of each state in countedStates, -1 for none.
 func countIndex(k model.StateKind) int {
 	switch k {
 	case model.Running:
@@ -74,8 +74,8 @@ func countName(k model.StateKind) string {
 	return k.String()
 }
 
-// existing counts a goroutine from before the trace, unless its state is not known:
-// the window begins in a gap.
+// existing counts a goroutine from before the trace, unless its state is not known,
+// because the window begins in a gap.
 func (c *stateCounters) existing(k model.StateKind) {
 	if i := countIndex(k); i >= 0 {
 		c.initial[i]++
@@ -98,7 +98,7 @@ func (c *stateCounters) turned(from, to model.StateKind, t model.Time) {
 	}
 }
 
-// advance samples at the end of the interval if that lies before t.
+// advance takes a sample at the end of the interval if that is before t.
 func (c *stateCounters) advance(t model.Time) {
 	if c.dirty && t > c.next {
 		c.sample(c.next)

@@ -1,15 +1,14 @@
 // Package perfetto writes a Go execution trace as a Perfetto trace, for
 // ui.perfetto.dev and Perfetto's trace processor.
 //
-// Go's scheduler is written in Perfetto's own scheduling encoding: goroutines
-// are threads, Ps are CPUs, and a start function is a process with the
-// goroutines that it started. What Perfetto knows of scheduling (who woke whom,
-// latencies, critical paths) therefore works for goroutines. Goroutines share
-// lanes, which are Perfetto's threads: the lane of one that exited goes to the
-// next one with the same start function. Everything else is track events: the
-// lifetime of each goroutine, its waits, system calls, regions and logs on its
-// lane; GC, stop-the-world pauses and counters in the group "Go runtime"; tasks
-// in the group "Tasks".
+// Go's scheduler is written in Perfetto's own scheduling encoding: a P is a CPU, a
+// goroutine is a thread, and a start function is a process that has the goroutines
+// that it started. So what Perfetto knows of scheduling (who woke whom, latencies,
+// critical paths) works for goroutines. Goroutines share lanes, which are Perfetto's
+// threads: when a goroutine exits, the next one with the same start function gets its
+// lane. Everything else is track events. On the lane of a goroutine are its lifetime,
+// waits, system calls, regions and logs. The group "Go runtime" has GC, stop-the-world
+// pauses and counters. The group "Tasks" has the tasks.
 //
 // [Convert] does it all; a [Writer] is the [model.Sink] behind it. The package
 // does not decide what a goroutine does or why: that is in package model. It

@@ -17,9 +17,9 @@ const (
 	counter    = uint64(perfettopb.TrackEvent_TYPE_COUNTER)
 )
 
-// events writes the track events and the CPU samples: one packet each, on a
-// sequence of their own. An event is begun with event, completed with the other
-// methods and ended with endEvent.
+// events writes the track events and the CPU samples: one packet each, on a sequence
+// of their own. The method event begins an event, the other methods add to it, and
+// endEvent ends it.
 type events struct {
 	packets          *packets
 	interned         interned // for the next packet
@@ -160,9 +160,9 @@ var argNames = [...]string{
 	argLost:        "bytes lost",
 	argCut:         "goes on after the region around it",
 	argStalled:     "whole process did not run (ns)",
-	// The names are those of OpenTelemetry (Logging, "trace context in non-OTLP
-	// log formats"), and of Datadog's log correlation but for a dot, which the
-	// trace processor does not take.
+	// The names are OpenTelemetry's (Logging, "trace context in non-OTLP log
+	// formats"), and Datadog's for log correlation, without the dot, which the trace
+	// processor does not take.
 	argTraceID:       "trace_id",
 	argSpanID:        "span_id",
 	argDatadogSpanID: "dd_span_id",
@@ -171,9 +171,9 @@ var argNames = [...]string{
 // packet begins a packet of the sequence. Packets may be out of order; those in
 // order have the shortest timestamps.
 //
-// SEQ_NEEDS_INCREMENTAL_STATE is left out, to save 2 bytes each: it tells
-// readers to skip the packet if the first one of the sequence was lost, which
-// cannot happen within a file.
+// SEQ_NEEDS_INCREMENTAL_STATE is left out, to save 2 bytes each. It tells readers to
+// skip the packet if the first one of the sequence was lost. Within a file, that cannot
+// happen.
 func (e *events) packet(t model.Time) {
 	e.packets.open()
 	part := e.packets.part
@@ -188,7 +188,7 @@ func (e *events) packet(t model.Time) {
 	part.buf = wire.AppendUint(b, fPacketSequenceID, eventSequence)
 }
 
-// endPacket ends it, with the interned data that it needs.
+// endPacket ends the open packet, with the interned data that it needs.
 func (e *events) endPacket() {
 	part := e.packets.part
 	part.buf = e.interned.appendTo(part.buf)
@@ -216,7 +216,7 @@ func (e *events) number(num wire.Number, v uint64) {
 
 func (e *events) category(c category) { e.number(fEventCategory, uint64(c)) }
 
-// name is interned, unless there are too many.
+// name names the open event. It interns the name, unless there are too many.
 func (e *events) name(s string) {
 	if iid := e.names.iid(&e.interned, s); iid != 0 {
 		e.nameIID(iid)
@@ -227,7 +227,7 @@ func (e *events) name(s string) {
 
 func (e *events) nameIID(iid uint64) { e.number(fEventNameIID, iid) }
 
-// uniqueName is a name that hardly any other event has.
+// uniqueName names the open event with a name that hardly any other event has.
 func (e *events) uniqueName(prefix string, n int64) {
 	var digits [24]byte
 	b := strconv.AppendInt(append(digits[:0], prefix...), n, 10)
@@ -248,13 +248,13 @@ func (e *events) argBool(name argName) {
 	e.closeArg(wire.AppendUint(e.openArg(name), fAnnotationBool, 1))
 }
 
-// argIID is an argument whose value is one of e.argValues.
+// argIID adds an argument whose value is one of e.argValues.
 func (e *events) argIID(name argName, iid uint64) {
 	e.closeArg(wire.AppendUint(e.openArg(name), fAnnotationStringIID, iid))
 }
 
-// argWord is an argument whose value others have too: it is interned, unless there
-// are too many.
+// argWord adds an argument whose value others have too. It interns the value, unless
+// there are too many.
 func (e *events) argWord(name argName, value string) {
 	if iid := e.argValues.iid(&e.interned, value); iid != 0 {
 		e.argIID(name, iid)
@@ -263,14 +263,14 @@ func (e *events) argWord(name argName, value string) {
 	}
 }
 
-// argText is an argument whose value hardly any other has.
+// argText adds an argument whose value hardly any other has.
 func (e *events) argText(name argName, value string) {
 	e.closeArg(wire.AppendString(e.openArg(name), fAnnotationString, value))
 }
 
-// flow leads from the event to the one with terminatingFlow for the same lane. It
-// ends where it begins, in time, so that the next one of the lane can have its
-// number again: few numbers, which compress well.
+// flow leads from the event to the one with terminatingFlow for the same lane. Both
+// are at the same time, so the lane's next flow can have the same number. A file with
+// few numbers compresses well.
 func (e *events) flow(tid int32) {
 	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, fEventFlow, uint64(tid))
 }
@@ -279,8 +279,7 @@ func (e *events) terminatingFlow(tid int32) {
 	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, fEventTerminatingFlow, uint64(tid))
 }
 
-// openArg begins an argument and returns the bytes to which its value is to be
-// appended.
+// openArg begins an argument and returns the buffer that its value is appended to.
 func (e *events) openArg(name argName) []byte {
 	b, mark := wire.Open(e.packets.part.buf, fEventAnnotation)
 	e.argMark = mark

@@ -2,9 +2,9 @@ package perfetto
 
 import "github.com/trace2x/trace2x/internal/wire"
 
-// The numbers of the fields that are appended by hand, as in
-// perfettopb/perfetto.proto. The tests decode the output with the generated
-// code, so that the two cannot differ.
+// The numbers of the fields that are appended by hand. They are in
+// perfettopb/perfetto.proto. The tests decode the output with the generated code, so
+// the numbers cannot differ from Perfetto's.
 
 // Trace
 const fTracePacket wire.Number = 1

@@ -5,22 +5,22 @@ import (
 	"sync"
 )
 
-// file writes a trace, part after part. It encodes and writes each in a goroutine
-// of that part's own, while the next one is collected: none is left behind if the
-// trace is given up.
+// file writes a trace, part after part. A goroutine for each part encodes and writes it
+// while the next part is collected. No goroutine is left behind if the trace is given
+// up.
 type file struct {
 	w     io.Writer
 	sched sched
 	free  chan *part
-	last  chan struct{} // closed when the part that was handed over last is written
+	last  chan struct{} // closed when the last part that write got is written
 
 	mu   sync.Mutex
 	size int64 // bytes written
 	err  error // the first error of w
 }
 
-// part is what makes the next bytes of the file: packets, and what there is to
-// encode behind them.
+// part has the next bytes of the file: packets, and the scheduling events that are
+// encoded behind them.
 type part struct {
 	buf     []byte // packets
 	sched   []schedEvent
@@ -28,11 +28,11 @@ type part struct {
 }
 
 const (
-	// A part is complete when it has that many bytes of packets, or scheduling
-	// events.
+	// A part is complete when it has this many bytes of packets or this many
+	// scheduling events.
 	partSize   = 256 << 10
 	partEvents = 8192
-	// parts is how many there are, one of which is being collected.
+	// parts is the number of parts. One of them is being collected.
 	parts = 3
 )
 
@@ -46,7 +46,7 @@ func newFile(w io.Writer) *file {
 	return f
 }
 
-// write hands a part over.
+// write encodes and writes a part, in a goroutine.
 func (f *file) write(p *part) {
 	before, done := f.last, make(chan struct{})
 	f.last = done
@@ -83,5 +83,5 @@ func (f *file) bytesWritten() int64 {
 	return f.size
 }
 
-// wait returns when all that was handed over is written.
+// wait returns when all parts are written.
 func (f *file) wait() { <-f.last }

@@ -2,11 +2,11 @@ package perfetto
 
 import "github.com/trace2x/trace2x/model"
 
-// focus limits a trace to a selection of goroutines, and, if that names tasks, to what
-// they do while at work for these. A
-// goroutine has a lane as long as it is in focus. What else runs on the Ps is
-// there as other goroutines, one lane for each P; only those that wake up one in
-// focus have a lane of their own, with the runs in which they did.
+// focus limits a trace to a selection of goroutines. If the selection names tasks, it
+// limits the trace to the time in which goroutines work for them. A goroutine has a
+// lane as long as it is in focus. What else runs on the Ps is shown as other
+// goroutines, with one lane for each P. A goroutine out of focus has a lane of its own
+// only for the runs in which it wakes one in focus.
 type focus struct {
 	selection *model.Selection
 	found     model.Found
@@ -51,10 +51,10 @@ func newFocus(s *model.Selection) *focus {
 	return f
 }
 
-// decide lets a goroutine in from t on, or does not, as soon as its start function
-// is known if that matters. Of a goroutine from before the trace, that may be with
-// a later state; those before it are then other goroutines'. late says that t is in
-// the past.
+// decide decides whether a goroutine is in focus from t on, as soon as its start
+// function is known if that matters. For a goroutine from before the trace, that may be
+// with a later state; the states before it are then shown as other goroutines'. late
+// says that t is in the past.
 func (w *Writer) decide(g *model.Goroutine, gr *goroutine, t model.Time, late bool) {
 	f := w.focus
 	if gr.focus.decided {
@@ -121,8 +121,8 @@ func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time, late b
 	}
 }
 
-// focusOff takes the lane back, at t. If the goroutine ends, its states have
-// been written.
+// focusOff takes the lane of a goroutine back at t. If the goroutine ends, its states
+// have been written.
 func (w *Writer) focusOff(g *model.Goroutine, gr *goroutine, t model.Time) {
 	s := *g.Current()
 	if g.End != t {
@@ -187,7 +187,7 @@ func (w *Writer) otherRun(r *model.Run, gr *goroutine, start, end model.Time) {
 	w.ran(r.Proc, l.tid, start, end, taskWaiting)
 }
 
-// wakerLane returns the lane of a goroutine that wakes up another one.
+// wakerLane returns the lane of a goroutine that wakes another one.
 func (w *Writer) wakerLane(g *model.Goroutine) *lane {
 	gr := w.goroutine(g)
 	if gr.lane != nil {
@@ -200,8 +200,8 @@ func (w *Writer) wakerLane(g *model.Goroutine) *lane {
 	return gr.focus.waker
 }
 
-// giveBackWaker takes back the lane, if there is one, on which a goroutine that ended
-// woke up others.
+// giveBackWaker takes back the lane on which a goroutine that ended woke others, if it
+// has one.
 func (w *Writer) giveBackWaker(g *model.Goroutine, gr *goroutine) {
 	if l := gr.focus.waker; l != nil {
 		w.lanes.describe(l, g, true)
@@ -209,7 +209,7 @@ func (w *Writer) giveBackWaker(g *model.Goroutine, gr *goroutine) {
 	}
 }
 
-// outsideState is the state of a goroutine that is not on a P.
+// outsideState returns the state of a goroutine that is not on a P.
 func outsideState(k model.StateKind) uint64 {
 	switch k {
 	case model.Runnable:

@@ -2,11 +2,11 @@ package perfetto
 
 import "github.com/trace2x/trace2x/model"
 
-// heldLanes remembers which lanes goroutines were on: of those that are alive, and the
-// last of those that are not.
+// heldLanes remembers which lanes goroutines were on: all that are alive, and the last
+// ones that are not.
 type heldLanes struct {
 	of map[model.GoID][]held // the newest last
-	// left has the goroutines that left a lane, a ring in the order of that.
+	// left is a ring of the goroutines that left a lane, in that order.
 	left []model.GoID
 	next int
 }
@@ -20,7 +20,7 @@ type held struct {
 	forWaking bool
 }
 
-// maxLeft is how many times on lanes are remembered when they are over.
+// maxLeft is the number of past stays on lanes that are remembered.
 const maxLeft = 1 << 14
 
 func newHeldLanes() *heldLanes { return &heldLanes{of: make(map[model.GoID][]held)} }
@@ -54,7 +54,8 @@ func (h *heldLanes) leave(g model.GoID, l *lane, t model.Time) {
 	}
 }
 
-// at returns the track of the lane that a goroutine was on at a moment, 0 for none.
+// at returns the track of the lane that a goroutine was on at a moment, 0 if it was on
+// none.
 func (h *heldLanes) at(g model.GoID, t model.Time) uint64 {
 	for _, x := range h.of[g] {
 		if x.from <= t && (x.until < 0 || t < x.until) {
@@ -64,8 +65,8 @@ func (h *heldLanes) at(g model.GoID, t model.Time) uint64 {
 	return 0
 }
 
-// shown reports whether a goroutine was on a lane, other than for waking, at some
-// moment of an interval.
+// shown reports whether a goroutine was on a lane at some moment of an interval, not
+// counting lanes that are only for waking others.
 func (h *heldLanes) shown(g model.GoID, start, end model.Time) bool {
 	for _, x := range h.of[g] {
 		if !x.forWaking && x.from <= end && (x.until < 0 || x.until >= start) {

@@ -36,8 +36,8 @@ type textTable struct {
 	table wire.Number
 	limit int
 	iids  map[string]uint64
-	// recent has some of them by where the string is in memory: the model
-	// interns names, too.
+	// recent has some of them by their address in memory: the model interns names
+	// too.
 	recent [64]struct {
 		data *byte
 		len  int
@@ -45,7 +45,8 @@ type textTable struct {
 	}
 }
 
-// maxNames is how many names of events, and words in arguments, are interned.
+// maxNames is the number of names of events, and of words in arguments, that are
+// interned.
 const maxNames = 100_000
 
 func newTextTable(table wire.Number, limit int) textTable {
@@ -87,7 +88,7 @@ func newStackTable() stackTable {
 	}
 }
 
-// written marks an ID and reports whether it was marked before.
+// written reports whether an ID was marked before, and marks it.
 func written(set *[]bool, id int) bool {
 	for id >= len(*set) {
 		*set = append(*set, make([]bool, max(64, len(*set)))...)

@@ -11,10 +11,10 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// lanes gives each goroutine a lane, a Perfetto thread, in the process of its
-// start function. A server makes a million goroutines in a minute, and a view of
-// a million lanes is of no use: the lane of a goroutine that exited goes to the
-// next one of the same function, so that lanes count what is alive at once.
+// lanes gives each goroutine a lane, a Perfetto thread, in the process of its start
+// function. A server makes a million goroutines in a minute, and a view of a million
+// lanes is of no use. So when a goroutine exits, the next one of the same function gets
+// its lane: a function has as many lanes as goroutines were alive at once.
 type lanes struct {
 	packets      *packets
 	start        model.Time
@@ -35,8 +35,8 @@ type process struct {
 	goName uint64 // iid, 0 until needed
 }
 
-// goIID is the name of the go statements that start the function, 0 if there are too
-// many names.
+// goIID returns the number of the name of go statements that start the function, 0 if
+// there are too many names.
 func (p *process) goIID(e *events) uint64 {
 	if p.goName == 0 {
 		p.goName = e.names.iid(&e.interned, "go "+model.ShortFunc(p.name))
@@ -48,19 +48,19 @@ func (p *process) goIID(e *events) uint64 {
 type lane struct {
 	tid   int32
 	track uint64
-	// process is nil until the start function of the lane's goroutine is known:
-	// only then is the lane described. The trace processor reads all descriptors
-	// before any event, so that they may come late in the file.
+	// process is nil until the start function of the lane's goroutine is known. The
+	// lane is described then. The trace processor reads all descriptors before any
+	// event, so a descriptor may come late in the file.
 	process *process
 	until   model.Time // when its last goroutine left it
 }
 
-// cgoFunc is the process of goroutines that no go statement started, but C
-// code that called Go on a thread of its own.
+// cgoFunc is the process of goroutines that C code started, by calling Go on a thread
+// of its own.
 const cgoFunc = "(callbacks from C threads)"
 
-// processName names the process that a goroutine belongs to, "" if it is not
-// known as yet.
+// processName returns the name of the process that a goroutine belongs to, "" if it is
+// not known yet.
 func processName(g *model.Goroutine) string {
 	if g.State == model.Syscall && !g.Before {
 		return cgoFunc
@@ -69,8 +69,8 @@ func processName(g *model.Goroutine) string {
 }
 
 func newLanes(p *packets, start model.Time, perGoroutine bool) *lanes {
-	// Numbers begin at 2: the UI paints what runs on a CPU by the process, and
-	// pid 1 grey.
+	// Numbers begin at 2: the UI colors what runs on a CPU by its process, and it
+	// shows pid 1 in grey.
 	return &lanes{packets: p, start: start, perGoroutine: perGoroutine, ids: 1, processes: make(map[string]*process)}
 }
 
@@ -79,9 +79,9 @@ func (l *lanes) newID() int32 { l.ids++; return l.ids }
 // newTrack returns the uuid of a new track.
 func (l *lanes) newTrack() uint64 { l.tracks++; return l.tracks }
 
-// take returns a lane for a goroutine from a moment on, which may be in the past:
-// then another goroutine may have been on a lane that is free now. forWaking says that
-// it is there only to wake up others.
+// take returns a lane for a goroutine from a moment on. The moment may be in the past,
+// when another goroutine may have been on a lane that is free now. forWaking says that
+// the goroutine is there only to wake others.
 func (l *lanes) take(g *model.Goroutine, from model.Time, forWaking bool) *lane {
 	ln := l.freeOrNew(g, from)
 	l.held.take(g.ID, ln, from, forWaking)
@@ -99,8 +99,8 @@ func (l *lanes) freeOrNew(g *model.Goroutine, from model.Time) *lane {
 	return lane
 }
 
-// describe writes the descriptor of a lane when its function is known, or, if
-// last, also when it is not.
+// describe writes the descriptor of a lane if its function is known; if last, also if
+// it is not.
 func (l *lanes) describe(ln *lane, g *model.Goroutine, last bool) {
 	if ln.process != nil {
 		return

@@ -32,9 +32,9 @@ const (
 // packets collects the packets of a trace, and hands them over to be written.
 type packets struct {
 	file *file
-	part *part // that is being collected
-	mark int   // of the packet that is open
-	err  error // of a packet that could not be marshalled
+	part *part // the part that is being collected
+	mark int   // where the open packet began
+	err  error // why a packet could not be marshalled
 
 	reasons textTable // why lanes are blocked
 }
@@ -44,7 +44,7 @@ func newPackets(w io.Writer) packets {
 	return packets{file: f, part: <-f.free, reasons: newTextTable(fInternedKernelSymbols, maxNames)}
 }
 
-// open begins a packet, to p.part.buf. Only one is open at a time.
+// open begins a packet in p.part.buf. Only one is open at a time.
 func (p *packets) open() {
 	p.part.buf, p.mark = wire.Open(p.part.buf, fTracePacket)
 }
@@ -80,15 +80,15 @@ func (p *packets) finish() {
 	p.file.wait()
 }
 
-// put writes a packet that there are few of, on the rare sequence.
+// put writes a packet on the rare sequence.
 func (p *packets) put(packet *perfettopb.TracePacket) {
 	packet.TrustedPacketSequenceId = proto.Uint32(rareSequence)
 	p.putOn(packet)
 }
 
 func (p *packets) putOn(packet *perfettopb.TracePacket) {
-	// Deterministic for the same bytes in every run; there is nothing in these
-	// messages whose marshalling can fail.
+	// Deterministic, so that each run writes the same bytes. Marshalling these
+	// messages cannot fail.
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(packet)
 	if err != nil && p.err == nil {
 		p.err = err

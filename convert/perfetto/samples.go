@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	// profileRate is the rate of Go's CPU profiler, in Hz, unless the program
-	// asked for another one with runtime.SetCPUProfileRate, which the trace does
-	// not tell.
+	// profileRate is the default rate of Go's CPU profiler, in Hz. The trace does
+	// not have the rate, so a program that called runtime.SetCPUProfileRate gets
+	// wrong weights.
 	profileRate = 100
-	// sampleWeight is the CPU time that a sample stands for, in ns: the UI sums
-	// it up in its flamegraphs.
+	// sampleWeight is the CPU time that a sample stands for, in ns. The UI adds it
+	// up in its flamegraphs.
 	sampleWeight = 1e9 / profileRate
 )
 
@@ -34,7 +34,8 @@ func (w *Writer) Sample(s *model.Sample) {
 	}
 	w.lanes.describe(gr.lane, s.Goroutine, false)
 	if gr.lane.process == nil {
-		// A sample names its process, for good: wait until it is known.
+		// A sample names its process, which cannot be changed later: wait until
+		// it is known.
 		gr.samples = append(gr.samples, *s)
 		return
 	}

@@ -8,14 +8,14 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// schedEvent is something that happened on a P, as it is collected until it is
-// encoded. It is small, since it goes from one core to another.
+// schedEvent is something that happened on a P and is not encoded yet. It is small,
+// since it goes from one core to another.
 type schedEvent struct {
 	start, end model.Time
 	p          model.ProcID
 	tid        int32 // the lane that ran, was woken, or is blocked
-	// by is the lane that woke it, outside of any P, or the iid of the reason for
-	// which it is blocked.
+	// by is the lane that woke it, without a P, or the iid of the reason why it is
+	// blocked.
 	by   uint32
 	kind schedKind
 	// state is the prev_state in which a lane left the P.
@@ -27,16 +27,16 @@ type schedKind uint8
 const (
 	// schedRun: a lane held a P from start to end.
 	schedRun schedKind = iota
-	// schedWaking: what ran on a P at start made a lane runnable: a goroutine. For
-	// schedInterrupt, it was the scheduler; for schedOutside, too, without a P; for
-	// schedWakingBy, a lane without a P.
+	// A lane became runnable at start. With schedWaking, a goroutine on a P made it
+	// so; with schedInterrupt, the scheduler on a P; with schedOutside, the scheduler
+	// without a P; with schedWakingBy, a lane without a P.
 	schedWaking
 	schedInterrupt
 	schedOutside
 	schedWakingBy
 	// schedBlocked: a lane is blocked from start to end for a reason.
 	schedBlocked
-	// schedProcs: there are as many Ps.
+	// schedProcs: the number of Ps is this from now on.
 	schedProcs
 	// schedEnds: nothing follows.
 	schedEnds
@@ -45,16 +45,16 @@ const (
 // sched encodes what ran on the Ps as Perfetto's scheduling data: a bundle of
 // switches and wakings per P, as the Linux kernel's ftrace gives them per CPU.
 //
-// What is in a bundle may be earlier than what another one before it has: the
-// trace processor sorts.
+// A bundle may have events that are earlier than events of a bundle before it: the
+// trace processor sorts them.
 type sched struct {
 	buf      []byte   // of the part that is being encoded
 	interned interned // for the next bundle
 	start    model.Time
 	cpus     []*cpu
-	// outside is a CPU for wakings by no goroutine and on no P: one on which
-	// nothing ever runs. It is -1 if none is chosen, and procs, the largest
-	// GOMAXPROCS so far, or above when it is.
+	// outside is a CPU for wakings by the scheduler without a P. Nothing ever runs on
+	// it. It is -1 if none is chosen, and otherwise at least procs, the largest
+	// GOMAXPROCS so far.
 	outside model.ProcID
 	procs   model.ProcID
 }
@@ -84,8 +84,8 @@ func (s *sched) encode(p *part) {
 	p.buf = s.buf
 }
 
-// MaxCPUs is the number of CPUs that the trace processor knows: what ran on Ps with
-// larger numbers is in a Perfetto trace as slices only
+// MaxCPUs is the number of CPUs that the trace processor knows. A Perfetto trace has
+// what ran on Ps with larger numbers as slices only
 // (kMaxCpus in src/trace_processor/importers/common/cpu_tracker.h).
 const MaxCPUs = 1024
 
@@ -110,8 +110,8 @@ const (
 	// track descriptors are stronger.
 	comm = "goroutine"
 
-	// priority is that of an ordinary Linux thread. The UI shows what is below 100
-	// as real-time, with stripes.
+	// priority is the priority of an ordinary Linux thread. The UI shows smaller
+	// ones than 100 as real-time, with stripes.
 	priority = 120
 
 	idlePID = 0
@@ -120,8 +120,8 @@ const (
 	fromInterrupt = 0x10
 )
 
-// prev_state values, the Linux kernel's TASK_ flags, as a switch has them for
-// the goroutine that leaves the P.
+// Values of prev_state in a switch, for the goroutine that leaves the P: the Linux
+// kernel's TASK_ flags.
 const (
 	taskRunnable = 0  // R
 	taskWaiting  = 1  // S, TASK_INTERRUPTIBLE
@@ -130,7 +130,7 @@ const (
 	taskDead     = 16 // X, EXIT_DEAD
 )
 
-// States of a goroutine that it got without being switched or woken.
+// States that a goroutine got without a switch or a waking.
 const (
 	stateRunnable = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_RUNNABLE)
 	stateWaiting  = uint64(perfettopb.GenericKernelTaskStateEvent_TASK_STATE_INTERRUPTIBLE_SLEEP)
@@ -226,9 +226,9 @@ func (c *cpu) wake(tid int32, t model.Time, interrupt bool) {
 	c.wakings++
 }
 
-// wakingBy is waking by a lane, without a P. The waker of a compact waking is what
-// runs on the CPU, so this is a whole event. It cannot tell an interrupt: the
-// trace processor takes common_flags from compact wakings only.
+// wakingBy encodes a waking by a lane without a P. In a compact waking the waker is what
+// runs on the CPU, so this is a whole event. It cannot say that it was an interrupt: the
+// trace processor reads common_flags only in compact wakings.
 func (s *sched) wakingBy(e *schedEvent) {
 	c := s.cpu(model.NoProc)
 	b, mark := c.openEvent(e.start, int32(e.by))
@@ -245,9 +245,9 @@ func (s *sched) wakingBy(e *schedEvent) {
 
 // blocked gives the reason why a lane is blocked.
 //
-// The trace processor takes it for the last blocked state that began, until the
-// lane runs again; events of the same timestamp it takes in any order if they
-// are of different types. So the reason comes 1 ns behind the beginning.
+// The trace processor takes it for the last blocked state that began, until the lane
+// runs again. It may read events of the same timestamp in any order if they are of
+// different types. So the reason comes 1 ns after the beginning.
 func (s *sched) blocked(e *schedEvent) {
 	if e.start == e.end {
 		return

@@ -6,7 +6,7 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// slice is an interval on a lane that is written when it is known whole.
+// slice is an interval on a lane that is written when its end is known.
 type slice struct {
 	start, end model.Time
 	open       bool // has no end: the trace ended before it did
@@ -39,9 +39,9 @@ func (e *events) slice(track uint64, s *slice) {
 	}
 }
 
-// edges holds the slices of one goroutine that began before the trace: all at
-// the same timestamp, where the order in the file decides how they nest. They
-// are written when the goroutine ends and all are known.
+// edges holds the slices of one goroutine that began before the trace. All have the
+// same timestamp, so their order in the file decides how they nest. They are written
+// when the goroutine ends and all are known.
 type edges []slice
 
 func (es edges) write(e *events, track uint64) {

@@ -18,16 +18,16 @@ import (
 )
 
 // slowest keeps the slowest units of work of each type, with their critical paths, and
-// writes them when the trace has ended. It finds them in all of the trace, also if
-// the file has only some goroutines.
+// writes them when the trace has ended. It finds them in the whole trace, also if the
+// file has only some goroutines.
 type slowest struct {
 	*critical.Finder
 	w     *Writer
 	limit int           // units of a type
-	kind  critical.Kind // the first of all kinds that there is: only those are kept
+	kind  critical.Kind // the first kind that the trace has; others are not kept
 	types map[string]*slowType
 	size  int  // segments that are kept
-	out   bool // what the finder is told is not in focus
+	out   bool // what the finder gets now is not in focus
 	lanes *heldLanes
 }
 
@@ -42,15 +42,16 @@ type slowUnit struct {
 	critical.Unit
 	path *critical.Path
 	// lanes has, for each segment, the track of the lane on which it happened, 0 if
-	// there is none in the file.
+	// the file does not have the lane.
 	lanes []uint64
 }
 
 const (
-	// maxSlowTypes is how many types have units of their own; others are together.
+	// maxSlowTypes is the number of types that have a list of their own; the others
+	// share one.
 	maxSlowTypes = 250
-	// maxSlowSegments is how many segments are kept. If that is too few, the limit of
-	// units is lowered, to 1 at least.
+	// maxSlowSegments is the number of segments that are kept. If there are more,
+	// the limit of units is lowered, to 1 at least.
 	maxSlowSegments = 1 << 18
 )
 
@@ -112,7 +113,7 @@ func (s *slowest) found(u *critical.Unit) {
 	}
 }
 
-// trim drops what is above the limit.
+// trim drops the units beyond the limit.
 func (s *slowest) trim(t *slowType) {
 	for n := len(t.units); n > s.limit; n-- {
 		s.size -= len(t.units[n-1].lanes)
@@ -137,8 +138,8 @@ var groupNames = map[critical.Kind]string{
 	critical.GoroutineLife: "Slowest goroutines",
 }
 
-// write writes the tracks: a group, in it the types, the most time first, and in these
-// the units, the slowest first.
+// write writes the tracks: a group with the types, the most time first, and below each
+// type its units, the slowest first.
 func (s *slowest) write() {
 	var types []*slowType
 	for _, t := range s.types {
@@ -160,7 +161,7 @@ func (s *slowest) write() {
 		for i := range t.units {
 			u := &t.units[i]
 			p.track = s.w.lanes.track(typ, &perfettopb.TrackDescriptor{
-				// Sibling tracks of one name would be shown as one.
+				// The UI shows sibling tracks with the same name as one.
 				Name:             proto.String(fmt.Sprintf("%d: %s", i+1, u.Duration())),
 				SiblingOrderRank: proto.Int32(int32(i + 1)),
 			})
@@ -219,7 +220,7 @@ func (p *pathWriter) unit(u *slowUnit) {
 	e.end(p.track, u.End)
 }
 
-// waitsAround returns the waits that a segment is in, the outermost first.
+// waitsAround returns the waits around a segment, the outermost first.
 func waitsAround(path *critical.Path, seg *critical.Segment) (waits []int) {
 	for n := seg.Wait; n >= 0; n = path.Waits[n].Wait {
 		waits = append(waits, n)
@@ -243,8 +244,8 @@ func (p *pathWriter) wait(w *critical.Wait) {
 	e.endEvent()
 }
 
-// segment writes a segment. Where the path comes to another goroutine, a flow leads to
-// its lane.
+// segment writes a segment. Where the path goes to another goroutine, a flow leads to
+// the lane of that one.
 func (p *pathWriter) segment(u *slowUnit, i int) {
 	e := p.events
 	seg, lane := &u.path.Segments[i], u.lanes[i]
@@ -277,12 +278,12 @@ func (p *pathWriter) segment(u *slowUnit, i int) {
 	e.end(p.track, seg.End)
 }
 
-// pathFlow is a flow of its own number: those up to 1<<32 are the lanes'.
+// pathFlow returns a new number of a flow. Numbers up to 1<<32 are for lanes.
 func (e *events) pathFlow(field wire.Number, n uint64) {
 	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, field, 1<<32+n)
 }
 
-// unitName names a unit.
+// unitName returns the name of a unit's slice.
 func unitName(u *critical.Unit) string {
 	name := nameOr(u.Type)
 	switch u.Kind {
@@ -294,7 +295,7 @@ func unitName(u *critical.Unit) string {
 	return fmt.Sprintf("%s (G%d)", name, u.Goroutine)
 }
 
-// what says what a goroutine did in a segment.
+// what returns what a goroutine did in a segment, in words.
 func what(seg *critical.Segment) string {
 	switch seg.State {
 	case model.Running:
@@ -312,7 +313,7 @@ func what(seg *critical.Segment) string {
 	return "unknown: " + seg.Reason
 }
 
-// stepName says whose step it is, unless it is the unit's own, what that is, and where.
+// stepName returns whose step it is, unless it is the unit's own, what it is, and where.
 func stepName(own bool, fn, what string, stack *model.Stack) string {
 	name := what
 	if !own && fn != "" {

@@ -12,10 +12,10 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// tasks writes tasks on tracks named after their types, subtasks below their
-// parents. Tasks overlap, so that a type has as many tracks as tasks of it were
-// open at once: one that is free goes to the next task, as with goroutines and
-// lanes. The UI shows sibling tracks of one name as one.
+// tasks writes tasks on tracks named after their types, with subtasks below their
+// parents. Tasks overlap, so a type has as many tracks as tasks of it were open at
+// once. The next task gets a free track, as goroutines get lanes. The UI shows sibling
+// tracks with the same name as one.
 type tasks struct {
 	lanes  *lanes
 	events *events
@@ -25,8 +25,8 @@ type tasks struct {
 	types  map[string]bool // that have tracks
 }
 
-// maxTypes is how many types of tasks have tracks of their own. A program that gives
-// each task a name of its own has millions: those that come later share tracks.
+// maxTypes is the number of types of tasks that have tracks of their own. A program
+// that gives each task its own name has millions. The later ones share tracks.
 const maxTypes = 10_000
 
 // taskTrack is a track of tasks with the tracks of their subtasks.
@@ -35,8 +35,8 @@ type taskTrack struct {
 	typ    string
 	parent *taskTrack
 	free   map[string][]*taskTrack // children without a task, by type
-	// users is the number of tasks on the track, and of children that are in use:
-	// it is free when there are none.
+	// users is the number of tasks on the track and of children that are in use. The
+	// track is free when it is 0.
 	users int
 }
 
@@ -84,7 +84,7 @@ func (ts *tasks) end(t *model.Task) {
 	ts.giveBack(track)
 }
 
-// take returns a track for a task. One from before the trace gets a new one:
+// take returns a track for a task. A task from before the trace gets a new track:
 // others may have been on the old ones since.
 func (ts *tasks) take(t *model.Task) *taskTrack {
 	parent := &ts.root
@@ -138,7 +138,8 @@ func typeName(t *model.Task) string {
 	return nameOr(t.Type)
 }
 
-// nameOr is a name that the program gave; the UI does not show one that is empty.
+// nameOr returns a name that the program gave, and a placeholder if it is empty: the UI
+// does not show empty names.
 func nameOr(name string) string {
 	if name == "" {
 		return "(no name)"

@@ -23,8 +23,7 @@ func (l *lanes) track(parent uint64, d *perfettopb.TrackDescriptor) uint64 {
 	return uuid
 }
 
-// group makes a top-level group whose tracks stand in the order of their
-// making.
+// group makes a top-level group. Its tracks stand in the order in which they are made.
 type group struct {
 	lanes *lanes
 	name  string

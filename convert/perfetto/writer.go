@@ -15,33 +15,33 @@ import (
 // wait.
 type Options struct {
 	// MinBlock is the shortest wait that becomes a slice, with its stack. Shorter
-	// ones are in the goroutine's states, with their reason, all the same.
+	// waits are only in the goroutine's states, with their reason.
 	MinBlock time.Duration
 	// Threads adds a track for each OS thread with what ran on it.
 	Threads bool
 	// LanePerGoroutine gives each goroutine a lane of its own.
 	LanePerGoroutine bool
-	// Selection limits the lanes of goroutines, and the tasks, to those that it names.
-	// Other goroutines have lanes only for the runs in which they wake up one of these.
-	// What the Ps run, the garbage collector and the counters stay whole. Goroutines
-	// from before the trace have a lane from when the trace has told their start
-	// function, if that matters.
+	// Selection limits the lanes of goroutines, and the tasks. Other goroutines have
+	// lanes only for the runs in which they wake a selected one. What the Ps run, the
+	// garbage collector and the counters stay whole. If Selection.Func is set, a
+	// goroutine from before the trace has a lane only from when its start function is
+	// known.
 	model.Selection
-	// Slowest is of how many of the slowest units of work of each type, such as tasks,
-	// there is a track with the critical path; 0 for none. They are found in the whole
-	// trace also if the file has only some goroutines: those in which these were. They
-	// take a third of the time of a conversion without them.
+	// Slowest is the number of the slowest units of work of each type, such as tasks,
+	// that get a track with their critical path; 0 for none. Paths are found in the
+	// whole trace, also with a Selection, which limits the units to those of selected
+	// goroutines. Finding them takes a third of the time of a conversion without them.
 	Slowest int
-	// Version is the version of trace2x that the file names; may be empty.
+	// Version is the version of trace2x that the file names. It may be empty.
 	Version string
 }
 
 // DefaultMinBlock is the MinBlock that keeps a busy program's file small.
 const DefaultMinBlock = 10 * time.Microsecond
 
-// Convert reads a Go execution trace from r and writes it as a Perfetto trace
-// to w. Errors are those of [model.Read] and of w. With a *[model.Damage] the
-// summary is not nil, and what was written is a valid trace of what was read.
+// Convert reads a Go execution trace from r and writes it as a Perfetto trace to w. It
+// returns the errors of [model.Read] and of w. With a *[model.Damage] the summary is
+// not nil, and w has a valid trace of what was read.
 //
 // For a part of a trace, see [NewWriter] and [model.ReadWindow].
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
@@ -50,8 +50,8 @@ func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*mode
 	return model.Read(ctx, r, out)
 }
 
-// Writer is a [model.Sink] that writes a Perfetto trace, from goroutines of its
-// own, one at a time. The trace is complete when End returns and Err returns nil.
+// Writer is a [model.Sink] that writes a Perfetto trace. It writes in goroutines of its
+// own, one at a time. The trace is complete when End has returned and Err returns nil.
 type Writer struct {
 	opts     Options
 	minBlock model.Time
@@ -84,14 +84,14 @@ type goroutine struct {
 	edge    model.Time
 	edges   edges           // the slices that begin then
 	cut     model.Time      // when a gap cut its last run, if one did
-	samples []model.Sample  // of a lane that is not described yet
-	regions []*model.Region // that have a slice which has not ended, by their beginnings
+	samples []model.Sample  // waiting until the lane is described
+	regions []*model.Region // with a slice that has not ended, by their beginnings
 	focus   goroutineFocus
 }
 
 var _ model.Sink = (*Writer)(nil)
 
-// NewWriter returns a writer of a trace to w. It buffers; w need not.
+// NewWriter returns a Writer that writes to w. It buffers, so w need not.
 func NewWriter(w io.Writer, opts Options) *Writer {
 	out := &Writer{
 		focus:    newFocus(&opts.Selection),
@@ -107,13 +107,13 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 // Size returns the number of bytes written so far.
 func (w *Writer) Size() int64 { return w.packets.file.bytesWritten() }
 
-// Close waits until nothing is being written any more. Whoever gives up a trace
-// before its End has to call it before the underlying writer is used for anything
-// else; after End it does nothing.
+// Close waits until nothing is being written any more. After giving up a trace before
+// its End, the caller must call Close before using the underlying writer for anything
+// else. After End it does nothing.
 func (w *Writer) Close() { w.packets.file.wait() }
 
-// Found tells what there was of what the options limit the trace to, so far; all
-// zero if they do not.
+// Found returns what there was of Options.Selection so far. It is zero without a
+// selection.
 func (w *Writer) Found() model.Found {
 	if w.focus == nil {
 		return model.Found{}
@@ -285,15 +285,15 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 		s = &part
 	}
 	w.lanes.describe(gr.lane, g, false)
-	// A state that a goroutine begins with was not entered by a switch or a
-	// waking, but for those of new runnable goroutines.
+	// A goroutine's first state was not entered by a switch or a waking, except when
+	// the goroutine is new and runnable.
 	first := (s.Start == g.Start || s.Before) && s.Start < s.End
 	open := s.Open && s.Next != model.Unknown // to the end of the trace
 	tid := gr.lane.tid
 	switch s.Kind {
 	case model.Unknown:
 		w.passGap(g, gr, s.End)
-		if gr.cut != s.Start { // else its run tells
+		if gr.cut != s.Start { // else its run has it
 			w.packets.setState(tid, s.Start, stateUnknown)
 		}
 		switch {
@@ -385,8 +385,8 @@ func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	*gr = goroutine{}
 }
 
-// passGap writes what began at the edge of a goroutine, and makes the end of a gap its
-// edge from now on.
+// passGap writes what began at the edge of a goroutine. From now on, the goroutine's
+// edge is the end of the gap.
 func (w *Writer) passGap(g *model.Goroutine, gr *goroutine, end model.Time) {
 	if gr.since == gr.edge {
 		w.beginLifetime(g, gr, gr.since, nil)
@@ -447,7 +447,7 @@ func (w *Writer) Run(r *model.Run) {
 	}
 }
 
-// ranOn writes a run on the tracks of its P and thread, where they have one.
+// ranOn writes a run on the tracks of its P and thread, if there are such tracks.
 func (w *Writer) ranOn(r *model.Run, open bool) {
 	name := model.ShortFunc(r.Goroutine.Func)
 	if r.Proc >= MaxCPUs {
@@ -458,7 +458,7 @@ func (w *Writer) ranOn(r *model.Run, open bool) {
 	}
 }
 
-// ran writes that a lane held a P, and the prev_state in which it left it.
+// ran writes that a lane held a P, and the prev_state with which it left.
 func (w *Writer) ran(p model.ProcID, tid int32, start, end model.Time, state byte) {
 	if p >= MaxCPUs {
 		w.packets.ranBeyond(tid, start, end, state)
@@ -502,8 +502,8 @@ func (w *Writer) RegionEnd(r *model.Region) {
 	}
 }
 
-// endRegion ends the slice of a region. Slices of one track nest: if a program ends a
-// region before one inside it, the slice of that one ends too, and says so.
+// endRegion ends the slice of a region. The slices of a track nest: if a program ends a
+// region before an inner one, the slice of the inner one ends too, and says so.
 func (w *Writer) endRegion(gr *goroutine, r *model.Region) {
 	i, ok := slices.BinarySearchFunc(gr.regions, r.Start, func(x *model.Region, start model.Time) int {
 		return cmp.Compare(x.Start, start)
@@ -595,7 +595,7 @@ func (w *Writer) Range(r *model.Range) {
 	}
 }
 
-// proc returns the track for what a P, or none, does without a goroutine.
+// proc returns the track for what a P does without a goroutine. NoProc has a track too.
 func (w *Writer) proc(p model.ProcID) uint64 {
 	t := w.procs[p]
 	if t == nil {
@@ -638,8 +638,8 @@ func (w *Writer) End(s *model.Summary) {
 	w.packets.finish()
 }
 
-// Gap marks a part of the trace that could not be read: with a slice, or, if
-// nothing behind it could be read, with an instant.
+// Gap marks a part of the trace that could not be read: with a slice, or with an
+// instant if nothing behind it could be read.
 func (w *Writer) Gap(g *model.Gap) {
 	if w.slowest != nil {
 		w.slowest.Gap(g)

@@ -10,10 +10,10 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// Convert reads a Go execution trace from r and writes its profile to w,
-// compressed with gzip as the format wants it. The errors are those of
-// [model.Read]: if it is a *[model.Damage], the profile is of what comes before.
-// Else nothing was written, or, if w failed, an unknown part.
+// Convert reads a Go execution trace from r and writes its profile to w, compressed
+// with gzip as the format requires. It returns the errors of [model.Read] and of w. With
+// a *[model.Damage], w has the profile of what could be read. With any other error of
+// Read nothing was written.
 //
 // For a part of a trace, see [NewCollector] and [model.ReadWindow].
 func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*model.Summary, error) {
@@ -31,14 +31,14 @@ func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*mode
 // Profiler is a sink that adds a profile up.
 type Profiler interface {
 	model.Sink
-	// Stats returns what the profile has, Profile the profile. Both are complete when
-	// the trace is.
+	// Stats returns what the profile has, and Profile returns it. Both are complete
+	// when the trace has ended.
 	Stats() Stats
 	Profile() *profile.Profile
 }
 
-// New returns what adds up the profile that opts describe: a [CriticalCollector] or
-// a [Collector].
+// New returns the Profiler for opts: a [CriticalCollector] for the type Critical, else a
+// [Collector].
 func New(opts Options) Profiler {
 	if opts.Type == Critical {
 		return NewCriticalCollector(opts)
@@ -48,12 +48,12 @@ func New(opts Options) Profiler {
 
 // Stats says what a profile has, and how much of the trace its filters matched.
 type Stats struct {
-	// Stacks is the number of different stacks. Count and Time, in ns, are the
-	// sums of the two values of the samples.
+	// Stacks is the number of different stacks. Count, and Time in ns, are the sums
+	// of the two values of the samples.
 	Stacks      int
 	Count, Time int64
-	// Found is what there was of the selection, and Regions how many regions matched.
-	// What the options do not limit may be 0.
+	// Found is what there was of the selection, and Regions the number of regions
+	// that matched. What the options do not limit may be 0.
 	model.Found
 	Regions int
 	CriticalStats
@@ -70,15 +70,15 @@ type Collector struct {
 
 	sums       sums
 	reasons    names
-	counted    map[string]bool // whether waits with a reason are of the type
+	counted    map[string]bool // whether the type counts waits with a reason
 	funcs      names
 	goroutines model.BySlot[goroutine]
 	tasks      *model.SelectedTasks
 	regions    map[string]bool // whether a type matches
 }
 
-// key is what times are added up by. All but the stack are zero but for Wall.
-// There are no gaps between its fields, which make hashing it slow.
+// key is what times are added up by. Except for the type Wall, all fields but the stack
+// are zero. It has no padding between fields, which would make hashing slow.
 type key struct {
 	stack  *model.Stack // nil if the trace does not have it
 	state  int32        // a model.StateKind
@@ -86,7 +86,7 @@ type key struct {
 	fn     int32        // of Collector.funcs
 }
 
-// value is how often, and for how many ns.
+// value is a count and a time in ns.
 type value struct{ count, time int64 }
 
 type sums map[key]*value
@@ -126,24 +126,24 @@ func (n *names) name(id int32) string {
 	return n.list[id-1]
 }
 
-// goroutine is what the collector knows of one.
+// goroutine is what the collector knows of a goroutine.
 type goroutine struct {
 	unwanted bool
 	ran      bool // in the trace, before the state that it is in
-	// fn is the start function, 0 while it is unknown, and unnamed what will count
-	// when it is known: before that it has no label, and no filter can match it.
+	// fn is the start function, 0 while it is unknown. unnamed is what counts once it
+	// is known: before that there is no label, and no filter can match.
 	fn      int32
 	unnamed sums
-	// own is the stack of the state before the one that the goroutine is in, and
-	// waker the one at which that was ended, if it was a wait.
+	// own is the stack of the state before the current one. If that was a wait, waker
+	// is the stack at which another goroutine ended it.
 	own, waker *model.Stack
 	stints
 }
 
 var _ model.Sink = (*Collector)(nil)
 
-// NewCollector returns a collector of the profile that opts describe, of any type
-// except Critical.
+// NewCollector returns a collector of the profile that opts describe. The type must not
+// be Critical.
 func NewCollector(opts Options) *Collector {
 	c := &Collector{
 		opts:    opts,
@@ -157,7 +157,7 @@ func NewCollector(opts Options) *Collector {
 	return c
 }
 
-// Stats returns what the profile has. It is complete when the trace is.
+// Stats returns what the profile has. It is complete when the trace has ended.
 func (c *Collector) Stats() Stats {
 	s := c.stats
 	stacks := make(map[*model.Stack]bool)
@@ -229,7 +229,7 @@ func (c *Collector) learnFunc(gr *goroutine, g *model.Goroutine) {
 
 func (c *Collector) needsFunc() bool { return c.opts.Type == Wall || c.opts.Func != nil }
 
-// add counts what the limits of time let pass.
+// add counts what is within the limits of time.
 func (c *Collector) add(gr *goroutine, k key, v value) {
 	switch {
 	case !c.needsFunc():
@@ -271,7 +271,7 @@ func (c *Collector) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	gr.own, gr.waker = k.stack, s.Waker.Stack
 }
 
-// keyOf tells what a state counts as, if it does.
+// keyOf returns what a state counts as, if it counts.
 func (c *Collector) keyOf(gr *goroutine, s *model.GoState) (k key, counts bool) {
 	k.stack = s.Stack
 	switch c.opts.Type {
@@ -283,7 +283,7 @@ func (c *Collector) keyOf(gr *goroutine, s *model.GoState) (k key, counts bool) 
 		case model.Waiting:
 			k.reason = c.reasons.id(s.Reason)
 		case model.Runnable:
-			// It is where it was before, as long as it has not run.
+			// It has not run since: it is where it was before.
 			if k.stack == nil {
 				k.stack = gr.own
 			}
@@ -301,7 +301,7 @@ func (c *Collector) keyOf(gr *goroutine, s *model.GoState) (k key, counts bool) 
 	return k, counts && gr.ran && !s.Open
 }
 
-// counts reports whether waits with this reason are of the profile's type.
+// counts reports whether the profile's type counts waits with this reason.
 func (c *Collector) counts(reason string) bool {
 	counts, ok := c.counted[reason]
 	if !ok {

@@ -16,14 +16,15 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// CriticalOptions say which units of work a profile of their critical paths is of.
+// CriticalOptions say of which units of work a profile has the critical paths.
 type CriticalOptions struct {
-	// Unit is the kinds of units. With none it is tasks for a limit to tasks,
-	// regions for one to regions, and lives of goroutines for one to functions; else
-	// the first of critical.AllKinds that the trace has.
+	// Unit is the kinds of units. If it is empty, the other options choose: tasks if
+	// they limit tasks, regions if they limit regions, and lives of goroutines if
+	// they limit start functions. Otherwise it is the first of critical.AllKinds that
+	// the trace has.
 	Unit critical.Kinds
-	// Slowest limits the profile to so many percent of the units of each type, the
-	// slowest ones, and to at least one: up to 100, 0 for no limit.
+	// Slowest limits the profile to the slowest units of each type: to this many
+	// percent, up to 100, and to one at least. 0 is no limit.
 	Slowest float64
 }
 
@@ -31,40 +32,43 @@ type CriticalOptions struct {
 // ones. It is lower for traces with very many types or very long paths.
 const MaxTail = 4096
 
-// maxTailParts bounds what the units take that are kept: the kinds of segments.
+// maxTailParts bounds the memory of the units that are kept: the sum of their kinds of
+// segments.
 const maxTailParts = 1 << 20
 
-// maxChain is how many goroutines that waited for each other are below a stack: the
-// outermost ones, since those tell most about the unit. Without a limit, the profile
-// of a long chain grows with the square of its length.
+// maxChain is the largest number of goroutines, each waiting for the next, below a
+// stack. The outermost ones are kept, which say most about the unit. Without a limit,
+// the profile of a long chain grows with the square of its length.
 const maxChain = 8
 
-// CriticalStats says what a profile of critical paths is of.
+// CriticalStats says which units a profile of critical paths has.
 type CriticalStats struct {
-	// Unit is the kind of the units: none if there are none.
+	// Unit is the kind of the units, none if there are no units.
 	Unit critical.Kinds
-	// Units is how many the profile has, and Missing how many more Options.Slowest
-	// asks for, which were not kept.
+	// Units is the number of units in the profile. Missing is the number of units
+	// that Options.Slowest asks for and that were not kept.
 	Units, Missing int64
 }
 
 // CriticalCollector is a [model.Sink] that adds up the critical paths of units of
-// work, see package critical. The values of a sample are how many segments of paths
-// there are and how many nanoseconds they have: added up, exactly the latencies of
-// the units.
+// work, see package critical. The values of a sample are the number of segments of
+// paths, and their time in ns. The times add up to exactly the latencies of the units.
 //
 // The stack of a segment is where the goroutine waited, made a system call or was
-// preempted, or, if it ran, where it stopped; the start function if the trace does
-// not tell. Below that are the stacks of the goroutines that waited for it, the
-// unit's own outermost. The labels are "unit", the type of the unit; "state" and
-// "reason"; "func", the start function of the goroutine; and "own": whether it began
-// or ended the unit. The slowest of the units that are spans, as many as a hundredth
-// of their type or as Slowest says, have samples of their own, with the labels
-// "trace_id" and "span_id".
+// preempted; if it ran, where it stopped; and the start function if the trace has no
+// stack. Below it are the stacks of the goroutines that waited for this one, the unit's
+// own outermost. The labels are
+//
+//   - "unit": the type of the unit;
+//   - "state" and "reason";
+//   - "func": the start function of the goroutine;
+//   - "own": whether the goroutine began or ended the unit;
+//   - "trace_id" and "span_id", for the slowest units that are spans: a hundredth of
+//     their type, or as many as Slowest says.
 type CriticalCollector struct {
 	*critical.Finder
 	opts  Options
-	trace *Collector // has what a profile says of the trace
+	trace *Collector // for what a profile says of the trace
 
 	types   map[unitType]*units
 	reasons names
@@ -76,8 +80,8 @@ type CriticalCollector struct {
 	limit   int // of units.slow
 	kept    int // parts of all units.slow
 
-	// What belongs to the unit at hand, to be used again: its waits as chains, and its
-	// segments by key.
+	// Memory for the current unit, used again for the next one: its waits as chains,
+	// and its segments by key.
 	at    []int32
 	depth []int32
 	parts []value // by key
@@ -103,7 +107,7 @@ type chain struct {
 	outer int32
 	stack *model.Stack // nil if unknown
 	fn    int32        // of the goroutine that waited
-	more  bool         // it stands for the waits within the outer one
+	more  bool         // it stands for all waits within the outer one
 }
 
 // pathKey is what segments are added up by.
@@ -117,7 +121,7 @@ type pathKey struct {
 // slowUnit is a unit that may be one of the slowest.
 type slowUnit struct {
 	duration model.Time
-	n        int64 // of its type: of two equally slow ones the first is slower
+	n        int64 // its number in its type: of two equally slow ones, the first counts as slower
 	span     *model.SpanContext
 	parts    []keyValue
 }
@@ -165,7 +169,8 @@ func NewCriticalCollector(opts Options) *CriticalCollector {
 	return c
 }
 
-// unit is the kinds of units that are asked for, none for what the trace has.
+// unit returns the kinds of units that the options ask for, none for the first kind that
+// the trace has.
 func (o *Options) unit() critical.Kinds {
 	switch {
 	case o.Unit != 0:
@@ -180,7 +185,7 @@ func (o *Options) unit() critical.Kinds {
 	return 0
 }
 
-// wants reports whether a unit is asked for.
+// wants reports whether the options ask for a unit.
 func (o *Options) wants(u *critical.Unit) bool {
 	if o.Goroutines != nil && !slices.Contains(o.Goroutines, u.Goroutine) {
 		return false
@@ -319,7 +324,7 @@ func (c *CriticalCollector) forget(t *units) {
 	c.kept -= len(heap.Pop(&t.slow).(slowUnit).parts)
 }
 
-// kindsOfUnits are the kinds of the units that the profile is of.
+// kindsOfUnits returns the kinds of the units that the profile has.
 func (c *CriticalCollector) kindsOfUnits() (kinds critical.Kinds) {
 	if c.opts.Unit != 0 {
 		return c.opts.Unit
@@ -334,12 +339,12 @@ func (c *CriticalCollector) kindsOfUnits() (kinds critical.Kinds) {
 	return 0
 }
 
-// tail is the slowest units of a type, the slowest first, and how many of them there
-// are in the trace.
+// tail returns the slowest units of a type, the slowest first, and how many of them the
+// trace has.
 func (c *CriticalCollector) tail(t *units) (tail slowUnits, count int64) {
 	percent := c.opts.Slowest
 	if percent == 0 {
-		percent = 1 // that have labels
+		percent = 1 // the units that have labels
 	}
 	count = min(int64(math.Ceil(float64(t.count)*percent/100)), t.count)
 	tail = slices.SortedFunc(slices.Values(t.slow), bySlowness)
@@ -399,7 +404,7 @@ func (c *CriticalCollector) samples() (out []pathSample, stats CriticalStats) {
 	return out, stats
 }
 
-// Stats returns what the profile has. It is complete when the trace is.
+// Stats returns what the profile has. It is complete when the trace has ended.
 func (c *CriticalCollector) Stats() (s Stats) {
 	samples, critical := c.samples()
 	s.CriticalStats = critical

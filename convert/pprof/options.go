@@ -8,36 +8,36 @@ import (
 
 // Type says what a profile counts.
 //
-// Net, Sync, Syscall and Sched count what has ended when the trace does, and of
-// each goroutine what comes after it first ran in the trace: go tool trace has
-// it so. What they leave out is in Wall.
+// Net, Sync, Syscall and Sched count only what ended in the trace, and only after the
+// goroutine first ran in it, as go tool trace does. Wall has the rest too.
 type Type int
 
 const (
-	// Net is the time that goroutines waited for the network, by where they did.
+	// Net is the time that goroutines waited for the network, by the stack at which
+	// they waited.
 	Net Type = iota
-	// Sync is the time that they waited for one another, on channels, in select
-	// and on what package sync has.
+	// Sync is the time that goroutines waited for each other: on channels, in select
+	// and in package sync.
 	Sync
 	// Syscall is the time in system calls and in C code.
 	Syscall
-	// Sched is the time that goroutines were ready to run and waited for a P, by
-	// what made them so: the stack of the goroutine that woke them up, or their
-	// own if they yielded or were preempted. There is no stack if it was the
-	// scheduler that woke them up, or that a system call ended.
+	// Sched is the time that goroutines were runnable and waited for a P, by what
+	// made them runnable: the stack of the goroutine that woke them, or their own if
+	// they yielded or were preempted. There is no stack if the scheduler woke them,
+	// or if a system call ended.
 	Sched
 	// CPU is the samples of the CPU profiler, if the program ran it while it was
-	// traced. Each stands for 10 ms: a trace does not tell the profiler's rate,
-	// and this is the one that it has if it was not told another.
+	// traced. Each counts as 10 ms, which is the profiler's default: a trace does not
+	// have the rate.
 	CPU
-	// Wall is all the time of all goroutines, from the trace's begin to its end,
-	// with labels: "state" in the words of the runtime; "reason" if it waited;
-	// "func", the function that it was started with. The stack is the goroutine's
-	// own. While it runs, a trace does not tell where: there is only the function
-	// that it was started with.
+	// Wall is all the time of all goroutines, from the beginning of the trace to its
+	// end. The labels are "state", in the words of the runtime; "reason", if the
+	// goroutine waited; and "func", its start function. The stack is the goroutine's
+	// own. A trace does not tell where a goroutine runs, so a running one has only
+	// its start function.
 	Wall
-	// Critical is the time on the critical paths of units of work: why they took as
-	// long as they did. A [CriticalCollector] adds it up.
+	// Critical is the time on the critical paths of units of work: why they took so
+	// long. A [CriticalCollector] adds it up.
 	Critical
 )
 
@@ -55,11 +55,11 @@ func ParseType(s string) (t Type, ok bool) {
 
 func (t Type) String() string { return typeNames[t] }
 
-// sampleWeight is the CPU time that a sample stands for, in ns: that of the Go
-// profiler's 100 Hz.
+// sampleWeight is the CPU time that a sample stands for, in ns, at the Go profiler's
+// default of 100 Hz.
 const sampleWeight = 10_000_000
 
-// Options say what a profile is of. Of several limits, all must hold.
+// Options say what a profile has. If there are several limits, all must hold.
 type Options struct {
 	Type Type
 	// Selection limits the profile to some goroutines and to work for some tasks.

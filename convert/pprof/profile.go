@@ -9,8 +9,8 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// Profile returns the profile of what has been read. It has the wall-clock time
-// at which the trace begins if the trace tells that.
+// Profile returns the profile of what has been read. It has the wall-clock time at
+// which the trace begins, if the trace has it.
 func (c *Collector) Profile() *profile.Profile {
 	e := c.newEncoder()
 	keys := make([]key, 0, len(c.sums))
@@ -46,7 +46,8 @@ func (c *Collector) newEncoder() *encoder {
 				{Type: c.opts.Type.measures(), Unit: "nanoseconds"},
 			},
 			DurationNanos: int64(c.end - c.start),
-			// What has a name needs no binary to look one up in.
+			// The functions have names, so that no binary is needed to find
+			// them.
 			Mapping: []*profile.Mapping{{ID: 1, HasFunctions: true, HasFilenames: true, HasLineNumbers: true}},
 		},
 	}
@@ -142,8 +143,7 @@ func (e *encoder) frame(f *model.Frame) *profile.Location {
 	return l
 }
 
-// start returns the location of a goroutine of which only the start function is
-// known.
+// start returns a location for a goroutine with no known stack: its start function.
 func (e *encoder) start(fn string) *profile.Location {
 	l := e.starts[fn]
 	if l == nil {

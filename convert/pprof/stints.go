@@ -5,20 +5,23 @@ import (
 	"github.com/trace2x/trace2x/model/times"
 )
 
-// stints is when a goroutine's time counts, if that is limited to tasks or regions.
+// stints says when a goroutine's time counts, if the options limit it to tasks or
+// regions.
 type stints struct {
-	// work is at work for the tasks that are selected, or, if none are, always.
+	// work says when the goroutine is at work for the selected tasks; always, if none
+	// are selected.
 	work    times.AtWork
-	regions int // that are selected, and in which the goroutine is
-	// past has what did not count of a goroutine from before the trace: it does
-	// if the trace tells the end of a region that began before it. Else it is nil.
+	regions int // number of selected regions that the goroutine is in
+	// past has the time so far that did not count, of a goroutine from before the
+	// trace. It counts after all if a selected region ends that began before the
+	// trace. It is nil for other goroutines.
 	past *tentative
 }
 
-// tentative is what counts later or never.
+// tentative is time that counts later or never.
 type tentative struct {
 	sums    sums
-	current model.Time // of the state that the goroutine is in
+	current model.Time // the part of the current state
 }
 
 func (st *stints) start(g *model.Goroutine, opts *Options) {
@@ -31,8 +34,8 @@ func (st *stints) start(g *model.Goroutine, opts *Options) {
 	}
 }
 
-// in reports whether the goroutine's time counts now, or else where it is kept,
-// nil for nowhere: what may be a region from before the trace.
+// in reports whether the goroutine's time counts now. If it does not, but may be in a
+// region from before the trace, in also returns where it is kept.
 func (c *Collector) in(st *stints) (now bool, later *tentative) {
 	switch region := st.regions > 0 || c.opts.Region == nil; {
 	case !st.work.Now():
@@ -53,8 +56,8 @@ func (c *Collector) advance(gr *goroutine, now model.Time) {
 	}
 }
 
-// stateEnded adds up what of a state counts, or may later. A state of which
-// something does is one, and not more, whatever becomes of its parts.
+// stateEnded adds up what counts of a state, or may count later. A state counts as one,
+// into however many parts it is divided.
 func (c *Collector) stateEnded(gr *goroutine, k key, counts bool) {
 	count := int64(1)
 	if d := gr.work.StateEnded(); d > 0 {
@@ -97,8 +100,7 @@ func (c *Collector) TaskStart(t *model.Task) {
 
 func (c *Collector) TaskEnd(t *model.Task) { c.tasks.End(t) }
 
-// worker returns the goroutine whose work for a task is asked for, nil if it is
-// not.
+// worker returns the goroutine of a work, nil if the task is not selected.
 func (c *Collector) worker(w *model.Work) *goroutine {
 	if !c.tasks.Has(w.Task) {
 		return nil
@@ -124,10 +126,10 @@ func (c *Collector) WorkEnd(w *model.Work) {
 	}
 }
 
-// maxTypes is of how many types of regions it is kept whether they match.
+// maxTypes is the number of types of regions for which it is kept whether they match.
 const maxTypes = 10_000
 
-// region returns the goroutine of a region that is asked for, nil if it is not.
+// region returns the goroutine of a region, nil if the region is not selected.
 func (c *Collector) region(r *model.Region) *goroutine {
 	if c.opts.Region == nil {
 		return nil
