@@ -1,7 +1,7 @@
 package critical
 
-// Enough reports whether so many complete units of one type are worth a report: one
-// is, but of the lives of goroutines only [MinLives] are.
+// Enough reports whether a type with this many complete units is worth a report. One
+// unit is enough, except for lives of goroutines, which need [MinLives].
 func (k Kind) Enough(units int64) bool {
 	if k == GoroutineLife {
 		return units >= MinLives

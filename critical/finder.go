@@ -6,12 +6,13 @@ import (
 
 // Options say what to find.
 type Options struct {
-	// Kinds are the kinds of units to find; none for the first of [AllKinds] that
-	// the trace has: others may be found first, but none once there is a task.
+	// Kinds are the kinds of units to find. None means the first of [AllKinds] that
+	// the trace has. Then units of other kinds may be found too, before the first
+	// unit of that kind.
 	Kinds Kinds
-	// States is how many states are kept, to walk back in; 0 for 1<<19, which take
-	// 40 MB. It is rounded up to a power of 2. That a goroutine is runnable, and then
-	// runs, is kept with its state before that and does not count.
+	// States is the number of states that are kept, to walk back in; 0 for 1<<19,
+	// which take 40 MB. It is rounded up to a power of 2. A wait, the time runnable
+	// after it and the run after that count as one state.
 	States int
 }
 
@@ -21,7 +22,7 @@ type Finder struct {
 	model.NopSink
 	kinds    Kinds
 	auto     bool
-	complete [kinds]bool // there is a unit of the kind that is complete
+	complete [kinds]bool // the kind has a complete unit
 	found    func(*Unit)
 
 	ring    ring
@@ -38,7 +39,7 @@ type Finder struct {
 	frames []frame
 	path   path
 	unit   Unit
-	// states is how many there were, steps how many all walks have been through.
+	// states is the number of states so far, steps the number of steps of all walks.
 	states, steps uint64
 
 	reasonCutOff, reasonNoCreator, reasonNoEnd, reasonDamaged uint16
@@ -46,21 +47,21 @@ type Finder struct {
 
 var _ model.Sink = (*Finder)(nil)
 
-// goroutine is what is known of one that is alive.
+// goroutine is what is known of a goroutine that is alive.
 type goroutine struct {
 	id   model.GoID
 	slot int32
-	// cur is the turn of the state that it is in, or was in last; prev is that of the
-	// state before, which may be the same. start, kind and first are those of the
-	// state, to make a turn of it anew.
+	// cur is the turn of its current or last state, prev the turn of the state before,
+	// which may be the same. start, kind and first describe the state, to make a new
+	// turn of it.
 	cur, prev uint64
 	start     model.Time
 	fn        int32
-	at        int32 // the last stack that is known, at first where it was created
+	at        int32 // the last known stack, at first where it was created
 	kind      model.StateKind
 	first     bool
-	task      model.TaskID // that it is at work for
-	conn      *conn        // that it serves
+	task      model.TaskID // the task that it is at work for
+	conn      *conn        // the connection that it serves
 	// running is one more than the index in runs.running, 0 for none; since then.
 	running int
 	since   model.Time
@@ -72,8 +73,8 @@ type begun struct {
 	stack *model.Stack
 }
 
-// NewFinder returns a sink that calls found for each unit as it ends. A unit is
-// only valid during the call, and calls come in the order of the ends.
+// NewFinder returns a sink that calls found for each unit when it ends, so in the order
+// of the ends. The unit is only valid during the call.
 func NewFinder(opts Options, found func(*Unit)) *Finder {
 	if opts.States <= 0 {
 		opts.States = 1 << 19
@@ -99,7 +100,7 @@ func NewFinder(opts Options, found func(*Unit)) *Finder {
 // Begin is part of [model.Sink], as the other methods are.
 func (f *Finder) Begin(t *model.Trace) { f.stalls.last = t.Start }
 
-// enter makes a goroutine be in a state from now on.
+// enter puts a goroutine into a state from now on.
 func (f *Finder) enter(gr *goroutine, kind model.StateKind, now model.Time, prev uint64, first bool) {
 	gr.start, gr.prev, gr.kind, gr.first = now, prev, kind, first
 	if kind == model.Running {
@@ -120,7 +121,7 @@ func (gr *goroutine) firstOfTurn() bool { return gr.prev != gr.cur }
 // add adds a turn to the ring, with the state that a goroutine is in.
 func (f *Finder) add(gr *goroutine) {
 	n, s := f.ring.add()
-	// One by one, which takes half the time: this is done for each state.
+	// Assigning the fields one by one takes half the time. This runs for each state.
 	s.start, s.runnable, s.running = gr.start, never, never
 	s.goid, s.task, s.fn, s.slot = gr.id, gr.task, gr.fn, gr.slot
 	s.kind, s.first, s.prev, s.from = gr.kind, gr.first, gr.prev, gr.at
@@ -128,9 +129,9 @@ func (f *Finder) add(gr *goroutine) {
 	gr.cur = n
 }
 
-// current returns the number of the turn that a goroutine is in. If it lasts so
-// long that it is not kept any more, it is added again. Assisting the garbage
-// collector is a part of its own.
+// current returns the number of the turn that a goroutine is in. If the turn has lasted
+// so long that it is no longer kept, current adds it again. Assisting the garbage
+// collector is a turn of its own.
 func (f *Finder) current(g *model.Goroutine) uint64 {
 	gr := f.goroutine(g)
 	if !f.ring.has(gr.cur) {
@@ -188,7 +189,7 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		waker = f.current(w)
 		f.handling(w, s.Waker.Stack, "")
 	}
-	if f.ring.has(n) { // not if the waker's took its place
+	if f.ring.has(n) { // the waker's turn may have taken its place
 		st := f.ring.at(n)
 		st.fn = gr.fn
 		if s.Stack != nil {
@@ -201,8 +202,8 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		case s.Kind == model.Unknown:
 			st.reason = f.reasonDamaged
 		}
-		// Only what holds a P can wake up others; a trace that says something else
-		// contradicts itself, and could lead in circles.
+		// Only a goroutine that holds a P can wake another. A trace that says
+		// otherwise contradicts itself, and could lead in circles.
 		if waker != 0 && f.goroutine(s.Waker.Goroutine).mayHoldP() {
 			st.waker, st.wakerStack = waker, f.stackID(s.Waker.Stack)
 		}
@@ -290,7 +291,7 @@ func (f *Finder) WorkStart(w *model.Work) { f.turn(w.Goroutine, w.Start) }
 // WorkEnd is part of [model.Sink].
 func (f *Finder) WorkEnd(w *model.Work) { f.turn(w.Goroutine, w.End) }
 
-// turn makes a goroutine be at work for another task from now on.
+// turn puts a goroutine to work for another task from now on.
 func (f *Finder) turn(g *model.Goroutine, now model.Time) {
 	task := model.BackgroundTask
 	if w := g.Work(); w != nil {
@@ -315,7 +316,7 @@ func (f *Finder) Gap(g *model.Gap) { f.stalls.last = g.End }
 // Sync is part of [model.Sink].
 func (f *Finder) Sync(*model.Sync) { f.connWaits() }
 
-// end counts a unit that ended in turn n, with the goroutine at a stack.
+// end reports a unit that ended in turn n, with the goroutine at a stack.
 func (f *Finder) end(u Unit, n uint64, stack *model.Stack) {
 	f.unit = u
 	x := &f.unit
@@ -341,7 +342,7 @@ func (f *Finder) end(u Unit, n uint64, stack *model.Stack) {
 	f.found(x)
 }
 
-// stackID is the number of a stack, 0 for none.
+// stackID returns the number of a stack, 0 for none.
 func (f *Finder) stackID(s *model.Stack) int32 {
 	if s == nil {
 		return 0
@@ -356,7 +357,7 @@ func (f *Finder) stackID(s *model.Stack) int32 {
 // maxReasons bounds the number of reasons. The runtime has some thirty.
 const maxReasons = 1 << 12
 
-// reason is the number of a reason.
+// reason returns the number of a reason.
 func (f *Finder) reason(name string) uint16 {
 	for i, n := range f.reasons.list[:min(len(f.reasons.list), 64)] {
 		if n == name {

@@ -10,12 +10,12 @@ import (
 // after the other. Before each it waits for the first bytes, in Peek or, for the
 // first request, in readRequest. A request begins when such a wait ends, or with
 // the goroutine if there was none, and ends when the next one begins or with the
-// goroutine. Where bytes were there already, so that there was no wait, the read
-// is the border.
+// goroutine. If the bytes were there already, there was no wait: then one request ends,
+// and the next begins, at the read.
 //
-// That there was a request at all between two reads shows in what net/http does
-// for each: it starts a goroutine that watches the connection, calls the handler,
-// and finishes the response.
+// Between two reads there was a request only if net/http did what it does for each: it
+// starts a goroutine that watches the connection, calls the handler, and finishes the
+// response.
 
 const (
 	serveFunc      = "net/http.(*conn).serve"
@@ -24,17 +24,17 @@ const (
 
 // conn is a connection that a goroutine serves.
 type conn struct {
-	// from is when the request began that is handled or is to come. It is not known
-	// for one that was handled when the trace began.
+	// from is when the current or next request began. It is not known for a request
+	// that was being handled when the trace began.
 	from  model.Time
 	known bool
-	// handled says that there is a request, and by which function, which stood at
-	// which depth of the stack.
+	// handled says that there is a request. handler is the function that handles it,
+	// and depth its place in the stack.
 	handled bool
 	handler string
 	depth   int
-	// next is when the server began to read the next request, and nextState the
-	// state before it. It is 0 if it does not yet.
+	// next is when the server began to read the next request, 0 if it has not yet.
+	// nextState is the state before that.
 	next      model.Time
 	nextState uint64
 	nextStack *model.Stack
@@ -43,12 +43,12 @@ type conn struct {
 // conns are the connections of servers.
 type conns struct {
 	stacks []connStack // by ID
-	// blocked is a goroutine of a connection that began to wait, but its state has
-	// not been looked at.
+	// blocked is a goroutine of a connection that has begun to wait, and whose state
+	// has not been looked at yet.
 	blocked *model.Goroutine
 }
 
-// connStack is what the stack of a goroutine that serves a connection tells.
+// connStack is what a goroutine that serves a connection does, by its stack.
 type connStack struct {
 	doing   connDoing
 	handler string
@@ -64,16 +64,15 @@ const (
 	handling             // a request
 )
 
-// connStart looks whether a goroutine serves a connection, when its start function
-// is known.
+// connStart checks whether a goroutine serves a connection. It is called when the start
+// function is known.
 func (f *Finder) connStart(g *model.Goroutine, gr *goroutine) {
 	if g.Func == serveFunc && f.kinds.Has(HTTP) && gr.conn == nil {
 		gr.conn = &conn{from: g.Start, known: !g.Before}
 	}
 }
 
-// forgetConns makes no goroutine one that serves a connection: requests are not
-// wanted any more.
+// forgetConns forgets all connections: requests are no longer wanted.
 func (f *Finder) forgetConns() {
 	for i := range f.slots {
 		f.slots[i].conn = nil
@@ -81,7 +80,7 @@ func (f *Finder) forgetConns() {
 	f.conns.blocked = nil
 }
 
-// connStack is what a stack tells.
+// connStack returns what a goroutine of a connection does, by its stack.
 func (f *Finder) connStack(s *model.Stack) *connStack {
 	if s == nil {
 		return &connStack{doing: otherThing}
@@ -96,12 +95,12 @@ func (f *Finder) connStack(s *model.Stack) *connStack {
 	return x
 }
 
-// lookAtConn tells what a goroutine of a connection does by the function that
-// serve called.
+// lookAtConn returns what a goroutine of a connection does, by the function that serve
+// called.
 func lookAtConn(frames []*model.Frame) connStack {
 	last := len(frames) - 1
 	if frames[last].Func != serveFunc {
-		// It is cut at its outer end: only handlers call that deep.
+		// The stack is cut at its outer end: only handlers call that deep.
 		return connStack{doing: handling}
 	}
 	if last == 0 {
@@ -154,9 +153,9 @@ func (f *Finder) handles(g *model.Goroutine, c *conn, x *connStack) {
 	}
 }
 
-// connWaits looks at a goroutine that has begun to wait: its request has ended
-// then, if that is for the next one. When the wait ends it may not be kept any
-// more.
+// connWaits looks at a goroutine that has begun to wait. If it waits for the next
+// request, its request has ended. That is decided now, because when the wait ends the
+// turn may be gone.
 func (f *Finder) connWaits() {
 	g := f.conns.blocked
 	if g == nil {
@@ -180,7 +179,8 @@ func (f *Finder) connState(g *model.Goroutine, gr *goroutine, s *model.GoState) 
 		f.conns.blocked = g
 	}
 	if s.Kind == model.Unknown {
-		// What was handled before the gap has ended in it, or its end is another's.
+		// The request from before the gap ended in the gap, or cannot be told
+		// from a later one.
 		if c.handled {
 			f.requestEnd(g, c, s.Start, gr.prev, nil, true)
 		}

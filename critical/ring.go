@@ -6,28 +6,28 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// turn is a state of a goroutine, or a part of one that was running: the walk wants
-// to know for which task. What nearly always follows, that the goroutine is runnable
-// and runs, is in the same turn, so that most turns have three states. It has no
-// pointers: the garbage collector does not look at half a million of them.
+// turn is a state of a goroutine, or the part of a run in which it worked for one task.
+// If the goroutine is runnable and runs after it, as nearly always, that is in the same
+// turn, so most turns have three states. A turn has no pointers, so that the garbage
+// collector does not look at half a million of them.
 type turn struct {
 	start model.Time
 	// runnable is when the goroutine became runnable after the first state, and
-	// running when it began to run after that; never if it did not yet, or that is
-	// another turn. Either may have taken no time.
+	// running when it began to run after that. They are never if that has not
+	// happened, or is in another turn. A state may have taken no time.
 	runnable, running model.Time
 	goid              model.GoID
-	// prev is the goroutine's turn before, or, of a first one, that of the creator
-	// at that moment; 0 if there is none.
+	// prev is the goroutine's turn before this one. For its first turn it is the
+	// creator's turn at that moment. It is 0 if there is none.
 	prev uint64
 	// waker is the turn of the goroutine that ended the wait, at that moment; 0 if
 	// none did.
 	waker uint64
 	// task is what the goroutine was at work for, BackgroundTask for nothing.
 	task model.TaskID
-	// stack is where the goroutine entered the first state, 0 if it just went on at
-	// from: the last place before that is known, or where it was created. The waker
-	// ended the wait at wakerStack.
+	// stack is where the goroutine entered the first state, 0 if the trace has no
+	// stack for that. from is the last known place before, or where it was created.
+	// wakerStack is where the waker ended the wait.
 	stack, from, wakerStack int32
 	fn                      int32 // start function, 0 if unknown when the last state ended
 	slot                    int32
@@ -38,9 +38,8 @@ type turn struct {
 
 const never = model.Time(math.MaxInt64)
 
-// goOn adds a state to a turn, if it can be in the same. Only the first state of a
-// turn has a reason, a stack and a waker: the model has none for those that goOn
-// takes.
+// goOn adds a state to a turn, and reports whether it could. Only the first state of a
+// turn has a reason, a stack and a waker: the states that goOn takes have none.
 func (s *turn) goOn(kind model.StateKind, now model.Time, task model.TaskID) bool {
 	switch {
 	case s.task != task || s.kind == model.Running || s.running != never:
@@ -55,7 +54,7 @@ func (s *turn) goOn(kind model.StateKind, now model.Time, task model.TaskID) boo
 	return true
 }
 
-// at is the state just before a moment, and when it began.
+// at returns the state just before a moment, and when it began.
 func (s *turn) at(t model.Time) (model.StateKind, model.Time) {
 	switch {
 	case s.running < t:
@@ -66,7 +65,7 @@ func (s *turn) at(t model.Time) (model.StateKind, model.Time) {
 	return s.kind, s.start
 }
 
-// ring keeps the last turns, which are numbered from 1. It grows to its size.
+// ring keeps the last turns, numbered from 1. It grows to its size.
 type ring struct {
 	chunks []*[chunkSize]turn
 	size   uint64 // a power of 2, at least chunkSize
@@ -95,10 +94,10 @@ func (r *ring) add() (n uint64, s *turn) {
 	return r.last, &c[i%chunkSize]
 }
 
-// has reports whether turn n is kept still.
+// has reports whether turn n is still kept.
 func (r *ring) has(n uint64) bool { return n != 0 && n+r.size > r.last }
 
-// at is turn n, which is kept.
+// at returns turn n, which must be kept.
 func (r *ring) at(n uint64) *turn {
 	i := n & (r.size - 1)
 	return &r.chunks[i/chunkSize][i%chunkSize]

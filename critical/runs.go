@@ -18,11 +18,11 @@ type Ran struct {
 
 // RanSum is the sum of what held the Ps while some units were runnable.
 type RanSum struct {
-	// Units is how many units were runnable, Runnable for how long altogether.
+	// Units is the number of units that were runnable, Runnable their time runnable.
 	Units    int
 	Runnable time.Duration
-	// Ran is what held the Ps in that time, most time first. With n Ps, these may be
-	// n times as long.
+	// Ran is what held the Ps in that time, most time first. With n Ps, it may add up
+	// to n times Runnable.
 	Ran []Ran
 }
 
@@ -50,12 +50,12 @@ func ranSum(units []Kept) (out RanSum) {
 	return out
 }
 
-// runs keeps what held the Ps lately, to tell why a goroutine had to wait for one.
+// runs keeps what held the Ps lately, to explain why a goroutine had to wait for a P.
 type runs struct {
 	last    []run // a ring in the order of the ends
 	n       int   // of all runs
 	running []int32
-	looked  int // how many all calls of addRan have looked at
+	looked  int // the number of runs that all calls of addRan have looked at
 }
 
 type run struct {
@@ -65,8 +65,8 @@ type run struct {
 
 const (
 	maxRuns = 1 << 16
-	// lookedPerRun bounds how often each is looked at: the time for that is not to
-	// grow with the square of anything.
+	// lookedPerRun bounds how often a run is looked at, on average, so that the time
+	// does not grow with the square of anything.
 	lookedPerRun = 16
 )
 
@@ -105,9 +105,8 @@ func (f *Finder) stopped(gr *goroutine) {
 	gr.running = 0
 }
 
-// addRan tells for each segment in which a goroutine was runnable what held the Ps
-// meanwhile. It is to be called for the unit that is being found: what ran long ago
-// is forgotten.
+// addRan sets Ran of each segment in which a goroutine was runnable: what held the Ps
+// meanwhile. It must be called when the unit is found: what ran long ago is forgotten.
 func (f *Finder) addRan(segments []Segment) {
 	var waits []*Segment
 	for i := range segments {

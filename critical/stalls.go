@@ -16,7 +16,7 @@ import (
 // Where no goroutine ran, the trace does not tell: it does not have the times for
 // which timers were set.
 
-// MinStall is how long no goroutine changes its state at least in a stall.
+// MinStall is the shortest stall: no goroutine changes its state for this long.
 const MinStall = 40 * time.Millisecond
 
 // stalls keeps the last stalls, the oldest first.
@@ -29,7 +29,7 @@ type interval struct{ start, end model.Time }
 
 const maxStalls = 1 << 10
 
-// heard notes that a goroutine changes its state.
+// heard notes that a goroutine changes its state now.
 func (f *Finder) heard(now model.Time) {
 	st := &f.stalls
 	if now-st.last >= model.Time(MinStall) && f.anyRuns() {
@@ -52,7 +52,7 @@ func (f *Finder) anyRuns() bool {
 	return false
 }
 
-// stalled returns for how long of [from, to] the whole process did not run.
+// stalled returns how much of [from, to] the whole process did not run.
 func (f *Finder) stalled(from, to model.Time) (sum time.Duration) {
 	known := f.stalls.known
 	i := sort.Search(len(known), func(i int) bool { return known[i].end > from })

@@ -15,14 +15,14 @@ import (
 // SumOptions say what to sum up.
 type SumOptions struct {
 	Options
-	// Slowest is of how many of the slowest units of each type the path is kept; 0
-	// for 10, negative for none. There are fewer where all of them together are very
-	// long, and none for some types where there are also very many types.
+	// Slowest is the number of the slowest units of each type whose paths are kept; 0
+	// for 10, negative for none. If the paths of all types together are very long,
+	// fewer are kept; if there are also very many types, some types have none.
 	Slowest int
-	// Only says which units count, those that are Cut too; nil for all.
+	// Only says which units count, also among those that are Cut; nil for all.
 	Only func(*Unit) bool
-	// Keep says of which other units the path is kept; nil for none. Their number is
-	// not bounded.
+	// Keep says which other units' paths are kept; nil for none. Their number is not
+	// bounded.
 	Keep func(*Unit) bool
 }
 
@@ -37,15 +37,15 @@ type Sums struct {
 	places places
 	recent [256]recentKind
 
-	// parts is the unit at hand, by kind of segment: those in touched.
+	// parts has the current unit by kind of segment. touched has the kinds in use.
 	parts   []part
 	touched []int32
 
 	kept   []Kept
 	limit  int // of typ.slow
 	weight int // of all typ.slow
-	// slowest is the limit of typ.paths, paths the segments and waits of all of them,
-	// maxPaths the limit of that.
+	// slowest is the limit of typ.paths. paths is the number of segments and waits in
+	// all of them, maxPaths its limit.
 	slowest, paths, maxPaths int
 	stats                    Stats
 }
@@ -54,31 +54,32 @@ type Sums struct {
 // traces with very many types.
 const MaxTail = 4096
 
-// maxWeight bounds what all tails take, in parts.
+// maxWeight bounds the memory of all tails, in parts.
 const maxWeight = 1 << 19
 
-// maxPaths bounds what the paths of the slowest units of all types take, in segments
-// and waits of some 140 bytes.
+// maxPaths bounds the memory of the paths of the slowest units of all types: the number
+// of segments and waits, of some 140 bytes.
 const maxPaths = 1 << 18
 
 // MaxSegments is the largest number of segments of a path that is kept: the newest
 // ones, and one with the reason [LeftOut] in place of the others.
 const MaxSegments = 1000
 
-// MinLives is how many goroutines with a start function must have ended for their
-// lives to be units.
+// MinLives is the number of goroutines with a start function that must have ended for
+// their lives to be units.
 const MinLives = 20
 
 // PercentileError is the largest relative error of a percentile.
 const PercentileError = histogram.MaxError
 
-// Bucket is how many units had a latency that is off by [PercentileError] at most.
+// Bucket is a number of units with about one latency, which is off by a relative
+// [PercentileError] at most.
 type Bucket = histogram.Bucket
 
 // Stats says how much the paths tell.
 type Stats struct {
-	// Units is the number of all that were found and are complete, CutOff of those
-	// with a path that is older than what is kept, for CutOffTime altogether.
+	// Units is the number of complete units. CutOff is the number of those whose path
+	// begins before what is kept, and CutOffTime the time that their paths miss.
 	Units, CutOff int64
 	CutOffTime    time.Duration
 }
@@ -102,9 +103,9 @@ type typ struct {
 	longest    model.Time
 	latency    histogram.Histogram
 	all        map[int32]*sum
-	slow       slow // which of them are the tail is known at the end
+	slow       slow // candidates for the tail, which is known at the end
 	paths      []Kept
-	noPaths    bool // there is no room for them
+	noPaths    bool // there is no room for paths
 }
 
 // segmentKey is what time on paths is added up by.
@@ -121,22 +122,22 @@ type recentKind struct {
 	known bool
 }
 
-// part is what a unit has of one kind of segment.
+// part is the share of one kind of segment in a unit.
 type part struct {
 	kind int32
 	ns   model.Time
 	via  via
 }
 
-// sum is the same of many units.
+// sum is the share of one kind of segment in many units.
 type sum struct {
 	ns    model.Time
 	units int64
 	via   via
 }
 
-// via is the longest segment of a kind, and the wait of the unit's own goroutine
-// that it was in.
+// via is the longest segment of a kind, and the wait of the unit's own goroutine around
+// it.
 type via struct {
 	ns     model.Time
 	stack  int32
@@ -233,10 +234,11 @@ func (s *Sums) split(u *Unit) {
 	}
 }
 
-// kind numbers the kinds of segments.
+// kind returns the number of a kind of segment.
 func (s *Sums) kind(stack, fn int32, reason uint16, state model.StateKind, own bool) int32 {
 	place := s.places.of(stack, s.stacks)
-	// Most are one of a few, and looking those up in the map takes most of the time.
+	// Most segments are of a few kinds, and looking them up in the map would take most
+	// of the time.
 	last := &s.recent[(uint32(place)*7+uint32(fn)*31+uint32(reason)*5+uint32(state))%uint32(len(s.recent))]
 	if l := &last.key; l.place == place && l.fn == fn && l.reason == reason && l.state == state && l.own == own && last.known {
 		return last.kind
@@ -258,7 +260,7 @@ type slow []slowUnit
 
 type slowUnit struct {
 	latency time.Duration
-	n       int64 // of the type; of two equally slow ones the first is slower
+	n       int64 // its number in the type: of two equally slow ones, the first counts as slower
 	unit    *Unit
 	parts   []part
 }
@@ -277,10 +279,10 @@ func (s *slow) Pop() any {
 	return x
 }
 
-// weight is what a unit takes, in parts.
+// weight returns the memory that a unit takes, in parts.
 func (x *slowUnit) weight() int { return 8 + len(x.parts) }
 
-// remember keeps a unit as long as it may be one of the tail.
+// remember keeps a unit as long as it may be in the tail.
 func (s *Sums) remember(t *typ, u *Unit) {
 	full := len(t.slow) >= s.limit
 	if full && u.Duration() <= t.slow[0].latency {
@@ -319,7 +321,7 @@ func (s *Sums) forget(t *typ) {
 	s.weight -= x.weight()
 }
 
-// keep keeps the path of a unit, if that is one of the slowest or wanted.
+// keep keeps the path of a unit if it is one of the slowest, or Keep wants it.
 func (s *Sums) keep(t *typ, u *Unit) {
 	n := s.slowest
 	isSlow := n > 0 && !t.noPaths && (len(t.paths) < n || u.Duration() > t.paths[n-1].Duration())
@@ -377,7 +379,7 @@ type place struct {
 	line     int
 }
 
-// of is the number of the place of a stack, 0 for none.
+// of returns the number of the place of a stack, 0 for none.
 func (p *places) of(stack int32, stacks []*model.Stack) int32 {
 	if stack == 0 {
 		return 0
@@ -401,12 +403,12 @@ func (p *places) of(stack int32, stacks []*model.Stack) int32 {
 	return *id
 }
 
-// Report is what the critical paths of a trace come to.
+// Report is what the critical paths of a trace add up to.
 type Report struct {
-	// Kinds are those that were asked for; if none were, the one of [AllKinds] that
-	// the trace has first, or none.
+	// Kinds are the kinds that the options asked for. If they asked for none, it is
+	// the first of [AllKinds] that the trace has, or none.
 	Kinds Kinds
-	// Types has all units, by kind and type, most time first.
+	// Types has all units by kind and type, the type with the most time first.
 	Types []*Type
 	// Kept has the units that SumOptions.Keep wanted, in the order of their ends.
 	Kept []Kept
@@ -417,32 +419,33 @@ type Report struct {
 type Type struct {
 	Kind Kind
 	Name string
-	// Count is how many are complete. Cut more began before the trace or had not
-	// ended when it did; they are in nothing else.
+	// Count is the number of complete units. Cut is the number of units that began
+	// before the trace or had not ended with it; nothing else has them.
 	Count, Cut int64
 	// Total is the sum of the latencies. P50, P90 and P99 are off by a relative
-	// [PercentileError] at most, all else is exact.
+	// [PercentileError] at most. All else is exact.
 	Total, P50, P90, P99, Max time.Duration
 	// Latencies is how many units had which latency, the shortest first.
 	Latencies []Bucket
-	// All is the critical paths of all of them, Tail of the slowest hundredth: at
-	// least one, at most [MaxTail].
+	// All is the sum of the critical paths of all units, Tail of the slowest
+	// hundredth: at least one unit, at most [MaxTail].
 	All, Tail PathSum
-	// TailUnits are those of the tail, the slowest first. They have no path.
+	// TailUnits are the units of the tail, the slowest first. They have no path.
 	TailUnits []Unit
-	// Slowest has the slowest ones, the slowest first; see SumOptions.Slowest.
+	// Slowest has the slowest units with their paths, the slowest first; see
+	// SumOptions.Slowest.
 	Slowest []Kept
-	// Ran is what held the Ps while those units of the tail that are in Slowest were
-	// runnable.
+	// Ran is what held the Ps while units that are both in the tail and in Slowest
+	// were runnable.
 	Ran RanSum
 }
 
 // PathSum is the sum of critical paths.
 type PathSum struct {
 	Units int64
-	// Total is the sum of the latencies, and of the segments.
+	// Total is the sum of the latencies. The segments add up to it.
 	Total time.Duration
-	// Segments are what has the same state, reason, function and place, largest
+	// Segments has one entry for each state, reason, function and place, the largest
 	// first.
 	Segments []SegmentSum
 }
@@ -452,15 +455,15 @@ type SegmentSum struct {
 	State  model.StateKind
 	Reason string
 	Own    bool
-	// Func is the start function of the goroutine, Place the call for which
-	// Segment.Stack stands, nil if unknown.
+	// Func is the start function of the goroutine. Place is the place of
+	// Segment.Stack, nil if unknown.
 	Func  string
 	Place *model.Frame
 	Time  time.Duration
 	// Units is how many paths have such segments.
 	Units int64
-	// WaitReason and WaitPlace are those of the wait of the unit's own goroutine
-	// that the longest such segment was in, "" and nil for none.
+	// WaitReason and WaitPlace describe the wait of the unit's own goroutine around
+	// the longest such segment; "" and nil for none.
 	WaitReason string
 	WaitPlace  *model.Frame
 }

@@ -33,10 +33,11 @@ var kindNames = [kinds]string{"task", "region", "http", "goroutine"}
 // String returns "task", "region", "http" or "goroutine".
 func (k Kind) String() string { return kindNames[k] }
 
-// MarshalText returns what String does.
+// MarshalText returns the same as String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText takes what String returns. The error of other texts has those.
+// UnmarshalText takes what String returns. The error for any other text lists the valid
+// ones.
 func (k *Kind) UnmarshalText(text []byte) error {
 	for i, name := range kindNames {
 		if name == string(text) {
@@ -92,44 +93,44 @@ func (u *Unit) Duration() time.Duration { return time.Duration(u.End - u.Start) 
 // of a unit to its end.
 type Path struct {
 	Segments []Segment
-	// Waits has what the segments of other goroutines were waited for in. Each
-	// comes before those that are within it.
+	// Waits has the waits around the segments of other goroutines. Each comes before
+	// the waits within it.
 	Waits []Wait
 }
 
 // Segment is a part of a critical path in which one goroutine was in one state.
 type Segment struct {
 	Start, End model.Time
-	// State is Unknown where the path is not told; then Reason tells why not: [CutOff],
+	// State is Unknown where the path is not known. Reason then says why: [CutOff],
 	// [Damaged], [NoCreator], [NoEnd] or [LeftOut].
 	State model.StateKind
-	// Reason is that of a wait, which no goroutine ended, of a goroutine that is
-	// runnable because it was preempted, or [Assist].
+	// Reason says why the goroutine waited, if no goroutine ended the wait; why it was
+	// runnable, if it was preempted; or it is [Assist], for a goroutine that ran.
 	Reason string
-	// Goroutine was in the state, Func is its start function. Own says that it
-	// began or ended the unit.
+	// Goroutine was in the state. Func is its start function. Own says that it began
+	// or ended the unit.
 	Goroutine model.GoID
 	Func      string
 	Own       bool
-	// Task is what the goroutine was at work for, or BackgroundTask.
+	// Task is the task that the goroutine was at work for, or BackgroundTask.
 	Task model.TaskID
 	// Stack is where it waited, made a system call or was preempted. If it ran, it is
 	// a sample of the CPU profiler, or else where it stopped; if it was runnable,
 	// where it waited before or was created. It is nil if the trace does not have it.
 	Stack *model.Stack
-	// Wait is the index in Path.Waits of the innermost wait that the segment is a
-	// part of, -1 if nothing waited for it. Depth is the number of these waits.
+	// Wait is the index in Path.Waits of the innermost wait around the segment, -1 if
+	// nothing waited for it. Depth is the number of waits around it.
 	Wait, Depth int
-	// Stalled is for how much of the segment the whole process did not run: for at
-	// least [MinStall] nothing happened although a goroutine was running.
+	// Stalled is the part of the segment, in ns, in which the whole process did not
+	// run: nothing happened for at least [MinStall] although a goroutine was running.
 	Stalled time.Duration
 	// Ran is what held the Ps while the goroutine was runnable. Only [Kept] paths
 	// have it.
 	Ran []Ran
 }
 
-// Wait is a wait that another goroutine ended. The segments in it are of what
-// that goroutine did meanwhile.
+// Wait is a wait that another goroutine ended. The segments in it are what that
+// goroutine did meanwhile.
 type Wait struct {
 	Start, End model.Time
 	Reason     string
@@ -137,10 +138,10 @@ type Wait struct {
 	Func       string
 	Own        bool
 	Task       model.TaskID
-	// Stack is where the goroutine waited, WakerStack where the other one ended
-	// that.
+	// Stack is where the goroutine waited, WakerStack where the other one ended the
+	// wait.
 	Stack, WakerStack *model.Stack
-	// Wait is the index of the wait that this one is a part of, -1 for none.
+	// Wait is the index of the wait around this one, -1 for none.
 	Wait, Depth int
 }
 
@@ -149,9 +150,9 @@ func (u *Unit) own(g model.GoID) bool {
 	return g != model.NoGoroutine && (g == u.Goroutine || g == u.EndGoroutine)
 }
 
-// Path returns the critical path, which the caller may keep. It is nil for a unit
-// that is Cut. Of a path with more segments than the limit, the newest are returned,
-// behind one with the reason [LeftOut]; 0 is no limit.
+// Path returns the critical path, which the caller may keep. It is nil for a unit that
+// is Cut. If the path has more segments than the limit, Path returns the newest, after
+// one with the reason [LeftOut]. 0 is no limit.
 func (u *Unit) Path(limit int) *Path {
 	if u.path == nil {
 		return nil
@@ -170,8 +171,8 @@ func (u *Unit) Path(limit int) *Path {
 		}
 		out.Segments = append(out.Segments, Segment{Start: u.Start, End: from, State: model.Unknown, Reason: LeftOut, Goroutine: model.NoGoroutine, Wait: -1})
 	}
-	// The path is newest first: so are the waits, but with what is within a wait
-	// behind it. Oldest first, that is to stay so.
+	// f.path has the newest segments and waits first, but a wait before those within
+	// it. Now the oldest come first, and a wait is still before those within it.
 	place := order(waits)
 	out.Waits = make([]Wait, len(waits))
 	for i := range waits {
@@ -202,12 +203,12 @@ func (u *Unit) Path(limit int) *Path {
 	return &out
 }
 
-// order returns where each wait is when the oldest comes first, but before those
-// within it.
+// order returns the new index of each wait when the oldest comes first, and each before
+// the waits within it.
 func order(waits []wait) []int32 {
 	n := len(waits)
 	place := make([]int32, n)
-	// within counts each wait and those within it, which come behind it.
+	// within counts each wait and the waits within it, which come after it.
 	within := make([]int32, n)
 	for i := n - 1; i >= 0; i-- {
 		within[i]++
@@ -215,8 +216,8 @@ func order(waits []wait) []int32 {
 			within[o] += within[i]
 		}
 	}
-	// next is where the next wait goes that is directly within a wait: in front of
-	// those that came before, which are newer.
+	// next is the index for the next wait that is directly within a wait. It goes
+	// before those that have been placed, which are newer.
 	next := make([]int32, n)
 	end := int32(n)
 	for i := range n {

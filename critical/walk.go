@@ -2,7 +2,7 @@ package critical
 
 import "github.com/trace2x/trace2x/model"
 
-// path is a critical path while it is found: the newest segment first, with
+// path is a critical path while it is being found: the newest segment first, with
 // numbers instead of strings and pointers.
 type path struct {
 	segments []segment
@@ -20,8 +20,8 @@ type segment struct {
 	kind       model.StateKind
 }
 
-// wait is a wait that another goroutine ended, what led to which is on the path
-// instead.
+// wait is a wait that another goroutine ended. The path has what that goroutine did
+// instead of the wait.
 type wait struct {
 	start, end        model.Time
 	goid              model.GoID
@@ -32,43 +32,43 @@ type wait struct {
 	reason            uint16
 }
 
-// frame is where the walk goes on after it has been through a wait.
+// frame says where the walk goes on after a wait.
 type frame struct {
-	floor model.Time // of the goroutine that waited
+	floor model.Time // how far back to follow the goroutine that waited
 	wait  uint64     // its turn
 	index int32      // of the wait around it
 }
 
-// Reasons that the runtime does not have. The first are those of segments that are
+// Reasons that the runtime does not have. All but Assist are for segments that are
 // Unknown.
 const (
-	// CutOff is the reason of what is not kept any more.
+	// CutOff is for what is no longer kept.
 	CutOff = "cut off"
-	// Damaged is the reason of what is in a part of the trace that cannot be read.
+	// Damaged is for what is in a part of the trace that cannot be read.
 	Damaged = "damaged"
-	// NoCreator is the reason of what was before a goroutine that no known one
-	// created: a timer did, or C, or it was created in a damaged part.
+	// NoCreator is for the time before a goroutine whose creator is not known: a timer
+	// or C created it, or it was created in a damaged part.
 	NoCreator = "no creator"
-	// NoEnd is the reason of a unit that no known goroutine ended.
+	// NoEnd is for a unit that no known goroutine ended.
 	NoEnd = "no end"
 
-	// LeftOut is the reason of the oldest part of a long path, see [Unit.Path].
+	// LeftOut is for the oldest part of a long path, see [Unit.Path].
 	LeftOut = "left out"
 
-	// Assist is the reason of running segments in which the goroutine had to help
-	// the garbage collector to mark, because it allocated.
+	// Assist is for running segments in which the goroutine had to help the garbage
+	// collector to mark, because it allocated.
 	Assist = "GC mark assist"
 
 	otherReason = "other"
 )
 
-// stepsPerState bounds the steps of all walks together. Each state may be on the
-// paths of that many units; without a bound a chain of goroutines that wait for
-// each other would take time that grows with the square of its length.
+// stepsPerState bounds the steps of all walks together: on average, a state may be on the
+// paths of this many units. Without the bound, the time for a chain of goroutines that
+// wait for each other grows with the square of its length.
 const stepsPerState = 16
 
-// walk finds the path of what ended at a moment in a turn, and began at from.
-// The goroutine was at the stack then. The path is valid until the next walk.
+// walk finds the path of a unit that began at from, and ended at a moment in a turn with
+// the goroutine at a stack. The path is valid until the next walk.
 func (f *Finder) walk(n uint64, from, at model.Time, stack int32) *path {
 	p := &f.path
 	p.segments, p.waits = p.segments[:0], p.waits[:0]
@@ -139,7 +139,8 @@ func (f *Finder) walk(n uint64, from, at model.Time, stack int32) *path {
 	}
 }
 
-// entered is where the goroutine entered a state of the turn, 0 if it just went on.
+// entered returns the stack at which the goroutine entered a state of the turn, 0 if the
+// trace has none for that.
 func (s *turn) entered(kind model.StateKind) int32 {
 	if kind != s.kind {
 		return 0
@@ -147,21 +148,21 @@ func (s *turn) entered(kind model.StateKind) int32 {
 	return s.stack
 }
 
-// before is the turn before s, 0 for none, and the stack at which that ended; the
-// first state of s ended at a stack.
+// before returns the turn before s, 0 for none, and the stack at which it ended. ended is
+// the stack at which the first state of s ended.
 func (s *turn) before(ended int32) (n uint64, stack int32) {
 	switch {
 	case s.first:
 		return s.prev, s.from
 	case s.kind == model.Running && s.stack == 0:
-		return s.prev, ended // maybe another part of it
+		return s.prev, ended // s may be a later part of the same run
 	}
 	return s.prev, s.stack
 }
 
-// place is the stack that tells most about a state: where the goroutine waited,
-// made a system call or was preempted; where it stopped running; or, if that is not
-// known, where it went on.
+// place returns the stack that says most about a state: where the goroutine waited, made
+// a system call or was preempted; where it stopped running; or, if that is not known,
+// the last known place before.
 func (s *turn) place(kind model.StateKind, stopped int32) int32 {
 	switch {
 	case kind == model.Running && s.entered(kind) == 0 && stopped != 0:
@@ -172,8 +173,8 @@ func (s *turn) place(kind model.StateKind, stopped int32) int32 {
 	return s.from
 }
 
-// funcOf is the start function of the goroutine in a state, also if it became
-// known later.
+// funcOf returns the start function of the goroutine of a turn, also if it became known
+// later.
 func (f *Finder) funcOf(s *turn) int32 {
 	if s.fn == 0 {
 		if g := &f.slots[s.slot]; g.id == s.goid {
@@ -189,13 +190,13 @@ func (p *path) unknown(start, end model.Time, around int32, reason uint16) {
 	}
 }
 
-// grow adds a segment that comes before all others, to be filled and joined.
+// grow adds a segment before all others. The caller fills it and calls join.
 func (p *path) grow() *segment {
 	p.segments = append(p.segments, segment{})
 	return &p.segments[len(p.segments)-1]
 }
 
-// join joins the last segment with the one before it, if it is a part of the same.
+// join joins the last two segments if they are parts of the same one.
 func (p *path) join() {
 	n := len(p.segments)
 	if n < 2 {
