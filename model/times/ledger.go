@@ -2,13 +2,12 @@ package times
 
 import "github.com/trace2x/trace2x/model"
 
-// Ledger has the times of all goroutines that are alive. A sink passes on to it the
-// calls that its methods are named after, before it uses them itself. The zero value
-// is ready to use.
+// Ledger has the times of all goroutines that are alive. A sink passes on its calls of
+// the same names to it, before it handles them itself. The zero value is ready to use.
 type Ledger struct {
 	Reasons Reasons
 	entries model.BySlot[entry]
-	ended   Times // of the last stint that ended
+	ended   Times // the times of the last stint that ended
 }
 
 // entry is what the ledger knows of a goroutine.
@@ -38,11 +37,12 @@ func (l *Ledger) Range(r *model.Range) {
 	}
 }
 
-// Times returns the times of a goroutine in the states and assists that have ended.
-// They are the ledger's: valid during the call of the sink, and not to be modified.
+// Times returns the times of a goroutine in the states and assists that have ended. They
+// belong to the ledger: they are valid during the call of the sink, which must not
+// change them.
 func (l *Ledger) Times(g *model.Goroutine) *Times { return &l.entries.Of(g).times }
 
-// Until returns the end of the last state of a goroutine that ended, or its start.
+// Until returns the end of a goroutine's last state that ended, or else its start.
 func (l *Ledger) Until(g *model.Goroutine) model.Time { return l.entries.Of(g).until }
 
 // AddPart adds to t the part of a goroutine's state that lies in [from, to]. While the
@@ -72,8 +72,8 @@ type Stint struct{ start Times }
 // Begin begins the stint of g, now.
 func (s *Stint) Begin(l *Ledger, g *model.Goroutine, now model.Time) { l.at(&s.start, g, now) }
 
-// End ends the stint, now, and returns its times. They are the ledger's: valid until
-// the next stint ends.
+// End ends the stint, now, and returns its times. They belong to the ledger, and are
+// valid until the next stint ends.
 func (s *Stint) End(l *Ledger, g *model.Goroutine, now model.Time) *Times {
 	l.at(&l.ended, g, now)
 	l.ended.sub(&s.start)

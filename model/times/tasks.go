@@ -16,8 +16,8 @@ type taskStint struct {
 	Stint
 }
 
-// NewTasks returns the times of tasks, of which none is open. The ledger is the
-// sink's, which passes the goroutines on to it.
+// NewTasks returns a Tasks without open tasks. The sink owns the ledger, and passes the
+// calls about goroutines on to it.
 func NewTasks(l *Ledger) *Tasks { return &Tasks{ledger: l, open: make(map[*model.Task]*Times)} }
 
 // Start begins a task and returns its times, which add up until End.
@@ -27,7 +27,7 @@ func (ts *Tasks) Start(t *model.Task) *Times {
 	return times
 }
 
-// End ends a task that began and returns its times, which are the caller's then.
+// End ends a task and returns its times, which then belong to the caller.
 func (ts *Tasks) End(t *model.Task) *Times {
 	times := ts.open[t]
 	delete(ts.open, t)
@@ -37,8 +37,8 @@ func (ts *Tasks) End(t *model.Task) *Times {
 	return times
 }
 
-// Turn takes a work that began or ended, now: up to now, the time of its goroutine
-// belongs to the task that this one worked for, if it counts.
+// Turn notes that a work of the goroutine begins or ends now. If counts, the time up to
+// now belongs to the task that the goroutine has worked for.
 func (ts *Tasks) Turn(g *model.Goroutine, now model.Time, counts bool) {
 	at := ts.works.Of(g)
 	st := *at

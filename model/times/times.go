@@ -1,14 +1,13 @@
 // Package times adds up what goroutines spend their time on, for the sinks of package
 // model that want sums.
 //
-// A [Ledger] follows the states of all goroutines. What a goroutine did in a part of
-// its life, a [Stint], is what the ledger has at the end of that less what it had at
-// the beginning: a state costs the same however many stints it is in. [Tasks] adds
-// that up for the tasks that goroutines work for.
+// A [Ledger] follows the states of all goroutines. A [Stint] is a part of a goroutine's
+// life. Its times are those of the ledger at its end, less those at its beginning, so a
+// state costs the same however many stints it is in. [Tasks] adds up the stints for the
+// tasks that goroutines work for.
 //
-// [AtWork] is for sinks that take only the time at work for some tasks, in any form.
-// The package decides neither what a goroutine does nor when it is at work; package
-// model does.
+// [AtWork] is for sinks that take only the time at work for some tasks. Package model
+// decides what a goroutine does, and when it is at work.
 package times
 
 import "github.com/trace2x/trace2x/model"
@@ -20,8 +19,8 @@ type Times struct {
 	Syscall      model.Time // in a system call, with a P
 	SyscallBlock model.Time // in a system call, without
 	GCAssist     model.Time // overlaps with the others
-	// Block is waiting, by the reason's number in [Reasons]. Reasons beyond its end
-	// have no time.
+	// Block is the time waiting, by the reason's number in [Reasons]. Reasons beyond
+	// its end have no time.
 	Block []model.Time
 }
 
@@ -47,7 +46,7 @@ func (t *Times) Add(o *Times) {
 	}
 }
 
-// sub takes o away, which is a part of t.
+// sub subtracts o, which is a part of t.
 func (t *Times) sub(o *Times) {
 	t.Execution -= o.Execution
 	t.SchedWait -= o.SchedWait
@@ -59,7 +58,7 @@ func (t *Times) sub(o *Times) {
 	}
 }
 
-// Max makes each time the larger one of t and o.
+// Max sets each time of t to the larger one of t and o.
 func (t *Times) Max(o *Times) {
 	t.Execution = max(t.Execution, o.Execution)
 	t.SchedWait = max(t.SchedWait, o.SchedWait)
@@ -87,7 +86,7 @@ func (t *Times) Total() model.Time {
 	return t.Execution + t.SchedWait + t.Syscall + t.SyscallBlock + t.Blocked()
 }
 
-// Set makes t a copy of o, in the memory of t.
+// Set makes t a copy of o. It uses the memory of t.
 func (t *Times) Set(o *Times) {
 	block := append(t.Block[:0], o.Block...)
 	*t = *o
@@ -131,5 +130,5 @@ func (r *Reasons) Index(name string) int {
 	return len(r.names) - 1
 }
 
-// Name returns the reason with a number that Index gave.
+// Name returns the reason for a number that Index returned.
 func (r *Reasons) Name(i int) string { return r.names[i] }
