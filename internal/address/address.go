@@ -1,6 +1,6 @@
-// Package address makes addresses and names fit to be shown. A URL may hold a
-// password or a token, and messages end up in logs, tickets and screenshots; a name
-// of a file, or in a trace, may have what controls a terminal.
+// Package address makes addresses and names safe to show. A URL may hold a password or
+// a token, and messages end up in logs, tickets and screenshots. The name of a file, or
+// a name in a trace, may have characters that control a terminal.
 package address
 
 import (
@@ -19,10 +19,10 @@ const hidden = "…"
 
 var schemePattern = regexp.MustCompile(`^[a-zA-Z]+://`)
 
-// Printable returns a URL, or HOST:PORT, as it may be shown to anybody: without
-// user and password, without the values in its query, and without its fragment,
-// on one line and without control characters. Keys of the query stay. It takes
-// anything, also what is no URL, and hides too much rather than too little.
+// Printable returns a URL, or HOST:PORT, as it may be shown to anybody: without user,
+// password, values in the query and fragment, on one line and without control
+// characters. Keys of the query stay. It takes any text, and hides too much rather than
+// too little.
 func Printable(raw string) string {
 	scheme := schemePattern.FindString(raw)
 	rest := raw[len(scheme):]
@@ -39,8 +39,8 @@ func Printable(raw string) string {
 	return scheme + printable(place) + printableQuery(query)
 }
 
-// printableQuery hides what is behind each = of a query, and what has none, which
-// may be a token too.
+// printableQuery returns a query with its values hidden. It also hides what has no =,
+// which may be a token.
 func printableQuery(query string) string {
 	query, _, _ = strings.Cut(query, "#")
 	if query == "" {
@@ -58,8 +58,8 @@ func printableQuery(query string) string {
 	return "?" + strings.Join(fields, "&")
 }
 
-// Name returns a name on one line: as it is, or in quotes if it is empty, is not
-// UTF-8, or has what a terminal would not show.
+// Name returns a name on one line. It is in quotes if it is empty, is not UTF-8, or has
+// characters that a terminal would not show, and unchanged otherwise.
 func Name(name string) string {
 	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(name)
@@ -67,14 +67,13 @@ func Name(name string) string {
 	return name
 }
 
-// printable escapes what is not a visible character.
+// printable returns a text with escapes in place of invisible characters.
 func printable(s string) string {
 	quoted := strconv.Quote(s)
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
 }
 
-// Parse is [url.Parse] with errors that may be shown: theirs have the URL, and
-// parts of it.
+// Parse is [url.Parse] with errors that may be shown: those of url.Parse have the URL.
 func Parse(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -85,9 +84,9 @@ func Parse(raw string) (*url.URL, error) {
 
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// Reason returns why a URL was refused or a request failed, without the URL and
-// its parts, which the errors of net/url and net/http quote. The error that it
-// returns still matches those that it has inside.
+// Reason returns why a URL was refused or a request failed. The errors of net/url and
+// net/http quote the URL and its parts; the error that Reason returns does not. It still
+// wraps the errors inside.
 func Reason(err error) error {
 	for {
 		var outer *url.Error

@@ -12,15 +12,14 @@ import (
 	"github.com/trace2x/trace2x/internal/decode"
 )
 
-// Benchmark measures what convert takes for a trace, against a bare read loop over
-// the same trace in the same run. convert returns the number of events that it
-// read. Benchmark reports
+// Benchmark compares convert, for a trace, with a bare read loop over the same trace in
+// the same run. convert returns the number of events that it read. Benchmark reports
 //
 //   - events, and MB: the size of the trace;
 //   - bare-s and convert-s: elapsed times, medians over the runs. A conversion may
 //     use several processors;
-//   - ratio: convert-s to bare-s;
-//   - peak-heap-MB: by how much the heap grew during a conversion, at most.
+//   - ratio: convert-s divided by bare-s;
+//   - peak-heap-MB: the largest growth of the heap during a conversion.
 //
 // It returns the median time of a conversion, for metrics of the caller.
 func Benchmark(b *testing.B, trace string, convert func(io.Reader) (events int64, err error)) time.Duration {
@@ -76,7 +75,7 @@ func median(ds []time.Duration) time.Duration {
 }
 
 // watchHeap looks at the size of the heap, in bytes, every few milliseconds. stop
-// returns by how much the largest was above the first.
+// returns the largest size less the first.
 func watchHeap() (stop func() uint64) {
 	heap := func() uint64 {
 		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}

@@ -1,5 +1,5 @@
-// Package converttest reads and converts traces in tests. Damage of a trace is no
-// failure: what can be read of it is read.
+// Package converttest reads and converts traces in tests. A damaged trace is no failure:
+// what can be read is read.
 package converttest
 
 import (
@@ -37,8 +37,8 @@ func Perfetto(t testing.TB, data []byte, opts perfetto.Options) []byte {
 	return out.Bytes()
 }
 
-// Load loads what Perfetto returned into the trace processor, until the test ends.
-// file has it too. With -short, the test is skipped.
+// Load loads what Perfetto returned into the trace processor, until the test ends. file
+// is the name of a file with the same contents. With -short, Load skips the test.
 func Load(t testing.TB, converted []byte) (p *traceprocessor.Processor, file string) {
 	t.Helper()
 	if testing.Short() {

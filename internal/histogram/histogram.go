@@ -1,4 +1,4 @@
-// Package histogram counts durations, to tell percentiles with a bounded error in
+// Package histogram counts durations. It gives percentiles with a bounded error, in
 // little memory.
 package histogram
 
@@ -10,19 +10,18 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// MaxError is the largest relative error of a percentile: it is as far
-// off as half the width of a bucket.
+// MaxError is the largest relative error of a percentile: half the width of a bucket.
 const MaxError = 1.0 / (2 << octaveBits)
 
 // octaveBits is the logarithm of the number of buckets between two powers of 2.
 const octaveBits = 6
 
-// Histogram counts durations. Each power of 2 is divided into equal buckets, as
-// in HDR histograms, but only the powers between the smallest and the largest
-// duration take memory: there are thousands of histograms, most of them of few
-// durations that are much alike. (Each of hdrhistogram-go takes 40 kB for this
-// error and range. A DDSketch takes less than these 3 kB, but 6 times as long, for
-// every other event of a trace.)
+// Histogram counts durations. Each power of 2 is divided into equal buckets, as in HDR
+// histograms. Only the powers between the smallest and the largest duration take memory:
+// there are thousands of histograms, and most have few durations, which are similar. (A
+// histogram of hdrhistogram-go takes 40 kB for this error and range, this one at most
+// 3 kB. A DDSketch takes less, but 6 times as long, and every other event of a trace is
+// counted.)
 type Histogram struct {
 	// N is the number of durations.
 	N      int64
@@ -30,14 +29,15 @@ type Histogram struct {
 	counts []uint32
 }
 
-// bucket numbers the buckets. Below 2<<octaveBits, each duration has its own.
+// bucket returns the number of a duration's bucket. Below 2<<octaveBits, each duration
+// has its own.
 func bucket(d model.Time) int {
 	v := uint64(max(d, 0))
 	e := max(bits.Len64(v)-octaveBits-1, 0)
 	return e<<octaveBits + int(v>>e)
 }
 
-// middle is the duration in the middle of a bucket.
+// middle returns the duration in the middle of a bucket.
 func middle(bucket int) model.Time {
 	const octave = 1 << octaveBits
 	if bucket < 2*octave {
@@ -59,7 +59,7 @@ func (h *Histogram) Add(d model.Time) {
 	h.N++
 }
 
-// Merge adds the durations of another one.
+// Merge adds the durations of another histogram.
 func (h *Histogram) Merge(o *Histogram) {
 	for i, n := range o.counts {
 		if n == 0 {
@@ -74,7 +74,7 @@ func (h *Histogram) Merge(o *Histogram) {
 	h.N += o.N
 }
 
-// grow makes room for a bucket, with all of its octave.
+// grow makes room for a bucket and the rest of its octave.
 func (h *Histogram) grow(bucket int) int {
 	const octave = 1 << octaveBits
 	from := bucket &^ (octave - 1)
@@ -90,8 +90,8 @@ func (h *Histogram) grow(bucket int) int {
 	return bucket - from
 }
 
-// Quantile returns the smallest duration that at least this share of all do not
-// exceed, give or take [MaxError]; largest is the exact maximum.
+// Quantile returns the smallest duration such that at least this share of all durations
+// are not longer. It is off by [MaxError] at most. largest is the exact maximum.
 func (h *Histogram) Quantile(q float64, largest model.Time) time.Duration {
 	rank := int64(q * float64(h.N))
 	if float64(rank) < q*float64(h.N) {
@@ -109,7 +109,7 @@ func (h *Histogram) Quantile(q float64, largest model.Time) time.Duration {
 	return time.Duration(largest)
 }
 
-// Bucket is a number of durations that differ by [MaxError] of their middle at most.
+// Bucket is a number of durations. Each differs from Middle by [MaxError] at most.
 type Bucket struct {
 	Middle time.Duration
 	N      int64

@@ -20,11 +20,11 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
-	// headerTimeout is for an answer to begin. net/http/pprof's begins with the
-	// first bytes of the trace, which may come only when the recording ends, so
-	// that time is added.
+	// headerTimeout limits the wait for an answer to begin. The answer of
+	// net/http/pprof begins with the first bytes of the trace. These may come only
+	// when the recording ends, so its time is added.
 	headerTimeout = 30 * time.Second
-	// excerptTimeout is for the text that comes with an error status.
+	// excerptTimeout limits the wait for the text that comes with an error status.
 	excerptTimeout = 5 * time.Second
 	excerptSize    = 512
 	maxRedirects   = 10
@@ -49,9 +49,9 @@ func (in *Input) openURL(ctx context.Context, name string, header http.Header) e
 	return nil
 }
 
-// fetch follows redirects by itself: package http would send the headers to other
-// hosts below the same domain, and the URL, with the values of its query, as a
-// Referer.
+// fetch follows redirects by itself. Package http would send the headers also to other
+// hosts below the same domain, and it would send the URL as a Referer, with the values
+// of its query.
 func (in *Input) fetch(ctx context.Context, cancel context.CancelFunc, u *url.URL, header http.Header) error {
 	timeout := headerTimeout
 	if s, err := strconv.ParseFloat(u.Query().Get("seconds"), 64); err == nil && s > 0 && s < 1e9 {
@@ -121,14 +121,14 @@ func (in *Input) fetch(ctx context.Context, cancel context.CancelFunc, u *url.UR
 	return nil
 }
 
-// origin is what headers are meant for: they go to no other one.
+// origin returns the origin of a URL. Headers go to no other origin.
 func origin(u *url.URL) string {
 	scheme := strings.ToLower(u.Scheme)
 	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[scheme])
 	return scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// location is where a redirect leads, nil if the answer is none.
+// location returns where a redirect leads, nil if the answer is not a redirect.
 func location(u *url.URL, resp *http.Response) (*url.URL, error) {
 	switch resp.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -149,7 +149,8 @@ func location(u *url.URL, resp *http.Response) (*url.URL, error) {
 	return to, nil
 }
 
-// redirected tells that an answer is not of the server that was asked.
+// redirected returns a note for messages if the answer is not from the server that was
+// asked.
 func redirected(u, first *url.URL, secrets bool) string {
 	switch {
 	case u == first:
@@ -160,7 +161,7 @@ func redirected(u, first *url.URL, secrets bool) string {
 	return ", after a redirect to " + address.Printable(u.String())
 }
 
-// explain tells what can be done about an error of a request. It is without the
+// explain returns an error of a request with what can be done about it, and without the
 // URL, which may have secrets.
 func explain(u, first *url.URL, err error) error {
 	var record tls.RecordHeaderError
@@ -173,8 +174,8 @@ func explain(u, first *url.URL, err error) error {
 	return fmt.Errorf("%w%s", address.Reason(err), redirected(u, first, false))
 }
 
-// isTLS reports whether a text, or the error of an answer that is none, is what a
-// server of https says to http: words, or a TLS alert.
+// isTLS reports whether a server wants https and got http. Such a server answers with a
+// text that says so, or with a TLS alert, which is not an answer of HTTP.
 func isTLS(text string) bool {
 	text = strings.ToLower(text)
 	return strings.Contains(text, "http request to an https server") || strings.Contains(text, "http request was sent to https port") ||
@@ -195,9 +196,8 @@ func proxy(r *http.Request) (*url.URL, error) {
 	return u, nil
 }
 
-// secrets are the texts of a request that nobody else should see, as pages of
-// errors may repeat them. Very short ones are left out: they would be found where
-// they are not.
+// secrets returns the texts of a request that nobody else should see, since pages of
+// errors may repeat them. Very short ones are left out: they would match other words.
 func secrets(u *url.URL, header http.Header) (list []string) {
 	const shortest = 4
 	add := func(s string) {
@@ -229,7 +229,7 @@ func secrets(u *url.URL, header http.Header) (list []string) {
 	return list
 }
 
-// basic is what is sent for a user and a password.
+// basic returns what is sent for a user and a password.
 func basic(user, password string) string {
 	r := http.Request{Header: make(http.Header)}
 	r.SetBasicAuth(user, password)

@@ -1,6 +1,6 @@
-// Package input opens what a command reads: a file, standard input or a URL,
-// plain or compressed with gzip, which it tells by the contents. It does not
-// know what is inside.
+// Package input opens what a command reads: a file, standard input or a URL, plain or
+// compressed with gzip. It finds out from the contents whether they are compressed, and
+// does not know what they are.
 package input
 
 import (
@@ -28,9 +28,9 @@ type Input struct {
 	closer io.Closer
 	read   atomic.Int64
 
-	// Of a URL:
+	// For a URL:
 	answer  string
-	secrets []string // that the server may repeat
+	secrets []string // the server may repeat them
 	body    *body
 }
 
@@ -42,9 +42,9 @@ type Options struct {
 	Header http.Header
 }
 
-// Open opens the file with this name, or Stdin for "-", or fetches an http or
-// https URL, for whose first bytes it waits. When ctx ends, reading ends with its
-// error, also where the system would go on waiting.
+// Open opens the file with this name, or Stdin for "-", or fetches an http or https URL
+// and waits for the first bytes. When ctx ends, reading ends with the error of ctx, also
+// where the system would go on waiting.
 func Open(ctx context.Context, name string, opts Options) (*Input, error) {
 	in := &Input{Name: address.Name(name), Size: -1}
 	var raw io.Reader
@@ -93,7 +93,7 @@ func Open(ctx context.Context, name string, opts Options) (*Input, error) {
 	return in, nil
 }
 
-// openFile opens a file. Of a named pipe, that waits for a writer.
+// openFile opens a file. For a named pipe, it waits for a writer.
 func openFile(ctx context.Context, name string) (*os.File, error) {
 	var f *os.File
 	var err error
@@ -119,8 +119,8 @@ func (in *Input) Read(p []byte) (int, error) { return in.r.Read(p) }
 // Close closes the file.
 func (in *Input) Close() error { return in.closer.Close() }
 
-// BytesRead is the number of bytes read so far, before decompression. It may be
-// called while Read is.
+// BytesRead returns the number of bytes read so far, before decompression. It may be
+// called while Read is running.
 func (in *Input) BytesRead() int64 { return in.read.Load() }
 
 type counter struct {
@@ -134,9 +134,9 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ahead reads r in a goroutine of its own, some blocks in front of the caller.
-// That goroutine may stay behind in a read when ctx ends, as from a pipe to
-// which nobody writes.
+// ahead reads r in a goroutine of its own, some blocks in front of the caller. When ctx
+// ends, that goroutine may stay blocked in a read, as from a pipe to which nobody
+// writes.
 func ahead(ctx context.Context, r io.Reader, blockSize, blocks int) io.Reader {
 	a := &aheadReader{ctx: ctx, blocks: make(chan block, blocks), free: make(chan []byte, blocks+2)}
 	go func() {

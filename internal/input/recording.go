@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// recordingBlockSize is small because a read of an answer in chunks, as
-	// recordings are, waits for the rest of a chunk that has not all arrived: an
-	// idle program would seem to send nothing before the end.
+	// recordingBlockSize is small. A recording is an answer in chunks, and a large
+	// read waits until the whole chunk has arrived: an idle program would seem to
+	// send nothing before the end.
 	recordingBlockSize = 1 << 10
-	// recordingBlocks are 16 MB that can arrive before the program that is traced
-	// has to wait for us, and so to keep its trace in its memory.
+	// recordingBlocks are 16 MB. If more arrives, the traced program has to wait for
+	// us, and to keep its trace in its memory.
 	recordingBlocks = 16 << 10
 )
 
-// Patience is how long Finish waits for anything to arrive. Also an idle program
-// writes something each second, but net/http may keep that until there is more.
+// Patience is how long Finish waits for anything to arrive. An idle program also writes
+// something each second, but net/http may keep that until there is more.
 const Patience = 5 * time.Second
 
 // ErrStopped is the error of a recording that Stop ended.
@@ -35,8 +35,8 @@ type body struct {
 	mu      sync.Mutex
 	state   bodyState
 	borders *decode.Borders // nil if it is not a recording
-	held    []byte          // that may belong to the next generation
-	from    int64           // where Finish was called
+	held    []byte          // bytes that may belong to the next generation
+	from    int64           // the offset at which Finish was called
 	timer   *time.Timer
 }
 
@@ -91,7 +91,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, b.end(err)
 }
 
-// end is what an error of the connection means.
+// end returns what a reader gets for an error of the connection.
 func (b *body) end(err error) error {
 	switch {
 	case err == nil:

@@ -20,16 +20,16 @@ const DefaultSeconds = 5
 // tracePath is where net/http/pprof serves traces, below any prefix.
 const tracePath = "/debug/pprof/trace"
 
-// IsURL reports whether Open fetches what has this name.
+// IsURL reports whether Open fetches this name as a URL.
 func IsURL(name string) bool {
 	scheme, _, ok := strings.Cut(name, "://")
 	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
 }
 
-// Endpoint completes the URL of a program: one without a path, or with the path of
-// profiles (…/debug/pprof), gets the path of traces. A recording lasts seconds, if
-// that is more than 0; else as long as the URL says; else, for the path of traces,
-// DefaultSeconds.
+// Endpoint returns the completed URL of a program. A URL without a path, or with the
+// path of profiles (…/debug/pprof), gets the path of traces. If seconds is more than 0, a
+// recording lasts that long. Otherwise it lasts as long as the URL says; if the URL does
+// not say and has the path of traces, DefaultSeconds.
 func Endpoint(rawURL string, seconds float64) (string, error) {
 	u, err := address.Parse(rawURL)
 	if err != nil {
@@ -58,9 +58,9 @@ func Endpoint(rawURL string, seconds float64) (string, error) {
 
 func isTraces(u *url.URL) bool { return strings.HasSuffix(u.Path, tracePath) }
 
-// BaseName is the file name, without a directory, of what Open opens under this
-// name: of a URL it is the last part of the path, or the host and port of a
-// program that is traced.
+// BaseName returns the file name, without a directory, of what Open opens under this
+// name. For a URL it is the last part of the path; for a program that is traced, the
+// host and port.
 func BaseName(name string) string {
 	u, err := url.Parse(name)
 	if !IsURL(name) || err != nil {
@@ -89,24 +89,22 @@ func IsRecording(name string) bool {
 // does not say.
 func (in *Input) Recording() bool { return in.body != nil && in.Size < 0 }
 
-// Stop ends a recording: what has arrived can still be read, and then comes
-// ErrStopped. It reports whether there was something to stop, that is, a
-// recording whose end has not arrived.
+// Stop ends a recording. What has arrived can still be read, followed by ErrStopped. Stop
+// reports whether it stopped a recording, which it does unless the end has arrived.
 func (in *Input) Stop() bool { return in.Recording() && in.body.stop() }
 
-// Finish ends a recording when the generation that is being recorded is complete:
-// what comes until then can be read, and then io.EOF. It ends it as Stop does if
-// nothing arrives for [Patience]. It reports false, and does nothing, if the
-// recording has no generations, or its end has arrived.
+// Finish ends a recording when the current generation is complete. What arrives until
+// then can be read, followed by io.EOF. If nothing arrives for [Patience], the recording
+// ends as with Stop. Finish reports false, and does nothing, if the recording has no
+// generations or its end has arrived.
 func (in *Input) Finish() bool { return in.Recording() && in.body.finish() }
 
-// Answer is what the server said, for a message about contents that are not
-// what was expected: its status, the type, and the beginning if that is text.
-// It is "" for a file.
+// Answer returns what the server said, for a message about unexpected contents: the
+// status, the type, and the beginning if that is text. It is "" for a file.
 func (in *Input) Answer() string { return in.answer }
 
-// Hide takes out of a text the secrets of the URL and of the headers, which what a
-// server sends may repeat.
+// Hide returns a text without the secrets of the URL and of the headers. What a server
+// sends may repeat them.
 func (in *Input) Hide(text string) string {
 	for _, secret := range in.secrets {
 		text = strings.ReplaceAll(text, secret, "…")
@@ -114,8 +112,7 @@ func (in *Input) Hide(text string) string {
 	return text
 }
 
-// answered completes Answer with the beginning of the contents, which has been
-// waited for.
+// answered completes Answer with the beginning of the contents, which has arrived.
 func (in *Input) answered(br *bufio.Reader) {
 	if in.answer != "" {
 		head, _ := br.Peek(min(br.Buffered(), excerptSize))
@@ -123,7 +120,7 @@ func (in *Input) answered(br *bufio.Reader) {
 	}
 }
 
-// excerpt is the beginning of a text in quotes, behind a colon: on one line,
+// excerpt returns a colon and the beginning of a text in quotes. It is on one line,
 // without what could control a terminal, and without secrets, which pages of errors
 // repeat. It is "" for what is not text.
 func (in *Input) excerpt(head []byte) string {

@@ -13,16 +13,16 @@ import (
 	"github.com/trace2x/trace2x/internal/address"
 )
 
-// Kind is what is in an output.
+// Kind is a kind of contents of an output.
 type Kind struct {
 	// Name is what to call it, as in "a Perfetto trace".
 	Name string
-	// Binary is what a terminal cannot show.
+	// Binary means that a terminal cannot show it.
 	Binary bool
-	// Zipped is what is compressed already, whatever the name of the file.
+	// Zipped means that it is compressed already, whatever the name of the file.
 	Zipped bool
-	// like reports whether the beginning of a file, decompressed, is of this kind;
-	// nil for what no file is like.
+	// like reports whether the decompressed beginning of a file is of this kind. It
+	// is nil if no file is.
 	like func(head []byte) bool
 }
 
@@ -35,11 +35,11 @@ var (
 	Page      = &Kind{Name: "a manual page", like: regexp.MustCompile(`^\.TH `).Match}
 )
 
-// headSize is how much of a file is looked at.
+// headSize is how much of a file is looked at, in bytes.
 const headSize = 16 << 10
 
-// check returns an error if a file may not be overwritten: if it is neither empty
-// nor of this kind.
+// check returns an error if a file may not be overwritten because it is not empty and is
+// not of this kind.
 func (k *Kind) check(name, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -64,8 +64,8 @@ func (k *Kind) check(name, path string) error {
 	return nil
 }
 
-// isPerfetto reports whether a file begins with packets of a Perfetto trace, one of
-// which has a time or is of a sequence.
+// isPerfetto reports whether a file begins with packets of a Perfetto trace. One of them
+// must have a time or a sequence.
 func isPerfetto(head []byte) bool {
 	const packet, timestamp, sequence, mostField = 1, 8, 10, 1000
 	found := false
@@ -78,8 +78,8 @@ func isPerfetto(head []byte) bool {
 	return ok && found
 }
 
-// isProfile reports whether a file begins with the types of the samples of a pprof
-// profile, which are two numbers each.
+// isProfile reports whether a file begins as a pprof profile does, with the types of the
+// samples: two numbers each.
 func isProfile(head []byte) bool {
 	const sampleType, mostField = 1, 15
 	first := true
@@ -95,8 +95,8 @@ func isProfile(head []byte) bool {
 	return ok && !first
 }
 
-// fields calls f for the fields of a message, the last of which may be cut, and
-// reports whether it is one and f always returns true.
+// fields calls f for the fields of a message. The last one may be cut. fields reports
+// whether it is a message and f always returned true.
 func fields(b []byte, f func(num protowire.Number, typ protowire.Type, inner []byte) bool) bool {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
@@ -123,5 +123,5 @@ func fields(b []byte, f func(num protowire.Number, typ protowire.Type, inner []b
 	return true
 }
 
-// cut is what protowire returns for what ends too early.
+// cut is the error of protowire for a message that ends too early.
 var cut = func() int { _, n := protowire.ConsumeVarint(nil); return n }()

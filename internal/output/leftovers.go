@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A program that is killed cannot remove its temporary files. Those have names
-// that no other program gives to its own, and are locked as long as the program
-// lives, so that another one knows which it may remove.
+// A program that is killed cannot remove its temporary files. They have names that no
+// other program uses, and they are locked as long as the program lives. So another run
+// of trace2x knows which ones it may remove.
 
 // tempEnding is how the names of temporary files end.
 const tempEnding = ".trace2x.tmp"
@@ -51,8 +51,8 @@ func each(folder string, f func(name string)) {
 	}
 }
 
-// hold locks a temporary file that was just made until the lock is closed. It
-// returns false if another process has removed it, or is about to.
+// hold locks a new temporary file until the lock is closed. It returns false if another
+// process has removed the file, or is about to.
 func hold(path string, file *os.File) (io.Closer, bool) {
 	l, ok := lock(path)
 	if !ok {
@@ -73,7 +73,7 @@ type Folder struct {
 	lock io.Closer // of the file folderLock in it
 }
 
-// TempFolder makes a folder, and removes those of killed programs.
+// TempFolder returns a new folder. It also removes the folders of killed programs.
 func TempFolder() (*Folder, error) {
 	temp := os.TempDir()
 	each(temp, func(name string) {
@@ -115,8 +115,8 @@ func (f *Folder) remove() {
 	os.RemoveAll(f.Path)
 }
 
-// removeAbandonedFolder removes the folder of a killed program: the lock in it is
-// free. One that is new may be about to get its lock.
+// removeAbandonedFolder removes a folder if the lock in it is free, which means that its
+// program was killed. It leaves a new folder, which may not have its lock yet.
 func removeAbandonedFolder(path string) {
 	info, err := os.Lstat(path)
 	if err == nil && info.IsDir() && time.Since(info.ModTime()) > time.Minute && removeAbandoned(filepath.Join(path, folderLock)) {

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// lock locks a file until it is closed. It returns false if another process has
-// locked it. Where files cannot be locked, it does nothing, and nothing is removed.
+// lock locks a file until it is closed. It returns false if another process has locked
+// it. Where files cannot be locked, it does nothing, and no leftovers are removed.
 func lock(path string) (io.Closer, bool) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -23,7 +23,7 @@ func lock(path string) (io.Closer, bool) {
 	return f, true
 }
 
-// removeAbandoned removes a file that nobody has locked, and reports whether it did.
+// removeAbandoned removes a file if nobody has locked it, and reports whether it did.
 func removeAbandoned(path string) bool {
 	if !isFile(path) {
 		return false

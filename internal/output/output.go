@@ -1,11 +1,11 @@
-// Package output writes what a command makes: to a file that appears whole or
-// not at all, or to standard output, compressed with gzip if the name says so
-// and what is written is not.
+// Package output writes what a command makes, to standard output or to a file. A file
+// appears whole or not at all. It is compressed with gzip if its name says so, unless the
+// contents are already.
 //
-// It takes care of what is the user's. An output is never the input; it takes the
-// place only of what is like it (see [Kind]); it is as private as what it was made
-// from; and what a killed program leaves behind is private, and removed by the
-// next one that writes into the folder.
+// It protects the user's files. An output never replaces the input. It replaces only a
+// file of the same [Kind]. It is as private as the file that it was made from. What a
+// killed program leaves behind is private too, and the next run that writes into the
+// folder removes it.
 package output
 
 import (
@@ -26,29 +26,29 @@ import (
 	"github.com/trace2x/trace2x/internal/address"
 )
 
-// Target is where to write, and what is allowed there.
+// Target says where to write, and what may be replaced there.
 type Target struct {
 	// Name is the name of a file, or "-" for Stdout.
 	Name   string
 	Stdout io.Writer
 	// Kind is what is written.
 	Kind *Kind
-	// Keep leaves every file that is there alone, also one of the same kind.
+	// Keep keeps an existing file, also one of the same kind.
 	Keep bool
-	// Force lets the output take the place of any file except the input.
+	// Force lets the output replace any file except the input.
 	Force bool
-	// Source is the file from which the output is made: it must not be the output,
-	// and a new output gets its permissions. It is nil if that is no file.
+	// Source is the file from which the output is made, nil if that is no file. It
+	// must not be the output. A new output gets its permissions.
 	Source fs.FileInfo
 }
 
-// UsageError says that the user has asked for what would do harm.
+// UsageError says that what the user asked for would do harm.
 type UsageError struct{ Reason string }
 
 func (e *UsageError) Error() string { return e.Reason }
 
-// SameError returns a [UsageError] if a writer is the source: the output would
-// destroy what it is made from.
+// SameError returns a [UsageError] if a writer is the source. The output would destroy
+// the file that it is made from.
 func SameError(w io.Writer, source fs.FileInfo) error {
 	f, ok := w.(*os.File)
 	if !ok || source == nil {
@@ -60,9 +60,8 @@ func SameError(w io.Writer, source fs.FileInfo) error {
 	return nil
 }
 
-// Check returns why Create would refuse the target. It changes nothing, and opens
-// nothing for writing that is the source. A command calls it before it begins work
-// that cannot be repeated.
+// Check returns why Create would refuse the target. It changes nothing, and does not open
+// the source for writing. A command calls it before work that cannot be repeated.
 func (t *Target) Check() error {
 	_, err := t.check()
 	return err
@@ -71,7 +70,7 @@ func (t *Target) Check() error {
 // place is what is known of where to write.
 type place struct {
 	path string      // with symbolic links followed; "" for standard output
-	old  fs.FileInfo // what is there; nil if nothing is
+	old  fs.FileInfo // the file that is there; nil if there is none
 }
 
 func (t *Target) check() (p place, err error) {
@@ -153,7 +152,8 @@ func follow(path string) (string, error) {
 	return "", fmt.Errorf("%s: too many symbolic links", address.Name(path))
 }
 
-// folder is filepath.Dir, which would take x/.. away, although x may be a link.
+// folder returns the folder of a path. filepath.Dir would remove x/.., although x may be
+// a link.
 func folder(path string) string {
 	dir, _ := filepath.Split(path)
 	if len(dir) > 1 {
@@ -171,7 +171,7 @@ type Output struct {
 	lock  io.Closer
 	path  string // where it goes then
 	name  string
-	keep  bool // what is there when it goes there
+	keep  bool // as Target.Keep
 	mode  fs.FileMode
 	n     int64
 	state state
@@ -218,8 +218,8 @@ func Create(t Target) (*Output, error) {
 	return o, nil
 }
 
-// createTemp makes the file beside its place, since a file cannot be moved between
-// file systems. Until it is complete, only its owner may read it.
+// createTemp makes the file in the folder of its place, since a file cannot be moved
+// between file systems. Until it is complete, only its owner may read it.
 func (o *Output) createTemp(old, source fs.FileInfo) error {
 	mode := fs.FileMode(0o666)
 	if source != nil && source.Mode().IsRegular() {
@@ -244,7 +244,7 @@ func (o *Output) createTemp(old, source fs.FileInfo) error {
 		return fmt.Errorf("%s: temporary files disappear from there", address.Name(o.path))
 	}
 	register(o)
-	info, err := o.file.Stat() // now without what the umask takes away
+	info, err := o.file.Stat() // the permissions that the umask left
 	if err != nil {
 		o.Discard()
 		return err
@@ -273,12 +273,12 @@ func (o *Output) Write(p []byte) (int, error) {
 	return counted{o}.Write(p)
 }
 
-// Size is the number of bytes written, after compression. It is final after
+// Size returns the number of bytes written, after compression. It is final after
 // Commit.
 func (o *Output) Size() int64 { return o.n }
 
-// Name is the name of the output. After Commit it may be another one than was
-// asked for, if Target.Keep did not allow that.
+// Name returns the name of the output. With Target.Keep, it may differ from Target.Name
+// after Commit.
 func (o *Output) Name() string { return o.name }
 
 // Close ends the writing. The file is complete, but not in its place yet.
@@ -366,7 +366,7 @@ func Numbered(name string, n int) string {
 	return fmt.Sprintf("%s%s-%d%s", dir, stem, n, ending)
 }
 
-// Discard gives the output up and leaves no file. It does nothing after Commit.
+// Discard gives up the output and leaves no file. It does nothing after Commit.
 func (o *Output) Discard() {
 	if o.file == nil {
 		return
@@ -410,8 +410,8 @@ func register(o *Output) {
 	open.outputs[o] = true
 }
 
-// DiscardAll gives up all outputs that are open, whoever is writing to them: for a
-// program that is about to exit. From then on, no file appears.
+// DiscardAll gives up all open outputs, also while other goroutines write to them. It is
+// for a program that is about to exit. From then on, no file appears.
 func DiscardAll() {
 	open.Lock() // and never Unlock: a Commit that comes now waits
 	for o := range open.outputs {

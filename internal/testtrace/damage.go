@@ -13,9 +13,9 @@ func Versions() []string {
 	return []string{"httpserver-go1.19", "leak-go1.21", "httpserver-go1.22", "httpserver-go1.23", "flightrecorder-go1.25", "flightrecorder", "states"}
 }
 
-// Damaged yields traces of each of Versions with what was done to them: about n that
-// are cut, and as many of which up to 64 bytes are overwritten, at offsets over the
-// whole of each. With -short there are fewer.
+// Damaged yields damaged traces of each of Versions, with what was done to them. About n
+// are cut, and in about n up to 64 bytes are overwritten, at offsets all over the trace.
+// With -short there are fewer.
 func Damaged(t testing.TB, n int) iter.Seq2[string, []byte] {
 	if testing.Short() {
 		n = (n + 9) / 10

@@ -38,15 +38,15 @@ var netHTTP = sync.OnceValues(func() ([]byte, error) {
 	cmd.Dir = dir
 	out, runErr := cmd.CombinedOutput()
 	data, err := os.ReadFile(file)
-	// Where a test of net/http fails, the trace is as good.
+	// If a test of net/http fails, the trace is as good.
 	if err != nil || len(data) == 0 {
 		return nil, fmt.Errorf("no trace of the tests of net/http: %w\n%s", runErr, out)
 	}
 	return data, nil
 })
 
-// Load makes a trace of about this many events, of an HTTP server under load whose
-// requests are tasks (testdata/gen/load), and returns its path.
+// Load returns the path of a new trace of about this many events. It is of an HTTP
+// server under load whose requests are tasks (testdata/gen/load).
 func Load(t testing.TB, events int) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "load.trace")
@@ -54,8 +54,8 @@ func Load(t testing.TB, events int) string {
 	return file
 }
 
-// Command builds the program trace2x, without the race detector, and returns its
-// path.
+// Command returns the path of the program trace2x, which it builds without the race
+// detector.
 func Command(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "trace2x")

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// SeedStructure adds traces to a fuzz target whose arguments are a trace and the
-// number of a change, which [Mutate] makes: of each trace of Small, as it is, cut
-// after two thirds, and with changes.
+// SeedStructure adds seeds to a fuzz target whose arguments are a trace and the number
+// of a change that [Mutate] makes. Each trace of Small is added whole, cut after two
+// thirds, and with changes.
 func SeedStructure(f *testing.F) {
 	f.Helper()
 	for i, name := range Small() {
@@ -81,7 +81,7 @@ func (s *Structure) change(random *rand.Rand) {
 
 func (s *Structure) changeEvent(random *rand.Rand, b *Batch) {
 	k := random.IntN(len(b.Events))
-	// The beginning is where most is about threads, Ps, and their states.
+	// Most events about threads, Ps and their states are at the beginning.
 	if random.IntN(3) == 0 {
 		k = min(k, random.IntN(6))
 	}

@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 )
 
-// Structure is a trace, or a generation of one, taken apart: its batches and the
-// events in them. Package decode has its own code for that, which is what the
-// tests that change traces are to find faults in.
+// Structure is a trace, or a generation, taken apart: its batches and the events in
+// them. Package decode has its own code for that. This code is independent of it, since
+// tests that change traces look for faults in package decode.
 type Structure struct {
 	header  []byte
 	old     bool // before Go 1.22
@@ -15,8 +15,8 @@ type Structure struct {
 	rest    []byte // behind the last batch that is whole
 }
 
-// Batch is what one thread wrote without a break. Before Go 1.22, it is what comes
-// between two events that begin batches, and has only events.
+// Batch is what one thread wrote without a break. Before Go 1.22, it is what is between
+// two events that begin batches, and has only events.
 type Batch struct {
 	Type byte
 	Head [4]uint64 // experiment or 0, generation, M, ticks
@@ -48,8 +48,8 @@ const (
 	oldMaxInOne = 3 // arguments that the first byte can count
 )
 
-// Arguments has the number of arguments of the timed events of Go 1.22 and later
-// behind their ticks, and -1 for all else.
+// Arguments has the number of arguments of each timed event of Go 1.22 and later,
+// without the ticks, and -1 for all else.
 var Arguments = arguments()
 
 func arguments() (n [256]int8) {
@@ -73,8 +73,8 @@ func arguments() (n [256]int8) {
 	return n
 }
 
-// Split takes a trace apart. What it does not know stays as it is. It returns nil if
-// there is no header.
+// Split returns a trace taken apart, or nil if it has no header. What Split does not
+// know stays as it is.
 func Split(data []byte) *Structure {
 	if len(data) < headerSize || !bytes.HasPrefix(data, []byte("go 1.")) {
 		return nil
@@ -159,7 +159,7 @@ func (s *Structure) splitOld(data []byte) {
 	}
 }
 
-// Join returns the trace again.
+// Join returns the bytes of the trace.
 func (s *Structure) Join() []byte {
 	data := bytes.Clone(s.header)
 	for _, b := range s.Batches {
@@ -215,8 +215,7 @@ func (e *Event) appendOld(data []byte) []byte {
 	return data
 }
 
-// bytesLeft reads uvarints and bytes, and says at the end whether all of them were
-// there.
+// bytesLeft reads uvarints and bytes. At the end it says whether all of them were there.
 type bytesLeft struct {
 	b   []byte
 	bad bool

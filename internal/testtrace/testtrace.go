@@ -1,9 +1,8 @@
-// Package testtrace hands execution traces to tests: those in testdata/traces, a
-// fresh one of the tests of net/http, and large ones of a server under load. It
-// imports nothing of this module, so that the tests of every package can import
-// it.
+// Package testtrace has execution traces for tests: those in testdata/traces, a new one
+// of the tests of net/http, and large ones of a server under load. It imports nothing of
+// this module, so that the tests of every package can import it.
 //
-// A test that uses it must run in a folder of this module, as go test has it.
+// A test that uses it must run in a folder of this module, as with go test.
 package testtrace
 
 import (
@@ -65,12 +64,12 @@ func All(t testing.TB) []string {
 	return names
 }
 
-// Unreadable is the one trace of All of which nothing can be read: a trace of
-// Go 1.21 that is truncated.
+// Unreadable is the name of the only trace of All that cannot be read at all: a
+// truncated trace of Go 1.21.
 const Unreadable = "truncated-go1.21"
 
-// Readable returns the names of all traces but Unreadable, sorted. Some of them
-// are damaged.
+// Readable returns the names of all traces except Unreadable, sorted. Some of them are
+// damaged.
 func Readable(t testing.TB) []string {
 	t.Helper()
 	var names []string
@@ -82,8 +81,8 @@ func Readable(t testing.TB) []string {
 	return names
 }
 
-// Small returns the names of traces of each major format, whole, truncated and of
-// several generations, each of them small enough to be the seed of a fuzz target.
+// Small returns the names of traces of each major format: whole ones, truncated ones, and
+// ones of several generations. Each is small enough to be a seed of a fuzz target.
 func Small() []string {
 	return []string{"chain", "cgo", "empty", "flightrecorder", "leak-go1.21", "manytasks", "states", "truncated", Unreadable}
 }
