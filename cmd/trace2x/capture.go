@@ -26,14 +26,14 @@ func newCapture(e *env) *cobra.Command {
 and go tool trace.
 
 URL is http or https. The address of a program that imports net/http/pprof is
-enough (http://localhost:6060): it is traced for --seconds. If -o does not name
-the output, it has the name of the host and the time, or the name of the file
-behind the URL, and the ending .trace, and is in the working directory. A file
-that exists is not overwritten, unless --force is given.
+enough (http://localhost:6060): it is traced for --seconds. Without -o, the output
+is in the working directory, with the ending .trace. Its name has the host and the
+time, or is the name of the file behind the URL. A file that exists is not
+overwritten, unless --force is given.
 
-Ctrl-C ends a recording early, when the part of about a second that is being
-recorded is complete. A second one ends it at once, and what has arrived is kept:
-a truncated trace. A third one gives it up.
+Ctrl-C ends a recording early, when the current part of about a second is complete.
+A second Ctrl-C ends it at once, and what has arrived is kept as a truncated trace.
+A third one gives it up.
 
 ` + secretsHelp,
 		Example: `  # five seconds, into localhost-6060-20261126-130507.trace
@@ -63,7 +63,7 @@ a truncated trace. A third one gives it up.
 	return cmd
 }
 
-// oneURL is for the argument URL.
+// oneURL returns an error unless there is one argument, URL.
 func oneURL(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("%d arguments: it is one URL, as in %s http://localhost:6060", len(args), cmd.CommandPath())
@@ -116,7 +116,7 @@ func capture(ctx context.Context, e *env, from location, to output.Target) error
 	return nil
 }
 
-// failingReader keeps the error of a reader, to tell it from one of a writer.
+// failingReader keeps the error of a reader, to distinguish it from one of a writer.
 type failingReader struct {
 	r   io.Reader
 	err error // other than io.EOF

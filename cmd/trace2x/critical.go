@@ -19,7 +19,7 @@ type criticalFlags struct {
 	unit, slowest string
 }
 
-// criticalHelp is what the help of trace2x pprof says of the type critical.
+// criticalHelp is the part of the help of trace2x pprof about the type critical.
 const criticalHelp = `critical divides the latency of each unit of work among what it was spent on: a
 task, a region, an HTTP request of net/http or the life of a goroutine, as --unit
 says; the default is the first of these that the trace has. Where the unit waited
@@ -64,7 +64,7 @@ func (fl *criticalFlags) apply(opts *pprof.Options) error {
 		}
 		opts.Slowest = percent
 	}
-	// Each of these is of one kind of units.
+	// Each of these flags chooses one kind of units.
 	kind, flags := critical.Kind(0), []string(nil)
 	for _, limit := range []struct {
 		flag  string
@@ -88,7 +88,7 @@ func (fl *criticalFlags) apply(opts *pprof.Options) error {
 	return nil
 }
 
-// missedUnits returns an error if no unit is what the user asked for.
+// missedUnits returns an error if the trace has no unit that the user asked for.
 func missedUnits(in *input.Input, opts pprof.Options, s pprof.Stats) error {
 	if s.Units > 0 {
 		return nil
@@ -107,7 +107,7 @@ func missedUnits(in *input.Input, opts pprof.Options, s pprof.Stats) error {
 	return nil
 }
 
-// unitNoun is what one unit of a kind is called.
+// unitNoun returns the word for a unit of a kind.
 func unitNoun(k critical.Kind) string {
 	if k == critical.HTTP {
 		return "HTTP request"
@@ -115,7 +115,7 @@ func unitNoun(k critical.Kind) string {
 	return k.String()
 }
 
-// reportUnits tells what a profile of critical paths is of.
+// reportUnits reports which units a profile of critical paths has.
 func (e *env) reportUnits(s pprof.Stats) {
 	for _, k := range critical.AllKinds {
 		if s.Unit.Has(k) {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// headerHelp is about the flag --header.
+// headerHelp is the help of the flag --header.
 const headerHelp = "send a header, `KEY=VALUE`, or those on the lines of a file, @FILE, which other users cannot see; may be repeated"
 
-// parseHeaders reads the values of a flag for headers. Errors name the header, and
+// parseHeaders returns the headers in the values of a flag. Errors name the header, and
 // never its value, which may be a password.
 func parseHeaders(flag string, list []string) (map[string]string, error) {
 	headers := make(map[string]string)
@@ -45,7 +45,7 @@ func parseHeaders(flag string, list []string) (map[string]string, error) {
 	return headers, nil
 }
 
-// addHeader adds KEY=VALUE, or KEY: VALUE as curl and HTTP have it.
+// addHeader adds a header, KEY=VALUE, or KEY: VALUE as in HTTP and curl.
 func addHeader(headers map[string]string, s, where string) error {
 	end := strings.IndexAny(s, "=:")
 	if end <= 0 || strings.ContainsAny(strings.TrimSpace(s[:end]), " \t") {

@@ -10,12 +10,12 @@ import (
 	"github.com/trace2x/trace2x/internal/input"
 )
 
-// interrupt does what the user wants with a signal: it ends the recording that is
-// under way, or else the command, with abort.
+// interrupt handles a signal: it ends the current recording or, if there is none, the
+// command, with abort.
 //
-// While a program is traced, nothing can be shown before a generation of its trace
-// is complete. So the first Ctrl-C waits for the one that is being recorded, as
-// long as something arrives; the second one does not, nor do other signals.
+// Nothing of a trace can be shown before a generation of it is complete. So the first
+// Ctrl-C waits for the current generation, as long as something arrives. A second Ctrl-C
+// and other signals do not wait.
 func (e *env) interrupt(s os.Signal, abort func()) {
 	code := exitInterrupted
 	switch s {
@@ -35,7 +35,7 @@ func (e *env) interrupt(s os.Signal, abort func()) {
 // recording is an input that is being read, and its progress.
 type recording struct {
 	bar  *progress
-	live bool // a program is traced for it
+	live bool // the input is a program that is being traced
 
 	mu        sync.Mutex
 	in        *input.Input // nil until something has arrived
@@ -43,7 +43,7 @@ type recording struct {
 	timer     *time.Timer
 }
 
-// opened tells that something has arrived.
+// opened notes that something has arrived.
 func (r *recording) opened(in *input.Input) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,8 +56,8 @@ func (r *recording) opened(in *input.Input) {
 	}
 }
 
-// interrupt ends the recording, and reports whether there was one to end: with
-// patience, when its generation is complete, or with abort, if nothing arrives.
+// interrupt ends the recording, and reports whether there was one to end. With patience,
+// it ends when its generation is complete. If nothing has arrived, it calls abort.
 func (r *recording) interrupt(patience bool, abort func()) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,13 +14,13 @@ import (
 	"github.com/trace2x/trace2x/internal/output"
 )
 
-// grace is how long a command has to end when a signal says so.
+// grace is how long a command may take to end after a signal.
 const grace = 500 * time.Millisecond
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		// The heap is mostly what is decoded ahead, without pointers: to collect it
-		// more often takes 2% more CPU time, and saves a fifth of the memory.
+		// Most of the heap is what is decoded ahead, without pointers. Collecting
+		// it more often takes 2% more CPU time, and saves a fifth of the memory.
 		debug.SetGCPercent(50)
 	}
 	e := &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
@@ -31,8 +31,8 @@ func main() {
 			signal.Notify(signals, s)
 		}
 	}
-	// What does not look at the context, as a write to a pipe that is stuck, does not
-	// get more time either.
+	// What does not look at the context, such as a write to a pipe that is stuck, does
+	// not get more time either.
 	giveUp := sync.OnceFunc(func() {
 		output.DiscardAll()
 		os.Exit(e.interrupted())

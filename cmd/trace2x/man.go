@@ -12,8 +12,8 @@ import (
 	"github.com/trace2x/trace2x/internal/output"
 )
 
-// newMan makes the command with which "make dist" writes the manual pages. It is
-// here, and not in a program of its own, because the commands are.
+// newMan returns the command with which "make dist" writes the manual pages. It is not
+// a program of its own because the commands are here.
 func newMan(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:    "man FOLDER",
@@ -55,13 +55,13 @@ func writeManuals(e *env, cmd *cobra.Command, folder string) error {
 	return nil
 }
 
-// documented reports whether a command has a page. Those that cobra adds tell
-// about themselves.
+// documented reports whether a command has a page. The commands that cobra adds have
+// none.
 func documented(cmd *cobra.Command) bool {
 	return !cmd.Hidden && cmd.Name() != "help" && cmd.Name() != "completion"
 }
 
-// manualName is the name of a command's page, as in trace2x-open.
+// manualName returns the name of a command's page, as in trace2x-open.
 func manualName(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", "-") }
 
 // manual writes a command's page, in the macros of man(7).
@@ -116,7 +116,7 @@ func manual(w io.Writer, cmd *cobra.Command) {
 	}
 }
 
-// manualFlag is a flag, its value and its meaning.
+// manualFlag writes a flag, its value and its meaning.
 func manualFlag(f *pflag.Flag) string {
 	value, usage := pflag.UnquoteUsage(f)
 	b := `.B \-\-` + roff(f.Name)
@@ -133,8 +133,8 @@ func manualFlag(f *pflag.Flag) string {
 	return b
 }
 
-// roff escapes text: minus signs stay what they are when copied, and no line is
-// a request.
+// roff returns escaped text: minus signs stay minus signs when copied, and no line is a
+// request.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	lines := strings.Split(text, "\n")

@@ -13,7 +13,7 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// english groups the digits of large numbers.
+// english prints large numbers with groups of digits.
 var english = message.NewPrinter(language.English)
 
 // plural is a number of things.
@@ -24,7 +24,7 @@ func plural(n int, noun string) string {
 	return english.Sprintf("%d %s", n, noun)
 }
 
-// report tells what was read, and what of it was left out.
+// report reports what was read, and what of it was left out.
 func (e *env) report(in *input.Input, s *model.Summary) {
 	english.Fprintf(e.stderr, "%s: %s, %d events in %v, %d goroutines (%d at once)\n",
 		in.Name, s.Format, s.Events, time.Duration(s.End-s.Start).Round(time.Microsecond), s.Goroutines, s.MaxAlive)
@@ -34,7 +34,7 @@ func (e *env) report(in *input.Input, s *model.Summary) {
 	e.warn(s)
 }
 
-// warn tells what of a trace was left out, or is not as it should be.
+// warn reports what of a trace was left out, or is not as it should be.
 func (e *env) warn(s *model.Summary) {
 	for _, what := range slices.Sorted(maps.Keys(s.Unknown)) {
 		english.Fprintf(e.stderr, "warning: left out %d of an unknown kind: %s\n", s.Unknown[what], escaped(what))

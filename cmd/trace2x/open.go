@@ -30,18 +30,17 @@ func newOpen(e *env) *cobra.Command {
 		Short: "Convert a trace and open it in ui.perfetto.dev",
 		Long: `open converts a Go execution trace as trace2x perfetto does and opens it in
 https://ui.perfetto.dev. The trace goes to your browser and no further: it is
-served once, from 127.0.0.1, to that page alone. open prints the link, opens it
-in the browser that is the system's or in $BROWSER, and ends when the browser
-has the trace.
+served once, from 127.0.0.1, to that page alone. open prints the link, opens it in
+$BROWSER or the default browser, and ends when the browser has the trace.
 
 ` + sourceHelp + `
 
 ` + secretsHelp + `
 
 Chrome asks whether ui.perfetto.dev may connect to this device: allow it. The UI
-may fetch from port 9001 only. If that is taken, or with another --port, the
-link is to a page that hands the trace over inside the browser, which asks
-nothing: try --port 0 also if your browser refuses the connection.`,
+may fetch from port 9001 only. If that port is taken, or with another --port, the
+link is to a page that hands the trace over inside the browser, which asks nothing.
+If your browser refuses the connection, try --port 0.`,
 		Example: `  trace2x open trace.out
 
   # five seconds of a running program that imports net/http/pprof
@@ -91,7 +90,7 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 		file = filepath.Join(temp.Path, shown)
 	}
 
-	// Before the work, because of which port it is may make it be in vain.
+	// Before the work, which would be in vain if the port cannot be used.
 	srv, page, err := listen(e, filepath.Base(file), ui, portGiven, fl.port)
 	if err != nil {
 		return err
@@ -150,8 +149,8 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 	}
 }
 
-// listen starts the server on the port, or, if the user did not ask for this one
-// and it is taken, on another. It reports whether a page hands the trace over.
+// listen starts the server on the port. If the port is taken and the user did not ask for
+// it, listen takes another. It reports whether a page hands the trace over.
 func listen(e *env, name string, ui *url.URL, portGiven bool, port uint16) (srv *serve.Server, page bool, err error) {
 	page = port != serve.FetchPort
 	srv, err = serve.New(name, serve.Options{UI: ui, Port: int(port), Page: page})

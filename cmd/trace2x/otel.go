@@ -53,21 +53,22 @@ func newOtel(e *env) *cobra.Command {
 task of runtime/trace with its subtasks, regions, logs, the goroutines at work
 for it and where they waited, and one trace for the program as a whole.
 
-A task that is a span of OpenTelemetry, as package spanlink tells, is not sent
-again: the goroutines at work for it, and where they waited, go below that span,
-in the distributed trace that the program has sent.
+A task that package spanlink marked as a span of OpenTelemetry is not sent again:
+the goroutines at work for it, and where they waited, go below that span, in the
+distributed trace that the program has sent.
 
 ` + sourceHelp + `
 
 The spans go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else
 to http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
-OTEL_RESOURCE_ATTRIBUTES work as the OpenTelemetry specification says; flags win.
-The exit code is 0 only if everything was accepted. A backend that is down is tried
-for 5 seconds, or for --wait; one that goes down in between, for a minute.
+OTEL_RESOURCE_ATTRIBUTES work as the OpenTelemetry specification says. Flags
+override them.
+The exit code is 0 only if everything was accepted. If a backend is down, trace2x
+tries for 5 seconds; if it goes down later, for a minute. --wait changes both.
 
-Times are wall-clock times if the trace tells them, as those of Go 1.25 and
-later do. For others, --wall-start gives the time at which the trace begins; else
-it is taken from the time at which the file was written.`,
+Times are wall-clock times. Traces of Go 1.25 and later have them. For others,
+--wall-start gives the time at which the trace begins; the default is the time at
+which the file was written, less the duration of the trace.`,
 		Example: `  # to a local Jaeger
   trace2x otel trace.out
 
@@ -125,7 +126,7 @@ it is taken from the time at which the file was written.`,
 	f.StringArrayVar(&fl.headers, "header", nil, headerHelp)
 	f.BoolVar(&client.Insecure, "insecure", false, "use no TLS for an endpoint HOST:PORT")
 	f.DurationVar(&fl.wait, "wait", noWait, "wait up to `TIME` for a backend that is down or busy (default 5s, or 1m if it was up before); 0 does not wait")
-	f.Lookup("wait").DefValue = "0s" // which help leaves out: usage tells the default
+	f.Lookup("wait").DefValue = "0s" // help does not show it: the usage has the default
 	f.StringVar(&fl.service, "service", "", "the `NAME` of the service that was traced (service.name)")
 	f.StringArrayVar(&fl.resource, "resource", nil, "an attribute of the program that was traced, `KEY=VALUE`; may be repeated")
 	f.StringVar(&fl.wallStart, "wall-start", "", "the `TIME` (RFC 3339) at which a trace begins that does not tell")
@@ -196,7 +197,7 @@ func pairs(flag, example string, list []string) (out [][2]string, err error) {
 	return out, nil
 }
 
-// attributes are those of the resource: the program that was traced.
+// attributes returns the attributes of the resource: the program that was traced.
 func (fl *otelFlags) attributes(ctx context.Context) ([]attribute.KeyValue, error) {
 	given, err := pairs("--resource", "deployment.environment.name=staging", fl.resource)
 	if err != nil {
@@ -301,14 +302,14 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 	return inDamage(in, err)
 }
 
-// sendNotes tell why sending does not go on. Each reason stands there once.
+// sendNotes reports why sending does not go on. It prints each reason once.
 type sendNotes struct {
 	e    *env
 	mu   sync.Mutex
-	last string // reason that was told
+	last string // the last reason that was printed
 }
 
-// retry is told of a try that failed.
+// retry reports a try that failed.
 func (n *sendNotes) retry(err error, _ time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -318,7 +319,7 @@ func (n *sendNotes) retry(err error, _ time.Duration) {
 	}
 }
 
-// ended tells what had been sent when sending ended before the trace did.
+// ended reports what had been sent when sending ended before the trace did.
 func (n *sendNotes) ended(ctx context.Context, in *input.Input, target string, rep *otel.Report, rejected *otel.RejectedError) error {
 	sent := "no span was accepted"
 	if a := rep.Result.Accepted; a > 0 {
@@ -333,7 +334,7 @@ func (n *sendNotes) ended(ctx context.Context, in *input.Input, target string, r
 		return errors.Join(errTold, ctx.Err())
 	}
 	reason := rejected.Reason()
-	if n.last != "" { // it was told
+	if n.last != "" { // the reason was printed
 		reason = strings.TrimPrefix(reason, n.last)
 	}
 	reason = strings.TrimSpace(reason)
@@ -368,7 +369,7 @@ func (fl *otelFlags) missed(in *input.Input, sel *selection, opts otel.Options, 
 	return sel.missed(in, rep.Found)
 }
 
-// reportSpans tells what became of the spans.
+// reportSpans reports what became of the spans.
 func (e *env) reportSpans(target string, r *otel.Report, opts *otel.Options) {
 	var kinds []string
 	for _, k := range []string{"task", "region", "goroutine", "state", "critical", "gc", "program"} {
@@ -413,7 +414,7 @@ func (e *env) reportSpans(target string, r *otel.Report, opts *otel.Options) {
 	}
 }
 
-// limitsOf names the limits that leave out spans.
+// limitsOf returns the names of the limits that leave out spans.
 func limitsOf(opts *otel.Options) string {
 	var limits []string
 	if n := opts.MaxSpansPerTrace; n > 0 {
@@ -425,15 +426,15 @@ func limitsOf(opts *otel.Options) string {
 	return strings.Join(limits, " or ")
 }
 
-// guessWallStart finds out when a trace without clock snapshots began: when its
-// file was written, less its duration. It is zero for a trace that tells itself.
+// guessWallStart returns when a trace without clock snapshots began: when its file was
+// written, less its duration. It returns zero for a trace that has the time itself.
 func (e *env) guessWallStart(ctx context.Context, from location) (time.Time, error) {
 	if from.name == "-" || input.IsURL(from.name) {
-		return time.Now(), nil // of no use if the trace tells
+		return time.Now(), nil // not used if the trace has the time
 	}
 	info, err := os.Stat(from.name)
 	if err != nil || !info.Mode().IsRegular() {
-		return time.Time{}, nil // input.Open will tell
+		return time.Time{}, nil // input.Open reports it
 	}
 	in, err := input.Open(ctx, from.name, input.Options{})
 	if err != nil {

@@ -19,14 +19,14 @@ type destination struct {
 	force bool
 }
 
-// addFlags adds the flags of a destination; usage is that of -o.
+// addFlags adds the flags of a destination; usage is the usage of -o.
 func (d *destination) addFlags(f *pflag.FlagSet, usage string) {
 	f.StringVarP(&d.out, "output", "o", "", usage)
 	f.BoolVar(&d.force, "force", false, "overwrite the output if it exists, whatever it is")
 }
 
-// target is where to write what is made from a source. Nothing takes the place of
-// a file if the source is a URL: what has been recorded cannot be recorded again.
+// target returns where to write what is made from a source. If the source is a URL, no
+// file is replaced: what has been recorded cannot be recorded again.
 func (d *destination) target(e *env, name string, kind *output.Kind, from location) output.Target {
 	return output.Target{
 		Name: name, Stdout: e.stdout, Kind: kind,
@@ -34,8 +34,8 @@ func (d *destination) target(e *env, name string, kind *output.Kind, from locati
 	}
 }
 
-// outputName names the output of an input for which the user gave none. A recording
-// has the time in its name, so that each has another one.
+// outputName returns the name of an output for which the user gave none. The name of a
+// recording has the time, so that all names differ.
 func outputName(from location, ext string) string {
 	if from.name == "-" {
 		return "trace" + ext
@@ -63,7 +63,7 @@ func exists(name string) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// outName is what to call an output.
+// outName returns what to call an output in messages.
 func outName(name string) string {
 	if name == "-" {
 		return "standard output"

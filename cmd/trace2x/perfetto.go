@@ -31,16 +31,17 @@ https://ui.perfetto.dev, or query it with Perfetto's trace processor.
 
 ` + secretsHelp + `
 
-The output is TRACE with the ending .pftrace, in the working directory, if -o
-does not name it; of a program's URL, the name is that of the host, and the time.
-An older Perfetto trace of that name is replaced, unless what is written is a
-recording, and another file only with --force. --split adds numbers to it: trace-0001.pftrace. A truncated or damaged trace is converted up to
-the damage, with a warning and exit code 1.
+Without -o, the output is in the working directory and has the name of TRACE with
+the ending .pftrace. For a program's URL, it has the name of the host and the time.
+It replaces an older Perfetto trace with that name, unless it is a recording, and
+any other file only with --force. --split adds numbers to the name:
+trace-0001.pftrace. Parts of a trace that are damaged are left out, with a warning
+and exit code 1.
 
---goroutine, --func, --task and --trace-id leave out the lanes of all other
-goroutines, but for the moments at which these woke one of those up. What the Ps
-ran, the garbage collector and the counters stay whole, and so do the critical
-paths of the slowest units of work, which are then shown without --slowest.`,
+--goroutine, --func, --task and --trace-id hide other goroutines, except when one of
+them wakes a selected one. What the Ps ran, the garbage collector and the counters
+stay whole. The critical paths of the slowest units of work stay whole too, and are
+then shown without --slowest.`,
 		Example: `  # writes trace.pftrace
   trace2x perfetto trace.out
 
@@ -57,7 +58,7 @@ paths of the slowest units of work, which are then shown without --slowest.`,
   trace2x perfetto --from 1.2s --to 1.4s trace.out
   trace2x perfetto --split 5s trace.out
 
-  # only the goroutines of one function, or those at work for tasks of one type
+  # only the goroutines of one function, or at work for one type of task
   trace2x perfetto --func '^main\.worker$' trace.out
   trace2x perfetto --task '^handleRequest$' trace.out
 
@@ -98,7 +99,7 @@ paths of the slowest units of work, which are then shown without --slowest.`,
 	return cmd
 }
 
-// conversion is the flags that say what becomes a Perfetto trace, and how.
+// conversion has the flags that say what becomes a Perfetto trace, and how.
 type conversion struct {
 	source
 	destination
@@ -111,8 +112,9 @@ func newConversion() *conversion {
 	return &conversion{opts: perfetto.Options{Version: version()}}
 }
 
-// defaultSlowest is of how many of the slowest units of each type the critical path is
-// shown, where it is: to find them takes a third of the time for all else.
+// defaultSlowest is the default number of slowest units of each type whose critical path
+// is shown, in commands that show any. Finding them takes a third of the time of the rest
+// of the conversion.
 const defaultSlowest = 10
 
 func (c *conversion) addFlags(f *pflag.FlagSet, slowest int) {
@@ -125,8 +127,7 @@ func (c *conversion) addFlags(f *pflag.FlagSet, slowest int) {
 	c.selection.addFlags(f)
 }
 
-// parse checks the flags and the argument TRACE, and returns the name under
-// which that is opened.
+// parse checks the flags and the argument TRACE, and returns where the trace is.
 func (c *conversion) parse(arg string) (from location, err error) {
 	if from, err = c.locate(arg); err != nil {
 		return from, err
@@ -187,7 +188,7 @@ func (c *conversion) run(ctx context.Context, e *env, from location, to, shown s
 	return inDamage(in, err)
 }
 
-// warnBeyond tells that not all that ran is shown on CPUs.
+// warnBeyond warns that some of what ran is not shown on CPUs.
 func (e *env) warnBeyond(sum *model.Summary) {
 	if note := perfetto.Beyond(sum); note != "" {
 		fmt.Fprintf(e.stderr, "warning: %s\n", note)
@@ -202,8 +203,8 @@ func (e *env) reportFile(name string, size int64, sum *model.Summary) {
 	fmt.Fprintf(e.stderr, "%s: %s%s\n", name, byteCount(size), each)
 }
 
-// runSplit converts an input into numbered files, of a window each. Those that
-// are complete stay if a later one fails, or is interrupted.
+// runSplit converts an input into numbered files, one for each window. Complete files
+// stay if a later one fails or is interrupted.
 func (c *conversion) runSplit(ctx context.Context, e *env, from location, to string, every time.Duration) error {
 	target := c.target(e, to, output.Perfetto, from)
 	for n := range maxFiles {
@@ -230,7 +231,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 	commit := func(sum *model.Summary) error {
 		f := w.Found()
 		if n > 1 {
-			f.Spans -= f.SpansBefore // that the last file has, too
+			f.Spans -= f.SpansBefore // the last file has these too
 		}
 		found.Goroutines, found.Tasks, found.Spans = found.Goroutines+f.Goroutines, found.Tasks+f.Tasks, found.Spans+f.Spans
 		if err := out.Close(); err != nil {
@@ -305,11 +306,11 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 	return inDamage(in, err)
 }
 
-// maxFiles is how many files --split makes at most, and what their numbers have
-// room for.
+// maxFiles is the largest number of files that --split makes. Their numbers have room
+// for no more.
 const maxFiles = 9999
 
-// numbered puts a number in front of the endings of a name.
+// numbered returns a name with a number in front of its endings.
 func numbered(name string, n int) string {
 	dir, base := filepath.Split(name)
 	stem, ext, _ := strings.Cut(base, ".")

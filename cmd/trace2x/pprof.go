@@ -39,30 +39,29 @@ types are
   cpu      samples of the CPU profiler, if it ran while the program was traced;
            each counts as 10 ms, since a trace does not tell the profiler's rate
   wall     all the time of all goroutines, with the labels state, reason and func;
-           of one that runs, there is only the function that it was started with
+           a running goroutine has only its start function, and no stack
   critical the critical paths of units of work: why they took as long as they did
 
-The first four are those of go tool trace -pprof, with the same numbers: they
-count what has ended when the trace does, and of each goroutine what comes after
-it first ran in the trace. wall has the rest too.
+The first four have the same numbers as go tool trace -pprof: they count only what
+ended in the trace, and only after the goroutine first ran in it. wall has the rest
+too.
 
 ` + criticalHelp + `
 
 --goroutine, --func, --task, --trace-id and --region limit a profile to some
 goroutines, or to the time in which these are at work for a task or in a region. If
 there are several, all must hold. A goroutine works for the task of its latest sign:
-it began the task, has a region or a log of it, or was started for it. Subtasks count
-as well.
+it began the task, has a region or a log of it, or was started for it. Work for a
+subtask counts for the tasks around it too.
 
 ` + sourceHelp + `
 
 ` + secretsHelp + `
 
-The output is TRACE with the ending .TYPE.pb.gz, in the working directory, if -o
-does not name it; it is compressed whatever its name is. An older profile of that
-name is replaced, unless what is written is a recording, and another file only
-with --force. A truncated or damaged
-trace is read up to the damage, with a warning and exit code 1.`,
+Without -o, the output is in the working directory and has the name of TRACE with
+the ending .TYPE.pb.gz. It is always compressed. It replaces an older profile with
+that name, unless it is a recording, and any other file only with --force. Parts of
+a trace that are damaged are left out, with a warning and exit code 1.`,
 		Example: `  # writes trace.sched.pb.gz: who waits for a P, and who made them ready?
   trace2x pprof --type sched trace.out
   go tool pprof -top trace.sched.pb.gz
@@ -71,7 +70,7 @@ trace is read up to the damage, with a warning and exit code 1.`,
   trace2x pprof --type wall --task '^handleRequest$' -o requests.pb.gz trace.out
   go tool pprof -http=: -tagroot=state requests.pb.gz
 
-  # only in regions of one type, of goroutines that one function started
+  # only in one type of region, in goroutines with one start function
   trace2x pprof --type sync --region '^query$' --func '^main\.worker$' trace.out
 
   # why were the slowest requests slow? Their stacks begin with what waited
@@ -174,7 +173,7 @@ func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pp
 	return inDamage(in, err)
 }
 
-// missed returns an error if nothing matches a filter that the user gave.
+// missed returns an error if nothing matches a filter of the user.
 func (fl *pprofFlags) missed(in *input.Input, opts pprof.Options, s pprof.Stats) error {
 	if opts.Type == pprof.Critical {
 		return missedUnits(in, opts, s)
@@ -188,7 +187,7 @@ func (fl *pprofFlags) missed(in *input.Input, opts pprof.Options, s pprof.Stats)
 	return nil
 }
 
-// reportProfile tells what is in a profile, and why nothing is.
+// reportProfile reports what is in a profile, or why it is empty.
 func (e *env) reportProfile(out *output.Output, opts pprof.Options, s pprof.Stats) {
 	noun := "wait"
 	switch opts.Type {

@@ -23,8 +23,9 @@ type progress struct {
 	stopped chan struct{}
 }
 
-// newProgress begins before the input is open, since that can take as long as a
-// program is traced for; opened ends that. The name is what to call the input.
+// newProgress returns a progress that begins before the input is open: opening can take
+// as long as a program is traced. Call opened when it is open. name is what to call the
+// input.
 func newProgress(w io.Writer, name string) *progress {
 	p := &progress{
 		w:      w,
@@ -44,7 +45,7 @@ func newProgress(w io.Writer, name string) *progress {
 			progressbar.OptionShowCount(),
 			progressbar.OptionClearOnFinish(),
 			progressbar.OptionFullWidth(),
-			progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine goes on drawing it
+			progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine never stops drawing it
 			progressbar.OptionSpinnerType(14),
 			progressbar.OptionUseANSICodes(runtime.GOOS != "windows"), // they clear also the ^C that a terminal shows
 		)

@@ -20,12 +20,12 @@ const (
 	exitOK          = 0
 	exitFailed      = 1 // something failed, or only a part of the input could be read
 	exitUsage       = 2
-	exitHangup      = 129 // ended by SIGHUP, as shells tell it
+	exitHangup      = 129 // ended by SIGHUP, as in shells
 	exitInterrupted = 130 // by Ctrl-C
 	exitTerminated  = 143 // by SIGTERM
 )
 
-// exitHelp tells them.
+// exitHelp describes the exit codes.
 const exitHelp = `0 if all worked, 1 if something failed or only a part of the input could be read, 2 for wrong usage;
 129, 130 and 143 if SIGHUP, Ctrl-C or SIGTERM ended the command, or a recording.`
 
@@ -45,14 +45,14 @@ type env struct {
 
 	mu      sync.Mutex
 	written []string // files that are complete
-	told    bool     // that the command was interrupted
+	told    bool     // the interrupt has been reported
 }
 
-// errTold is an error of which the user was told.
+// errTold is an error that has been printed.
 var errTold = errors.New("told")
 
-// run executes a command line and returns the exit code. Only data goes to
-// stdout; what the user is told goes to stderr.
+// run executes a command line and returns the exit code. Only data goes to stdout;
+// messages go to stderr.
 func (e *env) run(ctx context.Context, args []string) int {
 	root := newRoot(e)
 	root.SetArgs(args)
@@ -83,7 +83,7 @@ func (e *env) run(ctx context.Context, args []string) int {
 	return code
 }
 
-// interrupted tells that the command was, and what it has made all the same. It
+// interrupted reports that the command was interrupted, and which files it has made. It
 // returns the exit code.
 func (e *env) interrupted() int {
 	e.mu.Lock()
@@ -102,7 +102,7 @@ func (e *env) interrupted() int {
 	return cmp.Or(int(e.signal.Load()), exitInterrupted)
 }
 
-// commit puts an output in its place.
+// commit moves an output to its place.
 func (e *env) commit(out *output.Output) error {
 	if err := out.Commit(); err != nil {
 		return err
@@ -123,9 +123,9 @@ func newRoot(e *env) *cobra.Command {
 /debug/pprof/trace, flight recorder dumps; of Go 1.11 and later), sums them up,
 and writes them in formats of the tools where people look.
 
-An output takes the place of an older one of the same format, and of no other
-file, unless --force is given; a recording takes the place of none. It has the
-permissions of the trace that it is made from.
+An output replaces an older output of the same format. It replaces other files only
+with --force. An output that is a recording, or is made from one, replaces no file.
+An output has the permissions of the trace that it is made from.
 
 The exit code is ` + exitHelp,
 		Example: `  # a trace of a test: what it spends its time on

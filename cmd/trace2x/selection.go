@@ -13,15 +13,15 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// selection is the flags that limit a command to some goroutines, or to the time
-// in which they are at work for some tasks. They mean the same in every command.
+// selection has the flags that limit a command to some goroutines, or to the time in
+// which they are at work for some tasks. They mean the same in every command.
 type selection struct {
 	goroutines []int
 	fn         string
 	task       string
 	traceID    string
 
-	model.Selection // what the flags say, when parse has been called
+	model.Selection // what the flags say, after parse
 }
 
 func (s *selection) addFlags(f *pflag.FlagSet) {
@@ -53,8 +53,8 @@ func (s *selection) parse() (err error) {
 	return err
 }
 
-// missed returns an error if nothing matches a flag that was given; found is what there
-// was of the selection.
+// missed returns an error if nothing matches a flag of the user. found is what there was
+// of the selection.
 func (s *selection) missed(in *input.Input, found model.Found) error {
 	if s.traceID != "" && found.Spans == 0 {
 		return &missedError{fmt.Sprintf("%s: no task is a span of the distributed trace %x", in.Name, s.TraceID)}
@@ -75,19 +75,19 @@ func (s *selection) missed(in *input.Input, found model.Found) error {
 	return nil
 }
 
-// report tells how many spans there were of the distributed trace that was asked for.
+// report reports how many spans the selected distributed trace has here.
 func (s *selection) report(e *env, found model.Found) {
 	if s.traceID != "" {
 		fmt.Fprintf(e.stderr, "%s of the distributed trace %x\n", plural(found.Spans, "span"), s.TraceID)
 	}
 }
 
-// missedError says that nothing matches a filter.
+// missedError is the error that nothing matches a filter.
 type missedError struct{ reason string }
 
 func (e *missedError) Error() string { return e.reason + ": nothing was written" }
 
-// parseRegexp reads the value of a flag; "" is none.
+// parseRegexp returns the value of a flag, nil for "".
 func parseRegexp(flag, s string) (*regexp.Regexp, error) {
 	if s == "" {
 		return nil, nil
@@ -99,8 +99,8 @@ func parseRegexp(flag, s string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// parseTraceID reads the ID of a distributed trace as OpenTelemetry writes it;
-// "" is the zero ID.
+// parseTraceID returns the ID of a distributed trace from OpenTelemetry's notation, the
+// zero ID for "".
 func parseTraceID(s string) (id [16]byte, err error) {
 	if s == "" {
 		return id, nil

@@ -25,23 +25,23 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// sourceHelp tells what a command with a source takes for TRACE.
+// sourceHelp says what a command with a source takes for TRACE.
 const sourceHelp = `TRACE is a file, or - for standard input, plain or compressed with gzip; or an
 http or https URL. The address of a program that imports net/http/pprof is
 enough (http://localhost:6060): it is then traced for --seconds.
 
-Ctrl-C ends such a recording early, when the part of about a second that is being
-recorded is complete; a second one ends it at once, and what has arrived is used,
-as a truncated trace; a third one gives it up.`
+Ctrl-C ends such a recording early, when the current part of about a second is
+complete. A second Ctrl-C ends it at once, and what has arrived is used as a
+truncated trace. A third one gives it up.`
 
-// secretsHelp tells how to give secrets.
+// secretsHelp says how to pass secrets.
 const secretsHelp = `Headers for a URL, as for a login, come from --header and from the lines of the
-variable TRACE2X_HEADER. They go to the host and port of the URL, and not where it
-redirects to. --header @FILE reads them from a file, so that no list of processes
-shows them. Messages show neither them, nor passwords and values in URLs.`
+variable TRACE2X_HEADER. They go to the host and port of the URL, and not to where
+it redirects. --header @FILE reads them from a file, so that no list of processes
+shows them. Messages do not show headers, passwords or values in URLs.`
 
-// source is where a command's trace comes from: its argument TRACE, and the
-// flags about that.
+// source says where a command's trace comes from: its argument TRACE, and the flags about
+// it.
 type source struct {
 	seconds  float64
 	from, to string
@@ -50,13 +50,13 @@ type source struct {
 	headerFlag string
 }
 
-// location is where package input finds a trace.
+// location says where package input finds a trace.
 type location struct {
 	name   string
 	header http.Header // for a URL
 }
 
-// file is what the system knows of the file, nil if it is none.
+// file returns what the system knows of the file, nil if the location is no file.
 func (l location) file(stdin io.Reader) fs.FileInfo {
 	var info fs.FileInfo
 	switch f, ok := stdin.(*os.File); {
@@ -75,8 +75,8 @@ func (s *source) addFlags(f *pflag.FlagSet) {
 	s.addSeconds(f)
 }
 
-// addHeader adds the flag for headers of a URL. It is --header, except in trace2x
-// otel, whose backend gets those of --header.
+// addHeader adds the flag for headers of a URL. It is --header, except in trace2x otel,
+// where --header is for the backend.
 func (s *source) addHeader(f *pflag.FlagSet, name string) {
 	s.headerFlag = "--" + name
 	f.StringArrayVar(&s.headers, name, nil, "to the server of a trace, "+headerHelp)
@@ -87,7 +87,7 @@ func (s *source) addSeconds(f *pflag.FlagSet) {
 	f.Float64Var(&s.seconds, "seconds", 0, fmt.Sprintf("trace the program behind a URL for `N` seconds (default %d)", input.DefaultSeconds))
 }
 
-// locate is where to find what the user called arg.
+// locate returns where to find the trace of the argument arg.
 func (s *source) locate(arg string) (l location, err error) {
 	switch {
 	case s.seconds < 0 || math.IsNaN(s.seconds) || math.IsInf(s.seconds, 0):
@@ -109,7 +109,7 @@ func (s *source) locate(arg string) (l location, err error) {
 // headerVariable has headers for URLs of traces, one on each line.
 const headerVariable = "TRACE2X_HEADER"
 
-// header is what is sent to the server of a URL.
+// header returns the headers that are sent to the server of a URL.
 func (s *source) header() (http.Header, error) {
 	headers, err := parseHeaders(s.headerFlag, s.headers)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *source) header() (http.Header, error) {
 	return h, nil
 }
 
-// window is the part of the trace that is asked for.
+// window returns the part of the trace that the user asked for.
 func (s *source) window() (w model.Window, err error) {
 	if w.From, err = parseMoment("--from", s.from); err != nil {
 		return w, err
@@ -147,7 +147,7 @@ func (s *source) window() (w model.Window, err error) {
 	return w, nil
 }
 
-// parseMoment reads a duration or a time of day; "" is the edge of the trace.
+// parseMoment returns a duration or a time of day; "" is the edge of the trace.
 func parseMoment(flag, s string) (m model.Moment, err error) {
 	if s == "" {
 		return m, nil
@@ -169,8 +169,8 @@ func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
-// open opens an input and shows how it is read until done is called, as it must
-// be before anything else is printed. In between, interrupt ends a recording
+// open opens an input and shows the progress of reading until done is called. The caller
+// must call done before it prints anything. Until then, interrupt ends a recording
 // instead of the command.
 func (e *env) open(ctx context.Context, from location) (in *input.Input, done func(), err error) {
 	bar := newProgress(e.stderr, label(from.name))
@@ -190,8 +190,8 @@ func (e *env) open(ctx context.Context, from location) (in *input.Input, done fu
 	return in, done, nil
 }
 
-// label is what the progress of an input is called: short, to leave space for
-// the bar.
+// label returns the name of an input in the progress. It is short, to leave space for the
+// bar.
 func label(name string) string {
 	switch u, err := url.Parse(name); {
 	case name == "-":
@@ -205,7 +205,7 @@ func label(name string) string {
 	}
 }
 
-// hint adds to an error about a file what the user may have meant.
+// hint returns an error about a file with what the user may have meant.
 func hint(name string, err error) error {
 	var file *fs.PathError
 	if errors.As(err, &file) {
@@ -220,7 +220,7 @@ func hint(name string, err error) error {
 	return err
 }
 
-// inInput names the input in an error that is about it.
+// inInput returns an error about an input with its name.
 func inInput(in *input.Input, err error) error {
 	var format *model.FormatError
 	var window *model.WindowError
@@ -235,7 +235,7 @@ func inInput(in *input.Input, err error) error {
 	return fmt.Errorf("%s: %w", in.Name, err)
 }
 
-// inDamage names the input in an error that is about what is wrong with it.
+// inDamage returns an error about damage of an input with its name.
 func inDamage(in *input.Input, err error) error {
 	if model.IsDamage(err) {
 		return &inputError{fmt.Sprintf("%s: %s", in.Name, in.Hide(err.Error())), err}
@@ -243,7 +243,7 @@ func inDamage(in *input.Input, err error) error {
 	return err
 }
 
-// inputError is an error that is shown in other words.
+// inputError is an error with a text of its own.
 type inputError struct {
 	text string
 	err  error

@@ -34,36 +34,37 @@ func newSummary(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "summary TRACE",
 		Short: "Sum up a trace: why units of work are slow, goroutines, blocking, latency, GC, tasks, suspects",
-		Long: `summary tells first why units of work took so long, on their critical paths: all
-of a type, and the slowest hundredth. Units are tasks; of a program without, regions,
-HTTP requests of net/http servers, or the lives of goroutines; --unit chooses. What
-made the slow ones slower than the others is marked with >. docs/why.md is a guide.
+		Long: `summary first shows why units of work took so long, on their critical paths: all
+units of a type, and the slowest hundredth. Units are tasks. In a program without
+tasks they are regions, HTTP requests of net/http servers, or the lives of
+goroutines; --unit chooses. > marks what made the slow ones slower than the others.
+docs/why.md is a guide.
 
 --task ID, --trace-id and --slowest print the path of one task, of the spans of one
 distributed trace, or of the slowest units, step by step: below a wait stands what
 another goroutine did until it ended the wait.
 
-Then it tells which goroutines use the CPU, which wait, on what and where, how
-long they wait for a P, what the GC costs, what tasks and regions spend their
-time on, and what looks wrong.
+Then it shows which goroutines use the CPU, which wait, on what and where, how long
+they wait for a P, what the GC costs, what tasks and regions spend their time on,
+and what looks wrong.
 
 ` + sourceHelp + `
 
 ` + secretsHelp + `
 
-Times are given as since the trace, or --from, began. Percentiles are off by at most 0.8%; all
-other numbers are exact. A truncated or damaged trace is summed up to the damage,
-with exit code 1.
+Times count from the beginning of the trace, or from --from. Percentiles are off by
+at most 0.8%; all other numbers are exact. Parts of a trace that are damaged are
+left out, with a warning and exit code 1.
 
---goroutine, --func, --task and --trace-id limit what is summed up to some
-goroutines, or to the time in which these are at work for a task; of several, all
-must hold. What the Ps ran, the queue of runnable goroutines and the garbage
-collector stay the program's. With one --goroutine and nothing else, there is the
+--goroutine, --func, --task and --trace-id limit the summary to some goroutines, or
+to the time in which these are at work for a task. If there are several, all must
+hold. What the Ps ran, the queue of runnable goroutines and the garbage collector
+stay those of the whole program. One --goroutine and no other limit also shows the
 life of that goroutine.
 
 --sort takes one of the columns of the goroutines: count, exec, wait, block,
-syscall, assist and total; or one reason of blocking, as in block:sync; each also
-with max- in front, for the most of a single goroutine.
+syscall, assist and total; or one reason of blocking, as in block:sync. With max- in
+front, it sorts by the most of a single goroutine.
 
 --json writes everything; docs/summary.md has the names and units.`,
 		Example: `  trace2x summary trace.out
@@ -79,7 +80,7 @@ with max- in front, for the most of a single goroutine.
   # the life of one goroutine
   trace2x summary --goroutine 42 trace.out
 
-  # only the work for tasks of one type, or for one distributed trace
+  # only the work for one type of task, or for one distributed trace
   trace2x summary --task '^handleRequest$' trace.out
   trace2x summary --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 trace.out
 
@@ -183,8 +184,8 @@ func (e *env) writeSummary(rep *report.Report, fl *summaryFlags) error {
 	return enc.Encode(rep)
 }
 
-// terminal is the width of the terminal that w is, 0 if it is none, and whether
-// colours are wanted there (https://no-color.org).
+// terminal returns the width of the terminal w, 0 if w is none, and whether the user
+// wants colours there (https://no-color.org).
 func terminal(w io.Writer) (width int, color bool) {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {

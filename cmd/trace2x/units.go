@@ -13,7 +13,7 @@ import (
 	"github.com/trace2x/trace2x/report"
 )
 
-// units is the flags that say of which units of work to find the critical paths.
+// units has the flags that say which units of work get critical paths.
 type units struct {
 	unit    string
 	slowest int
@@ -56,7 +56,7 @@ func (u *units) apply(opts *report.Options) error {
 	return nil
 }
 
-// missedUnit returns an error if the task that was asked for has no critical path.
+// missedUnit returns an error if the task that the user asked for has no critical path.
 func (fl *summaryFlags) missedUnit(in *input.Input, rep *report.Report) error {
 	if fl.TaskID == model.BackgroundTask || rep.Why == nil || len(rep.Why.Kept) > 0 || !rep.Why.Kinds.Has(critical.Task) {
 		return nil

@@ -19,7 +19,7 @@ import (
 	"github.com/trace2x/trace2x/internal/input"
 )
 
-// shown is what the user gave, as it may be shown: on one line, and if it could be
+// shown returns a text of the user as it may be shown: on one line, and, if it could be
 // an address, without what could be a secret.
 func shown(s string) string {
 	if strings.Contains(s, "://") || strings.Contains(s, "@") && strings.Contains(s, ":") {
@@ -28,8 +28,8 @@ func shown(s string) string {
 	return address.Name(s)
 }
 
-// oneLine is an error without what could control a terminal. Several errors have a
-// line each.
+// oneLine returns an error's text without what could control a terminal. Several errors
+// have a line each.
 func oneLine(err error) string {
 	text := err.Error()
 	var file *fs.PathError
@@ -43,7 +43,7 @@ func oneLine(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// escaped is a text with escapes in place of what a terminal would not show.
+// escaped returns a text with escapes in place of what a terminal would not show.
 func escaped(s string) string {
 	var b strings.Builder
 	for i, r := range s {
@@ -61,12 +61,12 @@ func escaped(s string) string {
 	return b.String()
 }
 
-// badValue is an error about the value of a flag.
+// badValue returns an error about the value of a flag.
 func badValue(flag, value, expected, example string) error {
 	return fmt.Errorf("%s %s: it must be %s, as in %s %s", flag, shown(value), expected, flag, example)
 }
 
-// expectation is what values of a type of flags look like.
+// expectation says what the values of a type of flag look like.
 type expectation struct{ what, example string }
 
 var expectations = map[string]expectation{
@@ -79,8 +79,8 @@ var expectations = map[string]expectation{
 	"intSlice": {"a whole number, or several with commas", "18,42"},
 }
 
-// expected is what the value of a flag looks like. Its default is the example if
-// there is one.
+// expected returns what the value of a flag looks like. If the flag has a default, that
+// is the example.
 func expected(f *pflag.Flag) expectation {
 	want, ok := expectations[f.Value.Type()]
 	if !ok {
@@ -95,7 +95,7 @@ func expected(f *pflag.Flag) expectation {
 	return want
 }
 
-// flagError says what is wrong with the flags of a command: which one, and what is
+// flagError returns an error that says which flag of a command is wrong, and what is
 // expected.
 func flagError(cmd *cobra.Command, err error) error {
 	var value *pflag.InvalidValueError
@@ -140,7 +140,7 @@ func checkEmpty(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-// nearFlags are the flags whose names are like what was given.
+// nearFlags returns the flags whose names are similar.
 func nearFlags(cmd *cobra.Command, name string) (near []string) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		most := 1 + len(name)/4
@@ -151,7 +151,7 @@ func nearFlags(cmd *cobra.Command, name string) (near []string) {
 	return near
 }
 
-// longFlags are the flags that were meant if one - is missing, as in -json.
+// longFlags returns the flags that were meant if one - is missing, as in -json.
 func longFlags(cmd *cobra.Command, short string) []string {
 	name, _, _ := strings.Cut(short, "=")
 	if len(name) < 2 {
@@ -160,7 +160,7 @@ func longFlags(cmd *cobra.Command, short string) []string {
 	return nearFlags(cmd, name)
 }
 
-// didYouMean ends an error with what the user may have meant.
+// didYouMean returns the end of an error: what the user may have meant.
 func didYouMean(list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -168,8 +168,8 @@ func didYouMean(list []string) string {
 	return "; did you mean " + strings.Join(list, " or ") + "?"
 }
 
-// distance is how many characters must be changed, added, removed or exchanged with
-// the next one to make b of a.
+// distance returns how many characters must be changed, added, removed or exchanged with
+// the next one to turn a into b.
 func distance(a, b string) int {
 	before, last := []int(nil), make([]int, len(b)+1)
 	for j := range last {
@@ -193,7 +193,7 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// unknownCommand is the error of an argument that is no command.
+// unknownCommand returns the error for an argument that is no command.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -213,7 +213,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %s%s", shown(name), didYouMean(near))
 }
 
-// oneTrace is for the commands with an argument TRACE.
+// oneTrace returns an error unless there is one argument, TRACE.
 func oneTrace(cmd *cobra.Command, args []string) error {
 	switch len(args) {
 	case 0:

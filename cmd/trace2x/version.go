@@ -8,8 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// What "make dist" builds does not look for these in the repository, but is told
-// with -ldflags -X.
+// "make dist" sets these with -ldflags -X. Other builds find them in the repository.
 var buildVersion, buildCommit string
 
 func newVersion(e *env) *cobra.Command {
@@ -28,7 +27,7 @@ func newVersion(e *env) *cobra.Command {
 	}
 }
 
-// version is the version of the module that the program was built from.
+// version returns the version of the module that the program was built from.
 func version() string {
 	if buildVersion != "" {
 		return buildVersion
@@ -39,7 +38,7 @@ func version() string {
 	return "(devel)"
 }
 
-// commit is what the program was built from, or "" if that is not known.
+// commit returns the commit that the program was built from, "" if it is not known.
 func commit() string {
 	if buildCommit != "" {
 		return buildCommit
