@@ -9,10 +9,10 @@
 --   place             the innermost call in the program's code, with its line
 --   waits             how often
 --   total_ms          time blocked, of all goroutines together
---   p50_ms, max_ms    of one wait
+--   p50_ms, max_ms    how long one wait took
 --
--- A long total is a cause only if somebody waits for these goroutines: those of a
--- pool or a server wait for work most of the time. Waits shorter than 10 µs
+-- A long total is a cause only if somebody waits for these goroutines: the goroutines of
+-- a pool or a server wait for work most of the time. Waits shorter than 10 µs
 -- (--min-block), and those whose stack is not in the trace, are in '(no stack)'.
 
 -- The place of a stack: its innermost call that is not in a package by which programs

@@ -1,10 +1,10 @@
 -- Which goroutines, in which states, took the time of a goroutine?
 --
--- The critical path of one goroutine, from its creation to its end: without an edit,
--- of the longest that is not the runtime's and began and ended in the trace. For
--- another one, change what is marked with 'which goroutine' to, for example,
--- WHERE goroutine = 'G34'. critical_path_of_task.sql tells what the path is, and how
--- to see it on the timeline.
+-- The critical path of one goroutine, from its creation to its end. It is the longest
+-- goroutine that is not the runtime's and began and ended in the trace. For another
+-- one, change what is marked with 'which goroutine' to, for example,
+-- WHERE goroutine = 'G34'. critical_path_of_task.sql says what the path is, and how to
+-- see it on the timeline.
 --
 --   goroutine, function  who was on the path, and what the go statement started
 --   state, reason        in which state: 'running' (or in a system call with its P),
@@ -14,7 +14,8 @@
 --                        'unknown' (where the trace is damaged)
 --   ms, percent          how much of the path that is
 --   times                in how many pieces
---   of, of_ms            the goroutine, and how long it lived in the trace
+--   of, of_ms            the goroutine that the path is of, and how long it lived in
+--                        the trace
 
 -- Goroutines: the slice of each, with the thread that is its lane.
 CREATE OR REPLACE PERFETTO TABLE go_goroutine AS

@@ -1,10 +1,10 @@
 -- Which goroutines, in which states, took the time of the slowest task?
 --
 -- The critical path of the longest task of runtime/trace that began and ended in the
--- trace. It is the path of the goroutine that ended the task: its own time, but where
--- it waited for another goroutine, that one's time, with what that one waited for,
--- and so on; where it had not been created yet, its creator's. Each moment between
--- the beginning and the end of the task is in one row, so the rows add up to it.
+-- trace. It begins with the goroutine that ended the task, and goes back in time. While
+-- that goroutine waited for another one, the path has the time of the other one, with
+-- what that one waited for, and so on. Before a goroutine was created, the path has the
+-- time of its creator. Each moment of the task is in one row, so the rows add up to it.
 --
 --   goroutine, function  who was on the path, and what the go statement started
 --   state, reason        in which state: 'running' (or in a system call with its P),
@@ -16,13 +16,13 @@
 --   times                in how many pieces
 --   task, task_ms        the task, and its duration
 --
--- What makes the task faster stands on top. To see the path on the timeline, run
+-- The top rows are what to make faster. To see the path on the timeline, run
 -- SELECT * FROM go_critical_path afterwards and choose 'Add debug track'. For another
 -- task, change what is marked with 'which task'.
 --
 -- The UI's 'Critical path lite' is another path: it follows the goroutine that ended a
--- wait back to times before that wait, and what that one did then. Here each wait leads
--- back to the goroutine that waited, for what it did before.
+-- wait back to times before that wait. Here the path goes back to the goroutine that
+-- waited, with what it did before the wait.
 
 -- Goroutines: the slice of each, with the thread that is its lane.
 CREATE OR REPLACE PERFETTO TABLE go_goroutine AS

@@ -11,8 +11,8 @@
 --   syscall_ms     time in system calls (and calls of C) without a P
 --   runs           how often one of them got a P
 --
--- Short runs (running_ms / runs) together with much time runnable mean that much of
--- the time goes into switching.
+-- Short runs (running_ms / runs) and much time runnable mean that much of the time goes
+-- into switching.
 
 SELECT
   p.name AS function,

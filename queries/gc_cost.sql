@@ -15,10 +15,10 @@
 --   cpu_ms     time on a P in it
 --   percent    of the time that the function's goroutines had a P
 --
--- '(no goroutine)' is what the scheduler sweeps, or a goroutine that is not known.
+-- '(no goroutine)' is the scheduler when it sweeps, or a goroutine that is not known.
 --
 -- Many assists in a function: allocate less there, or raise GOGC or GOMEMLIMIT. The
--- pauses are in stop_the_world.sql. What allocating itself takes is not here.
+-- pauses are in stop_the_world.sql. The time of allocating itself is not here.
 
 CREATE OR REPLACE PERFETTO TABLE go_gc_work AS
 SELECT

@@ -8,9 +8,10 @@
 --   goroutines   how many it started in the trace
 --   per_second   the same as a rate
 --   alive        how many of them had not ended when the trace did
---   p50_us, max_ms  how long those lived that ended
+--   p50_us, max_ms  how long those that ended lived
 --   cpu_ms       time on a P of all of them together
---   p50_cpu_us   and of one of them: with a few µs, starting it cost a good part
+--   p50_cpu_us   the median of one of them: if it is a few µs, starting it cost a good
+--                part of that
 --
 -- Goroutines from before the trace are not here.
 

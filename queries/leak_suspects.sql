@@ -11,9 +11,9 @@
 --   example     one of them
 --   id, ts, dur, track_id  its slice: a click on id leads there
 --
--- A suspect is not yet a leak: what waits for a signal, a shutdown or the next
--- connection is here too. Many goroutines in one row are what to look at first, and
--- all of them if the trace is long. Compare with a later trace: what leaks grows.
+-- A suspect need not be a leak: what waits for a signal, a shutdown or the next
+-- connection is here too. Look first at rows with many goroutines, and at all rows if
+-- the trace is long. Compare with a later trace: what leaks grows.
 -- Traces of Go 1.21 and earlier do not tell what was before them: all goroutines from
 -- then, the runtime's too, are in one row of an unknown function.
 

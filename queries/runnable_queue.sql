@@ -8,8 +8,8 @@
 --   busy_ps       how many of them run goroutines, on average; those in a system
 --                 call that has not lost its P count
 --   runnable      how many goroutines wait for a P, on average
---   max_runnable  and at most
---   short_ms      for how long more goroutines were runnable than Ps were idle
+--   max_runnable  the most goroutines that waited for a P at a time
+--   short_ms      how long there were more runnable goroutines than idle Ps
 --   short_percent the same as a part of the interval
 --
 -- Some microseconds of short_ms are normal: a P takes its next goroutine from the
@@ -22,7 +22,7 @@ WITH RECURSIVE
   bound(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM bound WHERE i < 100),
   gomaxprocs AS (
     SELECT
-      -- What it was before the first sample is what the first one says.
+      -- Before the first sample, the value is that of the first sample.
       iif(lag(c.ts) OVER (ORDER BY c.ts) IS NULL, trace_start(), c.ts) AS ts,
       c.value - lag(c.value, 1, 0) OVER (ORDER BY c.ts) AS change
     FROM counter AS c

@@ -6,9 +6,10 @@
 --
 --   function                what the go statement started
 --   latencies               how often its goroutines waited for a P
---   no_waker                how many of these after a preemption, a yield or a
---                           system call, or by the scheduler (network, timers)
---   p50_us, p99_us, max_us  of one of them; the percentiles are interpolated
+--   no_waker                how many of these no goroutine caused: after a preemption,
+--                           a yield or a system call, or by the scheduler (network,
+--                           timers)
+--   p50_us, p99_us, max_us  how long one took; the percentiles are interpolated
 --   total_ms                all of them together
 --
 -- A p99 of several ms in a function that serves requests means that there are too

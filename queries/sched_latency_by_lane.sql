@@ -5,7 +5,7 @@
 --
 --   function, lane          the start function, and the tid of the lane
 --   latencies               how often goroutines of this lane waited for a P
---   p50_us, p99_us, max_us  of one of them; the percentiles are interpolated
+--   p50_us, p99_us, max_us  how long one took; the percentiles are interpolated
 --   total_ms                all of them together
 --   id                      the longest of them: with 'Interpret id as:
 --                           thread_state.id', a click leads there

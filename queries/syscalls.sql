@@ -1,15 +1,15 @@
 -- Which system calls take long, and which lose their P?
 --
 -- A goroutine in a system call (or in C code) keeps its P, so that it can go on at
--- once; when the call takes long, the runtime gives the P to others, and the
--- goroutine has to wait for one afterwards. One row for each start function and
--- place, the longest time without a P first.
+-- once. If the call takes long, the runtime gives the P to others, and the goroutine
+-- has to wait for one afterwards. One row for each start function and place, the
+-- longest time without a P first.
 --
 --   function      what the go statement started
 --   place         the innermost call in the program's code, with its line
 --   calls         how many system calls
 --   total_ms      time in them
---   p50_us, max_ms  of one of them
+--   p50_us, max_ms  how long one took
 --   lost_p        how many of them lost their P
 --   without_p_ms  time in these after that
 --   id, ts, dur, track_id  the longest call: a click on id leads there

@@ -3,7 +3,7 @@
 -- One row for each type of task and of its parent, the longest total first. Tasks that
 -- began before the trace, or had not ended with it, are counted in 'cut' only.
 --
---   task, parent            types; no parent is a task of its own
+--   task, parent            types; a root task has no parent
 --   tasks, cut              how many began and ended in the trace, and how many did not
 --   p50_ms, p90_ms, p99_ms, max_ms  how long one took; percentiles are interpolated
 --   total_ms                all of them together

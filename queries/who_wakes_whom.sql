@@ -11,10 +11,10 @@
 --                system call without a P, '(go statement)' the creation
 --   times        how often
 --   waited_ms    how long these waits had lasted, all together
---   p50_us, max_us  from then until the woken goroutine ran
+--   p50_us, max_us  from the waking until the woken goroutine ran
 --
--- Follow the rows upwards from a function that is blocked long: its wakers are what
--- it waits for, and theirs what they wait for.
+-- Begin with a function that is blocked long: its wakers are what it waits for, and
+-- their wakers are what those wait for.
 
 SELECT
   iif(s.irq_context, '(scheduler)', wp.name) AS waker,

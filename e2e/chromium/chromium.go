@@ -78,16 +78,16 @@ type Browser struct {
 	close func() error
 }
 
-// answer is a message from the browser: the result of a call, or an event, of
-// which no notice is taken.
+// answer is a message from the browser: the result of a call, or an event, which is
+// ignored.
 type answer struct {
 	ID     int
 	Result json.RawMessage
 	Error  *struct{ Message string }
 }
 
-// Start starts a browser, with flags besides those of its own. When ctx is done the
-// process is killed. Otherwise the caller ends it with Close.
+// Start starts a browser with additional flags. When ctx is done the process is killed.
+// Otherwise the caller ends it with Close.
 func Start(ctx context.Context, flags ...string) (*Browser, error) {
 	path, err := find()
 	if err != nil {
@@ -298,8 +298,8 @@ func (b *Browser) Pages() ([]*Page, error) {
 // result into out, if that is not nil. What the JavaScript throws is an error.
 func (p *Page) Eval(script string, out any) error { return p.eval(script, false, out) }
 
-// Click clicks on the element that the selector finds. Other than in Eval, the
-// page may then do what only a user may start, such as to open a tab.
+// Click clicks on the element that the selector finds. Unlike with Eval, the page may
+// then do what only a user may start, such as opening a tab.
 func (p *Page) Click(selector string) error {
 	return p.eval(fmt.Sprintf("document.querySelector(%q).click()", selector), true, nil)
 }

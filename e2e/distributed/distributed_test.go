@@ -27,10 +27,10 @@ import (
 const (
 	clients  = 8
 	requests = 20 // of each client
-	// clockError is how far a lane may stand out of its span, in µs, whose times
-	// are read from another clock. The SDK takes the end of a span just before it
-	// ends the task: where the thread loses its CPU in between, a lane may end
-	// later. That happens to one in thousands.
+	// clockError is how far a lane may stand out of its span, in µs: the times of
+	// spans are from another clock. The SDK takes the end of a span just before it
+	// ends the task. If the thread loses its CPU in between, a lane may end later.
+	// That happens to one in thousands.
 	clockError = 1000
 )
 

@@ -141,10 +141,9 @@ func (j *Jaeger) awaitReady() error {
 // Log returns the end of what the process has logged so far.
 func (j *Jaeger) Log() string { return j.log.String() }
 
-// Close kills the process, and its traces are gone. It returns when the process
-// has ended, and reports if it had done so of itself. It is no error if
-// Start's context has ended it already. Further calls return what the first
-// one did.
+// Close kills the process, and its traces are gone. It returns when the process has
+// ended. It returns an error if the process had ended by itself, but not if Start's
+// context had ended it. Further calls return the same.
 func (j *Jaeger) Close() error {
 	if err := j.close(); err != nil {
 		return fmt.Errorf("jaegertest: close: %w", err)

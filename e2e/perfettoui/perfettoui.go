@@ -1,8 +1,8 @@
 // Package perfettoui stands for ui.perfetto.dev in tests of how it gets a trace:
 // a page that takes one as the UI does, in both ways that
 // https://perfetto.dev/docs/visualization/deep-linking-to-perfetto-ui describes,
-// under the content security policy of the UI. It does not show the trace; what
-// the UI makes of one is for package traceprocessor.
+// under the content security policy of the UI. It does not show the trace: package
+// traceprocessor tests what the UI makes of a trace.
 package perfettoui
 
 import (
@@ -54,7 +54,7 @@ func Took(p *chromium.Page) (t Trace, err error) {
 	return t, p.Eval("took", &t)
 }
 
-// Messages is the number of messages that other pages have posted to this one.
+// Messages returns the number of messages that other pages have posted to this one.
 func Messages(p *chromium.Page) (n int, err error) {
 	return n, p.Eval("messages", &n)
 }

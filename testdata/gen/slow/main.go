@@ -1,9 +1,9 @@
-// Command slow writes the execution trace of a program with planted reasons for
-// being slow. Of each type of task there are 21, one after the other. The last of
-// them is slow, for the reason that the type is named after.
+// Command slow writes the execution trace of a program with planted reasons for being
+// slow. There are 21 tasks of each type, one after the other. The last one is slow, for
+// the reason that the type is named after.
 //
-// A comment "planted:" with the type stands on each line to which most of the time
-// of the slow one goes.
+// Where most of the time of the slow task goes, the line has a comment "planted:" with
+// the type.
 package main
 
 import (

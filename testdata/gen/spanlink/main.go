@@ -7,8 +7,8 @@
 // goroutine and end in another, remote parents, new roots, unsampled and
 // non-recording spans, spans that are open when the trace begins or ends, long
 // names, plain tasks around and inside spans, logs, regions, a mutex that
-// main.holdMutex holds for 30 ms while main.waitForMutex waits, and tasks of
-// which dd-trace-go would have told the IDs.
+// main.holdMutex holds for 30 ms while main.waitForMutex waits, and tasks with IDs as
+// dd-trace-go writes them.
 package main
 
 import (
