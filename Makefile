@@ -45,7 +45,6 @@ test: deps lint ## Run all checks and all tests, with the race detector
 	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 	@for m in $(MODULES); do (set -x; CGO_ENABLED=1 go -C $$m test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...) || exit; done
 	go -C tools test $(TESTFLAGS) ./...
-	$(MAKE) --no-print-directory test-newer-go
 
 .PHONY: test-newer-go
 test-newer-go: ## Compare with go tool trace of a newer version of Go too
