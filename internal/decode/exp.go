@@ -20,7 +20,7 @@ type expReader struct {
 
 // newExpReader returns a reader of the trace in r. It reads one of Go 1.21 or
 // earlier whole.
-func newExpReader(r io.Reader, v version) (d *expReader, err error) {
+func newExpReader(r io.Reader) (d *expReader, err error) {
 	defer func() { recovered(&err, recover()) }()
 	tr, err := exptrace.NewReader(r)
 	if err != nil {

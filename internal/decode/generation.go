@@ -145,7 +145,7 @@ func (g *generation) fill(c *Chunk) {
 	}
 	first := false
 	if g.slow == nil && g.err == nil {
-		if g.slow, g.err = newExpReader(bytesOf(g.header, g.batches), g.version); g.err == nil && g.given > 0 {
+		if g.slow, g.err = newExpReader(bytesOf(g.header, g.batches)); g.err == nil && g.given > 0 {
 			g.err = g.slow.skip(g.given)
 			first = true
 		}

@@ -100,7 +100,7 @@ func (d *decoded) add(c *Chunk) {
 
 // byExp decodes a generation with golang.org/x/exp/trace.
 func byExp(header, gen []byte) (d decoded) {
-	r, err := newExpReader(io.MultiReader(bytes.NewReader(header), bytes.NewReader(gen)), version{})
+	r, err := newExpReader(io.MultiReader(bytes.NewReader(header), bytes.NewReader(gen)))
 	if err != nil {
 		d.err = err
 		return d

@@ -25,7 +25,7 @@ func (in *Input) sequence(parent context.Context, yield func(*Chunk, error) bool
 	}
 	go func() {
 		defer close(full)
-		d, err := newExpReader(in.r, in.version)
+		d, err := newExpReader(in.r)
 		if opened <- err; err != nil {
 			return
 		}

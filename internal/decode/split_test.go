@@ -165,7 +165,7 @@ func TestVersions(t *testing.T) {
 	for minor := range 60 {
 		header := fmt.Appendf(nil, "go 1.%d trace\x00\x00\x00\x00", minor)[:headerSize]
 		_, err := Open(bytes.NewReader(header))
-		_, exp := newExpReader(bytes.NewReader(header), version{})
+		_, exp := newExpReader(bytes.NewReader(header))
 		v, known := versionOf(minor)
 		if readable := known && v.era != tooOld; readable != (err == nil) || v.era == generations && exp != nil || exp == nil && !readable {
 			t.Errorf("Go 1.%d: %v; golang.org/x/exp/trace: %v", minor, err, exp)
