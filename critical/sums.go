@@ -41,6 +41,9 @@ type Sums struct {
 	parts   []part
 	touched []int32
 
+	// placeStacks are the numbers of stacks that stand for the places of other traces.
+	placeStacks map[place]int32
+
 	kept   []Kept
 	limit  int // of typ.slow
 	weight int // of all typ.slow
@@ -166,11 +169,7 @@ func (s *Sums) add(u *Unit) {
 		return
 	}
 	key := typeKey{u.Kind, u.Type}
-	t := s.types[key]
-	if t == nil {
-		t = &typ{typeKey: key, all: make(map[int32]*sum)}
-		s.types[key] = t
-	}
+	t := s.typ(key)
 	if u.Cut {
 		t.cut++
 		return
@@ -199,6 +198,16 @@ func (s *Sums) add(u *Unit) {
 		s.parts[k] = part{}
 	}
 	s.touched = s.touched[:0]
+}
+
+// typ returns the units of a type.
+func (s *Sums) typ(key typeKey) *typ {
+	t := s.types[key]
+	if t == nil {
+		t = &typ{typeKey: key, all: make(map[int32]*sum)}
+		s.types[key] = t
+	}
+	return t
 }
 
 // split adds up the path of a unit by kinds of segments.
@@ -305,6 +314,11 @@ func (s *Sums) remember(t *typ, u *Unit) {
 	}
 	*x.unit = *u
 	x.unit.path = nil
+	s.limitSlow()
+}
+
+// limitSlow bounds the memory of all tails.
+func (s *Sums) limitSlow() {
 	for s.weight > maxWeight && s.limit > 1 {
 		s.limit /= 2
 		for _, t := range s.types {
@@ -336,6 +350,15 @@ func (s *Sums) keep(t *typ, u *Unit) {
 		s.kept = append(s.kept, k)
 	}
 	if !isSlow {
+		return
+	}
+	s.keepSlow(t, k)
+}
+
+// keepSlow keeps a path if it is one of the slowest of its type.
+func (s *Sums) keepSlow(t *typ, k Kept) {
+	n := s.slowest
+	if n <= 0 || t.noPaths || len(t.paths) >= n && k.Duration() <= t.paths[n-1].Duration() {
 		return
 	}
 	i, _ := slices.BinarySearchFunc(t.paths, k, func(a, b Kept) int {
@@ -379,6 +402,8 @@ type place struct {
 	line     int
 }
 
+func placeKey(f *model.Frame) place { return place{f.Func, f.File, f.Line} }
+
 // of returns the number of the place of a stack, 0 for none.
 func (p *places) of(stack int32, stacks []*model.Stack) int32 {
 	if stack == 0 {
@@ -393,7 +418,7 @@ func (p *places) of(stack int32, stacks []*model.Stack) int32 {
 			p.ids, p.frames = make(map[place]int32), []*model.Frame{nil}
 		}
 		f := stacks[stack].Place()
-		key := place{f.Func, f.File, f.Line}
+		key := placeKey(f)
 		if *id = p.ids[key]; *id == 0 {
 			*id = int32(len(p.frames))
 			p.ids[key] = *id

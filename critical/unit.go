@@ -81,6 +81,8 @@ type Unit struct {
 	// Stack is where the unit began: where the task, the region or the goroutine
 	// was made. It is nil if unknown, and for requests.
 	Stack *model.Stack
+	// File is the trace that has the unit, after [Sums.Merge]; else "".
+	File string
 
 	finder *Finder
 	path   *path
