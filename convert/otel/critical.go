@@ -59,11 +59,11 @@ type link struct {
 	node *node
 }
 
-// sink returns the sink that a trace is read into: the tree, or the criticalTree
-// around it.
+// sink returns the sink that a trace is read into.
 func (t *tree) sink() model.Sink {
 	if t.opts.CriticalPath {
-		return newCriticalTree(t)
+		c := newCriticalTree(t)
+		return criticalSink{model.Tee(c.finder, t), c}
 	}
 	return t
 }
@@ -78,63 +78,18 @@ func newCriticalTree(t *tree) *criticalTree {
 	return c
 }
 
-// The finder gets most calls before the tree, so that the path of a task is known when
-// the tree ends the task. TaskStart goes to the tree first: it decides whether the task
-// is wanted.
-
-func (c *criticalTree) Begin(t *model.Trace) {
-	c.finder.Begin(t)
-	c.tree.Begin(t)
+// criticalSink hands a trace to the finder of a criticalTree and then to the tree, so
+// that the path of a task is known when the tree ends the task. It hands the tasks over
+// itself: the tree decides whether a task is wanted.
+type criticalSink struct {
+	model.Sink
+	c *criticalTree
 }
 
-func (c *criticalTree) GoroutineStart(g *model.Goroutine) {
-	c.finder.GoroutineStart(g)
-	c.tree.GoroutineStart(g)
-}
+func (s criticalSink) TaskStart(task *model.Task) { s.c.taskStarted(task) }
+func (s criticalSink) TaskEnd(task *model.Task)   { s.c.taskEnded(task) }
 
-func (c *criticalTree) GoroutineState(g *model.Goroutine, s *model.GoState) {
-	c.finder.GoroutineState(g, s)
-	c.tree.GoroutineState(g, s)
-}
-
-func (c *criticalTree) GoroutineEnd(g *model.Goroutine) {
-	c.finder.GoroutineEnd(g)
-	c.tree.GoroutineEnd(g)
-}
-
-func (c *criticalTree) WorkStart(w *model.Work) {
-	c.finder.WorkStart(w)
-	c.tree.WorkStart(w)
-}
-
-func (c *criticalTree) WorkEnd(w *model.Work) {
-	c.finder.WorkEnd(w)
-	c.tree.WorkEnd(w)
-}
-
-func (c *criticalTree) Range(r *model.Range) {
-	c.finder.Range(r)
-	c.tree.Range(r)
-}
-
-func (c *criticalTree) Sync(s *model.Sync) {
-	c.finder.Sync(s)
-	c.tree.Sync(s)
-}
-
-func (c *criticalTree) Run(r *model.Run)       { c.finder.Run(r) }
-func (c *criticalTree) Sample(s *model.Sample) { c.finder.Sample(s) }
-func (c *criticalTree) Gap(g *model.Gap) {
-	c.finder.Gap(g)
-	c.tree.Gap(g)
-}
-
-func (c *criticalTree) End(s *model.Summary) {
-	c.finder.End(s)
-	c.tree.End(s)
-}
-
-func (c *criticalTree) TaskStart(task *model.Task) {
+func (c *criticalTree) taskStarted(task *model.Task) {
 	c.tree.TaskStart(task)
 	n := c.tasks[task]
 	if n == nil && task.Span == nil {
@@ -146,7 +101,7 @@ func (c *criticalTree) TaskStart(task *model.Task) {
 	}
 }
 
-func (c *criticalTree) TaskEnd(task *model.Task) {
+func (c *criticalTree) taskEnded(task *model.Task) {
 	n := c.tasks[task]
 	if n != nil {
 		c.ending = task

@@ -61,12 +61,9 @@ type Stats struct {
 
 // Collector is a [model.Sink] that adds a profile up.
 type Collector struct {
-	model.NopSink
+	extent
 	opts  Options
 	stats Stats
-
-	start, end model.Time
-	clock      *model.ClockSnapshot // the first one
 
 	sums       sums
 	reasons    names
@@ -169,17 +166,6 @@ func (c *Collector) Stats() Stats {
 	s.Stacks = len(stacks)
 	return s
 }
-
-func (c *Collector) Begin(t *model.Trace) { c.start, c.end = t.Start, t.Start }
-
-func (c *Collector) Sync(s *model.Sync) {
-	if s.Clock != nil && c.clock == nil {
-		clock := *s.Clock
-		c.clock = &clock
-	}
-}
-
-func (c *Collector) End(s *model.Summary) { c.end = s.End }
 
 func (c *Collector) GoroutineStart(g *model.Goroutine) {
 	gr := c.goroutines.Of(g)

@@ -66,10 +66,11 @@ type CriticalStats struct {
 //   - "trace_id" and "span_id", for the slowest units that are spans: a hundredth of
 //     their type, or as many as Slowest says.
 type CriticalCollector struct {
-	*critical.Finder
-	opts  Options
-	trace *Collector // for what a profile says of the trace
+	model.Sink // both of these
+	finder     *critical.Finder
+	extent     extent
 
+	opts    Options
 	types   map[unitType]*units
 	reasons names
 	funcs   names
@@ -155,7 +156,6 @@ func bySlowness(a, b slowUnit) int {
 func NewCriticalCollector(opts Options) *CriticalCollector {
 	c := &CriticalCollector{
 		opts:    opts,
-		trace:   NewCollector(opts),
 		types:   make(map[unitType]*units),
 		reasons: names{ids: make(map[string]int32)},
 		funcs:   names{ids: make(map[string]int32)},
@@ -165,7 +165,8 @@ func NewCriticalCollector(opts Options) *CriticalCollector {
 		limit:   MaxTail,
 	}
 	c.opts.Unit = opts.unit()
-	c.Finder = critical.NewFinder(critical.Options{Kinds: c.opts.Unit}, c.found)
+	c.finder = critical.NewFinder(critical.Options{Kinds: c.opts.Unit}, c.found)
+	c.Sink = model.Tee(&c.extent, c.finder)
 	return c
 }
 
@@ -200,21 +201,6 @@ func (o *Options) wants(u *critical.Unit) bool {
 		return false
 	}
 	return o.Func == nil || u.Kind == critical.GoroutineLife && o.Func.MatchString(u.Type)
-}
-
-func (c *CriticalCollector) Begin(t *model.Trace) {
-	c.trace.Begin(t)
-	c.Finder.Begin(t)
-}
-
-func (c *CriticalCollector) Sync(s *model.Sync) {
-	c.trace.Sync(s)
-	c.Finder.Sync(s)
-}
-
-func (c *CriticalCollector) End(s *model.Summary) {
-	c.Finder.End(s)
-	c.trace.End(s)
 }
 
 // found adds a unit up.
@@ -430,7 +416,7 @@ func (c *CriticalCollector) Stats() (s Stats) {
 
 // Profile returns the profile of what has been read, as [Collector.Profile] does.
 func (c *CriticalCollector) Profile() *profile.Profile {
-	e := c.trace.newEncoder()
+	e := newEncoder(c.opts.Type, &c.extent)
 	samples, _ := c.samples()
 	for _, x := range samples {
 		k := &c.keys[x.key]

@@ -12,7 +12,7 @@ import (
 // Profile returns the profile of what has been read. It has the wall-clock time at
 // which the trace begins, if the trace has it.
 func (c *Collector) Profile() *profile.Profile {
-	e := c.newEncoder()
+	e := newEncoder(c.opts.Type, &c.extent)
 	keys := make([]key, 0, len(c.sums))
 	for k := range c.sums {
 		keys = append(keys, k)
@@ -26,15 +26,34 @@ func (c *Collector) Profile() *profile.Profile {
 		)
 	})
 	for _, k := range keys {
-		e.sample(k, c.sums[k])
+		c.sample(e, k, c.sums[k])
 	}
 	return e.p
 }
 
-// newEncoder returns an encoder of a profile that has no samples yet.
-func (c *Collector) newEncoder() *encoder {
+// sample adds a sum to a profile.
+func (c *Collector) sample(e *encoder, k key, v *value) {
+	s := &profile.Sample{Value: []int64{v.count, v.time}}
+	s.Location = e.stack(nil, k.stack)
+	if c.opts.Type == Wall {
+		fn := c.funcs.name(k.fn)
+		if k.stack == nil {
+			s.Location = []*profile.Location{e.start(fn)}
+		}
+		s.Label = map[string][]string{"state": {model.StateKind(k.state).String()}}
+		if k.reason != 0 {
+			s.Label["reason"] = []string{c.reasons.name(k.reason)}
+		}
+		if fn != "" {
+			s.Label["func"] = []string{fn}
+		}
+	}
+	e.p.Sample = append(e.p.Sample, s)
+}
+
+// newEncoder returns an encoder of a profile of a trace, without samples yet.
+func newEncoder(t Type, x *extent) *encoder {
 	e := &encoder{
-		Collector: c,
 		locations: make(map[*model.Frame]*profile.Location),
 		functions: make(map[funcKey]*profile.Function),
 		starts:    make(map[string]*profile.Location),
@@ -42,20 +61,20 @@ func (c *Collector) newEncoder() *encoder {
 			PeriodType: &profile.ValueType{Type: "trace", Unit: "count"},
 			Period:     1,
 			SampleType: []*profile.ValueType{
-				{Type: c.opts.Type.counts(), Unit: "count"},
-				{Type: c.opts.Type.measures(), Unit: "nanoseconds"},
+				{Type: t.counts(), Unit: "count"},
+				{Type: t.measures(), Unit: "nanoseconds"},
 			},
-			DurationNanos: int64(c.end - c.start),
+			DurationNanos: int64(x.end - x.start),
 			// The functions have names, so that no binary is needed to find
 			// them.
 			Mapping: []*profile.Mapping{{ID: 1, HasFunctions: true, HasFilenames: true, HasLineNumbers: true}},
 		},
 	}
-	if c.opts.Type == CPU {
+	if t == CPU {
 		e.p.PeriodType, e.p.Period = e.p.SampleType[1], sampleWeight
 	}
-	if c.clock != nil {
-		e.p.TimeNanos = c.clock.Wall.UnixNano() - int64(c.clock.Trace-c.start)
+	if x.clock != nil {
+		e.p.TimeNanos = x.clock.Wall.UnixNano() - int64(x.clock.Trace-x.start)
 	}
 	return e
 }
@@ -92,9 +111,8 @@ func stackID(s *model.Stack) int {
 	return s.ID
 }
 
-// encoder puts sums into a profile.
+// encoder makes a profile.
 type encoder struct {
-	*Collector
 	p         *profile.Profile
 	locations map[*model.Frame]*profile.Location
 	functions map[funcKey]*profile.Function
@@ -102,25 +120,6 @@ type encoder struct {
 }
 
 type funcKey struct{ name, file string }
-
-func (e *encoder) sample(k key, v *value) {
-	s := &profile.Sample{Value: []int64{v.count, v.time}}
-	s.Location = e.stack(nil, k.stack)
-	if e.opts.Type == Wall {
-		fn := e.funcs.name(k.fn)
-		if k.stack == nil {
-			s.Location = []*profile.Location{e.start(fn)}
-		}
-		s.Label = map[string][]string{"state": {model.StateKind(k.state).String()}}
-		if k.reason != 0 {
-			s.Label["reason"] = []string{e.reasons.name(k.reason)}
-		}
-		if fn != "" {
-			s.Label["func"] = []string{fn}
-		}
-	}
-	e.p.Sample = append(e.p.Sample, s)
-}
 
 // stack appends the frames of a stack, which may be nil.
 func (e *encoder) stack(to []*profile.Location, s *model.Stack) []*profile.Location {
