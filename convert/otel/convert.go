@@ -45,15 +45,40 @@ func (r *Report) Total() (n int) {
 // could not be read, and a *[RejectedError], if spans were rejected. If ctx ended, the
 // report says what had been sent.
 func Convert(ctx context.Context, r io.Reader, client Client, opts Options) (*Report, error) {
+	c := NewConverter(ctx, client, opts)
+	return c.Close(model.ReadWindow(ctx, r, c, opts.Window))
+}
+
+// Converter is the [model.Sink] behind [Convert], for those who read a trace into more
+// than one sink. After the reading it must be closed.
+type Converter struct {
+	model.Sink
+	tree *tree
+	up   *uploader // nil if spans are only counted
+}
+
+// NewConverter returns a sink that sends the spans of one trace with client. With a nil
+// client it only counts them. The end of ctx ends the sending.
+func NewConverter(ctx context.Context, client Client, opts Options) *Converter {
+	c := &Converter{}
 	if client == nil {
-		t := newTree(opts, nil, func() error { return nil })
-		sum, err := model.ReadWindow(ctx, r, t.sink(), opts.Window)
+		c.tree = newTree(opts, nil, func() error { return nil })
+	} else {
+		c.up = newUploader(ctx, client, newEnvelope(opts.Resource, opts.Version))
+		c.tree = newTree(opts, c.up.add, c.up.err)
+	}
+	c.Sink = c.tree.sink()
+	return c
+}
+
+// Close sends what is left, and closes the client. sum and err are what the reading
+// returned. Close returns what [Convert] does.
+func (c *Converter) Close(sum *model.Summary, err error) (*Report, error) {
+	t := c.tree
+	if c.up == nil {
 		return report(t, sum, Result{}), err
 	}
-	up := newUploader(ctx, client, newEnvelope(opts.Resource, opts.Version))
-	t := newTree(opts, up.add, up.err)
-	sum, err := model.ReadWindow(ctx, r, t.sink(), opts.Window)
-	result, sendErr := up.close()
+	result, sendErr := c.up.close()
 	if sum == nil && t.trace.Format != "" && sendErr != nil {
 		// Sending was given up or interrupted, which ends the reading.
 		if sum, err = t.summary, nil; sum == nil {
@@ -70,5 +95,5 @@ func report(t *tree, sum *model.Summary, result Result) *Report {
 	if sum == nil {
 		return nil
 	}
-	return &Report{Trace: sum, Stats: t.stats, Result: result, NoClock: !t.mapping.clock}
+	return &Report{Trace: sum, Stats: t.stats, Result: result, NoClock: !t.mapping.clock.Known()}
 }

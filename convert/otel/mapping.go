@@ -14,8 +14,7 @@ import (
 // mapping encodes spans as OTLP's protobuf messages, with the bytes that the generated
 // code would make. It has no effect except its result.
 type mapping struct {
-	offset     int64 // wall clock less trace clock, ns
-	clock      bool  // offset is known
+	clock      WallClock
 	reasons    *times.Reasons
 	stacks     map[*model.Stack][]byte
 	stackBytes int // bytes in stacks
@@ -27,19 +26,7 @@ type mapping struct {
 const maxStackBytes = 64 << 20
 
 func newMapping(wallStart time.Time, start model.Time, reasons *times.Reasons) *mapping {
-	m := &mapping{stacks: make(map[*model.Stack][]byte), offset: -int64(start), reasons: reasons}
-	if !wallStart.IsZero() {
-		m.offset = wallStart.UnixNano() - int64(start)
-	}
-	return m
-}
-
-// setClock relates the trace's clock to wall-clock time. It uses only the first
-// snapshot, so that durations do not change.
-func (m *mapping) setClock(c *model.ClockSnapshot) {
-	if !m.clock {
-		m.clock, m.offset = true, c.Wall.UnixNano()-int64(c.Trace)
-	}
+	return &mapping{stacks: make(map[*model.Stack][]byte), clock: NewWallClock(wallStart, start), reasons: reasons}
 }
 
 // span returns an encoded span. It is valid until the next call.
@@ -72,7 +59,7 @@ func (m *mapping) span(trace traceID, s *span) []byte {
 
 // time appends a time as Unix time in nanoseconds. It leaves 0 out.
 func (m *mapping) time(b []byte, num wire.Number, t model.Time) []byte {
-	if wall := int64(t) + m.offset; wall != 0 {
+	if wall := m.clock.UnixNano(t); wall != 0 {
 		b = wire.AppendFixed64(b, num, uint64(wall))
 	}
 	return b

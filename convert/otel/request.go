@@ -3,6 +3,8 @@ package otel
 import (
 	"math"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/trace2x/trace2x/internal/wire"
@@ -104,4 +106,15 @@ func (e *envelope) request(spans []byte) []byte {
 func (e *envelope) size() int {
 	const lengths = 2 * 4 // of ResourceSpans and ScopeSpans, up to 256 MiB
 	return len(e.request(nil)) + lengths
+}
+
+// PutResource sets the attributes of a resource to those that spans have with
+// [Options.Resource], for the other signals of the same program.
+func PutResource(to pcommon.Resource, attributes []attribute.KeyValue) {
+	e := newEnvelope(attributes, "")
+	traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(e.request(nil))
+	if err != nil {
+		panic(err) // the encoding is wrong
+	}
+	traces.ResourceSpans().At(0).Resource().MoveTo(to)
 }

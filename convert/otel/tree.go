@@ -98,11 +98,7 @@ func (t *tree) Begin(tr *model.Trace) {
 	}
 }
 
-func (t *tree) Sync(s *model.Sync) {
-	if s.Clock != nil {
-		t.mapping.setClock(s.Clock)
-	}
-}
+func (t *tree) Sync(s *model.Sync) { t.mapping.clock.Sync(s) }
 
 func (t *tree) send(r *root, s *span) {
 	t.counts[s.kind]++
