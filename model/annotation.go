@@ -91,6 +91,9 @@ func (b *builder) taskBegun(t *Task) {
 		return
 	}
 	b.firstTask = min(b.firstTask, t.ID)
+	if t.Goroutine != nil {
+		t.Goroutine.ended = endedTask{}
+	}
 	t.Span = b.spanOf(t.Goroutine, t.Type)
 	if t.ParentID != BackgroundTask && t.ParentID != t.ID {
 		t.Parent = b.task(t.ParentID)
@@ -112,6 +115,9 @@ func (b *builder) taskEnded(id TaskID, g *Goroutine, stack *Stack, now Time) {
 	}
 	if t.Before {
 		b.endedOld[id] = true
+	}
+	if g != nil {
+		g.ended = endedTask{id, t.Before, t.Span}
 	}
 	t.ended = true
 	b.endWork(t, now)

@@ -354,7 +354,7 @@ func (b *builder) settle(g *Goroutine, e *decode.Event, kind StateKind) {
 func (b *builder) log(e *decode.Event, d *decode.Detail, t Time) {
 	g := b.current(e)
 	id := TaskID(d.Task)
-	if b.link(g, id, d.Name, d.Message) {
+	if b.link(g, id, d.Name, d.Message, t) {
 		return
 	}
 	task := b.task(id)

@@ -74,6 +74,9 @@ func (c *calls) TaskStart(t *Task) {
 func (c *calls) TaskEnd(t *Task) {
 	c.add("task-end %d %s", t.ID, span(t.Start, t.End, t.Before, t.Open))
 }
+func (c *calls) OldSpan(s *OldSpan) {
+	c.add("old-span %x %q %d to %d G%d task %d", s.SpanID[7], s.Name, s.Start, s.End, s.Goroutine.ID, s.TaskID)
+}
 func (c *calls) Log(l *Log) { c.add("log task %d %t %s", l.TaskID, l.Task != nil, l.Message) }
 func (c *calls) Range(r *Range) {
 	g := NoGoroutine

@@ -30,6 +30,8 @@
 //   - What existed before the trace began is announced when the trace first
 //     names it, with Start at the beginning of the trace and Before set. All
 //     goroutines that existed then are announced before the second Sync.
+//   - A span from before the trace is known only when it ends, from OldSpan. Its task
+//     has no name and no Span until then, and has ended just before.
 //   - What is open when the trace ends is reported with End at the end of the
 //     trace and Open set.
 //

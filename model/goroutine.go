@@ -49,6 +49,7 @@ type Goroutine struct {
 	assist     *Range
 	work       *Work        // the innermost
 	span       *startedSpan // whose task is about to begin
+	ended      endedTask    // the last task that it ended
 }
 
 // System reports whether the goroutine belongs to the runtime, decided as the

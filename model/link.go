@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 	"strings"
 )
 
@@ -18,6 +19,9 @@ const (
 	// otelSpan is of package spanlink, whose documentation has the format. The
 	// OpenTelemetry SDK begins the task right after it, on the same goroutine.
 	otelSpan = "opentelemetry.traceparent"
+	// otelSpanEnd is likewise of a span that ends. The SDK ends the task right before
+	// it, on the same goroutine; there is none if the span began before the recording.
+	otelSpanEnd = "opentelemetry.traceparent.end"
 	// datadogSpan is of dd-trace-go (ddtrace/tracer, startExecutionTracerTask):
 	// the ID of the span as 8 bytes, little-endian, in the task that it began
 	// just before. There is no ID of the trace.
@@ -60,8 +64,60 @@ func parseStartedSpan(message string) (s startedSpan, ok bool) {
 	return s, true
 }
 
+// OldSpan is a span of OpenTelemetry that began before the trace, or where nothing of
+// the trace is known, and ended in it. Nothing in the trace told of it before it
+// ended. Which goroutines were at work for it is not known, except for the one that
+// ended it.
+type OldSpan struct {
+	SpanContext
+	Name string
+	// Start is when it began: before the trace began, mostly. End is when it ended.
+	Start, End Time
+	// Goroutine ended it.
+	Goroutine *Goroutine
+	// TaskID is the task that it is, which ended just before: one with Before and
+	// TypeUnknown. It is BackgroundTask if the span began before the recording of
+	// the trace did, and so has no task.
+	TaskID TaskID
+}
+
+// endedTask is a task that a goroutine ended.
+type endedTask struct {
+	id     TaskID // BackgroundTask for none
+	before bool
+	span   *SpanContext
+}
+
+// parseEndedSpan reads "TRACEPARENT DURATION NAME", with a duration in ns.
+func parseEndedSpan(message string) (s startedSpan, took Time, ok bool) {
+	s, ok = parseStartedSpan(message)
+	if !ok {
+		return s, 0, false
+	}
+	duration, name, ok := strings.Cut(s.name, " ")
+	ns, err := strconv.ParseInt(duration, 10, 64)
+	s.name = name
+	return s, Time(ns), ok && err == nil && ns >= 0
+}
+
+// spanEnded takes the end of a span. It matters if the trace does not have its
+// beginning.
+func (b *builder) spanEnded(g *Goroutine, s startedSpan, took, now Time) {
+	ended := g.ended
+	g.ended = endedTask{}
+	if ended.span != nil && *ended.span == s.SpanContext {
+		return
+	}
+	old := &OldSpan{SpanContext: s.SpanContext, Name: s.name, Start: now - took, End: now, Goroutine: g}
+	if ended.before && ended.span == nil {
+		old.TaskID = ended.id
+	}
+	b.summary.OldSpans++
+	b.sink.OldSpan(old)
+}
+
 // link takes a log that says which span a task is. It is false for other logs.
-func (b *builder) link(g *Goroutine, id TaskID, category, message string) bool {
+func (b *builder) link(g *Goroutine, id TaskID, category, message string, now Time) bool {
 	switch category {
 	case otelSpan:
 		s, ok := parseStartedSpan(message)
@@ -72,6 +128,13 @@ func (b *builder) link(g *Goroutine, id TaskID, category, message string) bool {
 			b.misuse(spanWithoutTask)
 		}
 		g.span = &s
+		return true
+	case otelSpanEnd:
+		s, took, ok := parseEndedSpan(message)
+		if !ok || g == nil {
+			return false
+		}
+		b.spanEnded(g, s, took, now)
 		return true
 	case datadogSpan:
 		t := b.task(id)

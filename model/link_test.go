@@ -73,10 +73,11 @@ func (l linked) TaskStart(t *Task) {
 		l.add("task %d", t.ID)
 	}
 }
-func (l linked) TaskEnd(t *Task) { l.add("task %d ends, Datadog %d", t.ID, t.DatadogSpanID) }
-func (l linked) Log(x *Log)      { l.add("log %s", x.Category) }
-func (l linked) WorkStart(*Work) {}
-func (l linked) WorkEnd(*Work)   {}
+func (l linked) OldSpan(s *OldSpan) { l.calls.OldSpan(s) }
+func (l linked) TaskEnd(t *Task)    { l.add("task %d ends, Datadog %d", t.ID, t.DatadogSpanID) }
+func (l linked) Log(x *Log)         { l.add("log %s", x.Category) }
+func (l linked) WorkStart(*Work)    {}
+func (l linked) WorkEnd(*Work)      {}
 
 func TestLink(t *testing.T) {
 	span := func(f *feed, at on, id byte, name string) {
@@ -91,6 +92,10 @@ func TestLink(t *testing.T) {
 	}
 	log := func(f *feed, at on, id exptrace.TaskID, category, message string) {
 		emit(f, exptrace.EventLog, at, exptrace.Log{Task: id, Category: category, Message: message}, exptrace.NoStack)
+	}
+	// ended is the log of a span that took 9 s.
+	ended := func(f *feed, at on, id byte, name string) {
+		log(f, at, 0, otelSpanEnd, fmt.Sprintf("%s%02x-01 9000000000 %s", parent[:50], id, name))
 	}
 	long := strings.Repeat("x", longestSpanName)
 	tests := []struct {
@@ -156,6 +161,43 @@ func TestLink(t *testing.T) {
 				end(f, main, 5)
 			},
 			want: []string{"task 5", "task 5 ends, Datadog 513"},
+		},
+		{
+			name: "from before the trace",
+			feed: func(f *feed, main, other on) { end(f, main, 5); ended(f, main, 1, "a b") },
+			want: []string{"task 5", "task 5 ends, Datadog 0", `old-span 1 "a b" -8999999930 to 70 G1 task 5`},
+		},
+		{
+			name: "from before the trace, with a part in it",
+			feed: func(f *feed, main, other on) {
+				span(f, main, 2, "b")
+				emit(f, exptrace.EventTaskBegin, main, exptrace.Task{ID: 6, Parent: 5, Type: "b"}, exptrace.NoStack)
+				end(f, main, 6)
+				ended(f, main, 2, "b")
+				end(f, main, 5)
+				ended(f, main, 1, "a")
+			},
+			want: []string{"task 5", "task 6 is 2", "task 6 ends, Datadog 0", "task 5 ends, Datadog 0", `old-span 1 "a" -8999999890 to 110 G1 task 5`},
+		},
+		{
+			name: "from before the recording",
+			feed: func(f *feed, main, other on) { begin(f, main, 5, "p"); ended(f, main, 1, "a") },
+			want: []string{"task 5", `old-span 1 "a" -8999999930 to 70 G1 task 0`},
+		},
+		{
+			name: "known, and ended elsewhere",
+			feed: func(f *feed, main, other on) {
+				span(f, main, 1, "a")
+				begin(f, main, 5, "a")
+				end(f, other, 5)
+				ended(f, other, 1, "a")
+			},
+			want: []string{"task 5 is 1", "task 5 ends, Datadog 0"},
+		},
+		{
+			name: "ended, not in the right form",
+			feed: func(f *feed, main, other on) { log(f, main, 0, otelSpanEnd, parent+" -1 a") },
+			want: []string{"log " + otelSpanEnd},
 		},
 	}
 	for _, tt := range tests {

@@ -28,6 +28,9 @@ type Sink interface {
 	RegionEnd(*Region)
 	TaskStart(*Task)
 	TaskEnd(*Task)
+	// OldSpan reports a span of OpenTelemetry that began before the trace and has
+	// ended, right after the TaskEnd of its task, if it has one.
+	OldSpan(*OldSpan)
 	Log(*Log)
 
 	// WorkStart reports that a goroutine is at work for a task from now on, and
@@ -70,6 +73,7 @@ func (NopSink) RegionStart(*Region)                 {}
 func (NopSink) RegionEnd(*Region)                   {}
 func (NopSink) TaskStart(*Task)                     {}
 func (NopSink) TaskEnd(*Task)                       {}
+func (NopSink) OldSpan(*OldSpan)                    {}
 func (NopSink) Log(*Log)                            {}
 func (NopSink) WorkStart(*Work)                     {}
 func (NopSink) WorkEnd(*Work)                       {}
@@ -137,8 +141,8 @@ type Sample struct {
 	Stack     *Stack
 }
 
-// Log is a message of runtime/trace.Log, but those that set Task.Span and
-// Task.DatadogSpanID.
+// Log is a message of runtime/trace.Log, except those about spans: see [Task],
+// [OldSpan].
 type Log struct {
 	Time      Time
 	Goroutine *Goroutine
@@ -164,8 +168,9 @@ type Summary struct {
 	// Generations is the number of generations that were read; it is 1 for
 	// traces of Go 1.21 and earlier.
 	Generations int
-	// LinkedSpans is the number of tasks that are spans of OpenTelemetry.
-	LinkedSpans int
+	// LinkedSpans is the number of tasks that are spans of OpenTelemetry, and OldSpans
+	// the number of spans from before the trace.
+	LinkedSpans, OldSpans int
 	// Unknown counts what this version of the model does not know, by name, and
 	// Inconsistent what contradicts what came before. Both are left out of the
 	// model.

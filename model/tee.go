@@ -69,6 +69,12 @@ func (t tee) TaskEnd(x *Task) {
 	}
 }
 
+func (t tee) OldSpan(x *OldSpan) {
+	for _, s := range t {
+		s.OldSpan(x)
+	}
+}
+
 func (t tee) Log(x *Log) {
 	for _, s := range t {
 		s.Log(x)

@@ -252,7 +252,7 @@ func (c *clip) remember(m Metric) {
 func (b *builder) restart(sink Sink, from Time) {
 	b.sink, b.begun = sink, true
 	b.trace.Start, b.since, b.now = from, max(b.since, from), from
-	b.summary.Events, b.summary.LinkedSpans, b.summary.Generations = 0, 0, 0
+	b.summary.Events, b.summary.LinkedSpans, b.summary.OldSpans, b.summary.Generations = 0, 0, 0, 0
 	b.summary.Goroutines, b.summary.MaxAlive = len(b.goroutines), len(b.goroutines)
 	clear(b.summary.Unknown)
 	clear(b.summary.Inconsistent)
@@ -272,6 +272,7 @@ func (b *builder) announceAll() {
 		if g.assist != nil {
 			g.assist.Start, g.assist.Before = from, true
 		}
+		g.ended.before = false // not in this window
 		b.sink.GoroutineStart(g)
 	}
 	for _, p := range b.procs {

@@ -24,6 +24,7 @@ func (w works) RegionStart(*Region)                 {}
 func (w works) RegionEnd(*Region)                   {}
 func (w works) TaskStart(*Task)                     {}
 func (w works) TaskEnd(t *Task)                     { w.add("task %d ends", t.ID) }
+func (w works) OldSpan(*OldSpan)                    {}
 func (w works) Log(*Log)                            {}
 func (w works) Range(*Range)                        {}
 func (w works) Sample(*Sample)                      {}

@@ -2,7 +2,10 @@ module github.com/trace2x/trace2x/spanlink
 
 go 1.24.0
 
-require go.opentelemetry.io/otel/sdk v1.38.0
+require (
+	go.opentelemetry.io/otel/sdk v1.38.0
+	go.opentelemetry.io/otel/trace v1.38.0
+)
 
 require (
 	github.com/go-logr/logr v1.4.3 // indirect
@@ -11,6 +14,5 @@ require (
 	go.opentelemetry.io/auto/sdk v1.1.0 // indirect
 	go.opentelemetry.io/otel v1.38.0 // indirect
 	go.opentelemetry.io/otel/metric v1.38.0 // indirect
-	go.opentelemetry.io/otel/trace v1.38.0 // indirect
 	golang.org/x/sys v0.35.0 // indirect
 )

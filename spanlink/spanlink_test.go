@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"github.com/trace2x/trace2x/spanlink"
 )
@@ -53,6 +55,40 @@ func TestLogs(t *testing.T) {
 	}
 	if bytes.Contains(data, []byte("before")) {
 		t.Error("a span from before is in the trace")
+	}
+}
+
+// TestEnds: the trace has the ends of spans that took long, also of those from before
+// the recording, and of no others.
+func TestEnds(t *testing.T) {
+	tracer := provider().Tracer("")
+	at := time.Now().Add(-time.Minute)
+	start := func(name string) oteltrace.Span {
+		_, s := tracer.Start(t.Context(), name, oteltrace.WithTimestamp(at))
+		return s
+	}
+	end := func(s oteltrace.Span, took time.Duration) { s.End(oteltrace.WithTimestamp(at.Add(took))) }
+	before := start("GET /before")
+	long := strings.Repeat("x", 2*spanlink.MaxName)
+	data := recorded(t, func() {
+		end(before, time.Second)
+		end(start("slow"), spanlink.LongSpan)
+		end(start("fast"), spanlink.LongSpan-1)
+		end(start(long), 9*time.Second)
+	})
+	sc := before.SpanContext()
+	for _, want := range []string{
+		spanlink.EndCategory,
+		fmt.Sprintf("00-%s-%s-01 1000000000 GET /before", sc.TraceID(), sc.SpanID()),
+		"-01 20000000 slow",
+		"-01 9000000000 " + long[:spanlink.MaxName],
+	} {
+		if !bytes.Contains(data, []byte(want)) {
+			t.Errorf("the trace does not have %q", want)
+		}
+	}
+	if bytes.Contains(data, []byte("9999999 fast")) {
+		t.Error("a short span is logged when it ends")
 	}
 }
 
@@ -124,7 +160,7 @@ func startedSpan() sdktrace.ReadWriteSpan {
 
 func TestNothingRecorded(t *testing.T) {
 	p, s, ctx := spanlink.NewProcessor(), startedSpan(), context.Background()
-	if n := testing.AllocsPerRun(1000, func() { p.OnStart(ctx, s) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { p.OnStart(ctx, s); p.OnEnd(s) }); n != 0 {
 		t.Errorf("%v allocations while nothing is recorded", n)
 	}
 }
@@ -147,6 +183,35 @@ func BenchmarkOnStart(b *testing.B) {
 		defer trace.Stop()
 		start(b)
 	})
+}
+
+// BenchmarkOnEnd measures what the processor adds to the end of a span: of a short
+// one, and of one that is logged.
+func BenchmarkOnEnd(b *testing.B) {
+	p := spanlink.NewProcessor()
+	long := startedSpan()
+	for _, bb := range []struct {
+		name      string
+		span      sdktrace.ReadOnlySpan
+		recording bool
+	}{
+		{"off", long, false},
+		{"recording short", tracetest.SpanStub{SpanContext: long.SpanContext(), Name: "short", StartTime: time.Now(), EndTime: time.Now()}.Snapshot(), true},
+		{"recording long", tracetest.SpanStub{SpanContext: long.SpanContext(), Name: "GET /cart/{id}", StartTime: time.Now(), EndTime: time.Now().Add(time.Second)}.Snapshot(), true},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			if bb.recording {
+				if err := trace.Start(discard{}); err != nil {
+					b.Fatal(err)
+				}
+				defer trace.Stop()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				p.OnEnd(bb.span)
+			}
+		})
+	}
 }
 
 type discard struct{}

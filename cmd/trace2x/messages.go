@@ -28,8 +28,8 @@ func plural(n int, noun string) string {
 func (e *env) report(in *input.Input, s *model.Summary) {
 	english.Fprintf(e.stderr, "%s: %s, %d events in %v, %d goroutines (%d at once)\n",
 		in.Name, s.Format, s.Events, time.Duration(s.End-s.Start).Round(time.Microsecond), s.Goroutines, s.MaxAlive)
-	if s.LinkedSpans > 0 {
-		fmt.Fprintf(e.stderr, "%s of OpenTelemetry among the tasks\n", plural(s.LinkedSpans, "span"))
+	if n := s.LinkedSpans + s.OldSpans; n > 0 {
+		fmt.Fprintf(e.stderr, "%s of OpenTelemetry among the tasks\n", plural(n, "span"))
 	}
 	e.warn(s)
 }

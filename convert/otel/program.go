@@ -7,8 +7,8 @@ import (
 	"github.com/trace2x/trace2x/model/times"
 )
 
-// program is the trace of what belongs to no task. It is nil if it is not wanted; its
-// methods do nothing then.
+// program is the trace of what belongs to no task. If it is not wanted, it only holds
+// the states of goroutines from before the trace, for [tree.OldSpan].
 type program struct {
 	tree *tree
 	*root
@@ -22,21 +22,23 @@ type program struct {
 	gcSpent  int64 // of the budget
 }
 
-func newProgram(t *tree) *program {
+func newProgram(t *tree, wants bool) *program {
 	n := &node{span: span{
 		kind: kindProgram, id: t.ids.span(kindProgram), name: "program",
 		start: t.trace.Start, before: true, goroutine: model.NoGoroutine, thread: model.NoThread,
 	}, sent: true}
-	r := &root{trace: t.ids.trace(model.BackgroundTask, t.trace.Start), node: n, verdict: wanted}
+	r := &root{trace: t.ids.trace(model.BackgroundTask, t.trace.Start), node: n, verdict: unwanted}
 	n.root = r
-	t.stats.Traces++
+	if wants {
+		t.want(r)
+	}
 	return &program{tree: t, root: r, node: n}
 }
 
 // join makes a goroutine part of the program's trace, as long as it is not at
 // work for a task.
 func (p *program) join(g *model.Goroutine, gr *goroutine) {
-	if p == nil || p.tree.opts.Detail < Goroutines || !p.tree.selected(g) {
+	if p.verdict == unwanted && !g.Before || p.tree.opts.Detail < Goroutines || !p.tree.selected(g) {
 		return
 	}
 	gr.alone = &node{
@@ -89,7 +91,10 @@ func (p *program) dropShort() {
 		p.held = 0
 		goroutines := p.tree.goroutines.All()
 		for i := range goroutines {
-			if n := goroutines[i].alone; n != nil {
+			for _, n := range [...]*node{goroutines[i].alone, goroutines[i].early} {
+				if n == nil {
+					continue
+				}
 				states := len(n.held)
 				n.held = slices.DeleteFunc(n.held, func(x *span) bool { return x.end-x.start < p.minState })
 				n.dropped += states - len(n.held)
@@ -101,8 +106,11 @@ func (p *program) dropShort() {
 
 // goroutineEnd emits the goroutine with its states.
 func (p *program) goroutineEnd(g *model.Goroutine, gr *goroutine) {
+	if gr.early != nil {
+		p.held -= p.cost(gr.early.held)
+	}
 	n := gr.alone
-	if p == nil || n == nil {
+	if n == nil {
 		return
 	}
 	n.end, n.open, n.startFunc, n.name = g.End, g.Open, g.Func, goroutineName(g)
@@ -121,7 +129,7 @@ func (p *program) goroutineEnd(g *model.Goroutine, gr *goroutine) {
 // gc takes a GC cycle or a pause. They are short, but matter: up to a quarter of the
 // budget is for them, whatever else there is.
 func (p *program) gc(r *model.Range) {
-	if p == nil {
+	if p.verdict == unwanted {
 		return
 	}
 	x := &span{
@@ -145,9 +153,6 @@ func (p *program) gc(r *model.Range) {
 
 // end sends what is kept, and the program itself.
 func (p *program) end(s *model.Summary) {
-	if p == nil {
-		return
-	}
 	p.node.end, p.node.open, p.node.misuse = s.End, true, s.Misuse
 	p.tree.end(p.root)
 }

@@ -101,6 +101,7 @@ type node struct {
 	around, within *node // open regions of the same task and goroutine, likewise
 
 	held []*span // states of a goroutine that works for no task
+	old  *node   // of a task: see oldTask
 }
 
 // verdict says whether a trace is wanted.
@@ -120,6 +121,7 @@ type root struct {
 	verdict verdict
 	linked  int // tasks that are spans, while undecided
 	ended   bool
+	begun   bool // something of it has been sent
 
 	kept     []kept // spans that are complete, and may be left out
 	keptCost int64

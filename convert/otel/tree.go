@@ -37,7 +37,7 @@ type tree struct {
 	mapping    *mapping
 	counts     [numKinds]int
 	stats      Stats
-	program    *program // nil if it is not wanted
+	program    *program
 	gaps       []model.Gap
 	critical   *criticalTree // nil if it is not wanted
 	budget     budget
@@ -65,6 +65,10 @@ type goroutine struct {
 	regions   []*node    // by Depth
 	alone     *node      // what belongs to no task, for the program's trace
 	told      model.Time // up to which its states have become spans
+
+	early    *node // what it did before its first work, which is part of earlyFor
+	earlyFor *node
+	ending   *node // a task from before the trace that it ended last
 }
 
 var _ model.Sink = (*tree)(nil)
@@ -93,14 +97,13 @@ func (t *tree) Begin(tr *model.Trace) {
 	t.trace, t.now = *tr, tr.Start
 	t.ids = newIDs(tr.Fingerprint)
 	t.mapping = newMapping(t.opts.WallStart, tr.Start, &t.ledger.Reasons)
-	if !t.opts.filtered() {
-		t.program = newProgram(t)
-	}
+	t.program = newProgram(t, !t.opts.filtered())
 }
 
 func (t *tree) Sync(s *model.Sync) { t.mapping.clock.Sync(s) }
 
 func (t *tree) send(r *root, s *span) {
+	r.begun = true
 	t.counts[s.kind]++
 	s.link = t.linked(s.link)
 	for _, gap := range t.gaps {
@@ -187,6 +190,7 @@ func (t *tree) TaskStart(task *model.Task) {
 	default:
 		n.root.linked++
 	}
+	n.old = oldTask(task, n, parent)
 	t.tasks[task] = n
 }
 
@@ -206,7 +210,7 @@ func (t *tree) TaskEnd(task *model.Task) {
 			r.verdict = unwanted
 			t.stats.Filtered++
 		}
-		t.end(r)
+		t.endOldRoot(task, n)
 	case n.sent:
 		t.emitNode(n)
 	}
@@ -221,7 +225,7 @@ func (t *tree) WorkStart(work *model.Work) {
 		return // not wanted
 	}
 	gr := t.goroutine(g)
-	t.program.leave(gr)
+	t.turnToWork(g, gr, task, work.Start)
 	w := &node{
 		span: span{
 			kind:      kindGoroutine,
@@ -310,6 +314,7 @@ func (t *tree) GoroutineEnd(g *model.Goroutine) {
 	if t.selected(g) {
 		t.stats.Found.Goroutines++
 	}
+	t.endWaiting(gr)
 	t.program.goroutineEnd(g, gr)
 	*gr = goroutine{regions: gr.regions[:0]}
 }
@@ -420,7 +425,7 @@ func (t *tree) RegionStart(r *model.Region) {
 		n.parent, n.root = n.around, n.around.root
 	case task != nil:
 		n.parent, n.root = task, task.root
-	case t.program != nil:
+	case t.program.verdict == wanted:
 		n.parent, n.root = t.program.node, t.program.root
 	default:
 		return
@@ -485,7 +490,7 @@ func (t *tree) Log(l *model.Log) {
 		}
 	}
 	if l.Task == nil {
-		if t.program != nil {
+		if t.program.verdict == wanted {
 			t.program.node.addEvent(e)
 		}
 		return

@@ -543,6 +543,9 @@ func (w *Writer) TaskEnd(t *model.Task) {
 	}
 }
 
+// OldSpan has no effect: the slice of the task, if there is one, has been written.
+func (w *Writer) OldSpan(*model.OldSpan) {}
+
 func (w *Writer) Log(l *model.Log) {
 	if l.Goroutine == nil || w.goroutine(l.Goroutine).lane == nil {
 		return

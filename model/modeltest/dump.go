@@ -211,6 +211,10 @@ func (d *Dump) WorkEnd(w *model.Work) {
 	d.line(w.End, "work-end", goroutineID(w.Goroutine), taskOf(w.Task.ID, w.Task), d.since(w.Start, false, false))
 }
 
+func (d *Dump) OldSpan(s *model.OldSpan) {
+	d.line(s.End, "old-span", taskOf(s.TaskID, nil), fmt.Sprintf("%q", s.Name), fmt.Sprintf("span=%x/%x", s.TraceID, s.SpanID), goroutineID(s.Goroutine))
+}
+
 func (d *Dump) Log(l *model.Log) {
 	d.line(l.Time, "log", goroutineID(l.Goroutine), taskOf(l.TaskID, l.Task), quoted("category", l.Category), fmt.Sprintf("%q", l.Message), top("at", l.Stack))
 }

@@ -36,6 +36,7 @@ type Validator struct {
 	parents    map[model.TaskID]model.TaskID
 	works      map[workKey]*model.Work
 	linked     int
+	old        int  // spans
 	misused    bool // regions do not nest
 }
 
@@ -309,6 +310,19 @@ func (v *Validator) TaskEnd(t *model.Task) {
 	delete(v.tasks, t)
 }
 
+func (v *Validator) OldSpan(s *model.OldSpan) {
+	v.at(s.End, "OldSpan")
+	v.alive(s.Goroutine, "old span")
+	if s.Start > s.End {
+		v.errorf("span %x starts at %d and ends at %d", s.SpanID, s.Start, s.End)
+	}
+	if id := s.TaskID; id != model.BackgroundTask && !v.taskIDs[id] {
+		v.errorf("span %x is task %d, which never started", s.SpanID, id)
+	}
+	v.old++
+	v.Sink.OldSpan(s)
+}
+
 func (v *Validator) Log(l *model.Log) {
 	v.at(l.Time, "log")
 	v.Sink.Log(l)
@@ -439,6 +453,9 @@ func (v *Validator) End(s *model.Summary) {
 	}
 	if len(v.works) > 0 {
 		v.errorf("%d goroutines at work without an end", len(v.works))
+	}
+	if s.OldSpans != v.old {
+		v.errorf("%d old spans counted, %d reported", s.OldSpans, v.old)
 	}
 	if s.LinkedSpans != v.linked {
 		v.errorf("%d linked spans counted, %d announced", s.LinkedSpans, v.linked)
