@@ -84,12 +84,20 @@ LEFT JOIN go_blocking_stack AS s
   AND s.is_syscall = (b.state = 'D')
 WHERE b.state IN ('S', 'D') AND b.dur > 0;
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
 SELECT
-  p.name AS function, b.reason, b.place,
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
+SELECT
+  n.function, b.reason, b.place,
   count(*) AS waits, sum(b.dur) / 1e6 AS total_ms,
   percentile(b.dur, 50) / 1e6 AS p50_ms, max(b.dur) / 1e6 AS max_ms
 FROM go_blocked AS b
-JOIN thread AS t USING (utid)
-JOIN process AS p USING (upid)
-GROUP BY p.name, b.reason, b.place
-ORDER BY p.name GLOB 'runtime[./]*', total_ms DESC;
+JOIN go_lane AS n USING (utid)
+GROUP BY n.function, b.reason, b.place
+ORDER BY n.function GLOB 'runtime[./]*', total_ms DESC;

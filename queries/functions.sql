@@ -1,6 +1,6 @@
 -- Which functions do the goroutines come from, and what do they do all day?
 --
--- One row for each start function (a process in the UI), the busiest first.
+-- One row for each start function, the busiest first.
 --
 --   function       what the go statement started
 --   goroutines     how many of them there were, in the whole trace
@@ -14,8 +14,17 @@
 -- Short runs (running_ms / runs) and much time runnable mean that much of the time goes
 -- into switching.
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
 SELECT
-  p.name AS function,
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
+SELECT
+  n.function,
   g.goroutines,
   sum(iif(s.state = 'Running', s.dur, 0)) / 1e6 AS running_ms,
   round(
@@ -27,16 +36,15 @@ SELECT
   sum(iif(s.state = 'D', s.dur, 0)) / 1e6 AS syscall_ms,
   sum(s.state = 'Running') AS runs
 FROM thread_state AS s
-JOIN thread AS t USING (utid)
-JOIN process AS p USING (upid)
+JOIN go_lane AS n USING (utid)
 JOIN (
-  SELECT upid, count(*) AS goroutines
+  SELECT function, count(*) AS goroutines
   FROM slice
   JOIN thread_track AS tt ON tt.id = slice.track_id
-  JOIN thread USING (utid)
+  JOIN go_lane USING (utid)
   WHERE category = 'goroutine'
-  GROUP BY upid
-) AS g USING (upid)
+  GROUP BY function
+) AS g USING (function)
 WHERE s.dur > 0
-GROUP BY p.upid
+GROUP BY n.function
 ORDER BY running_ms DESC;

@@ -20,6 +20,15 @@
 -- Many assists in a function: allocate less there, or raise GOGC or GOMEMLIMIT. The
 -- pauses are in stop_the_world.sql. The time of allocating itself is not here.
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
+SELECT
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
 CREATE OR REPLACE PERFETTO TABLE go_gc_work AS
 SELECT
   s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) AS dur, tt.utid, s.name AS work
@@ -40,37 +49,35 @@ USING SPAN_JOIN(go_gc_work PARTITIONED utid, go_running PARTITIONED utid);
 
 WITH
   running AS (
-    SELECT t.upid, count(*) AS times, sum(r.dur) AS dur
+    SELECT n.function, count(*) AS times, sum(r.dur) AS dur
     FROM go_running AS r
-    JOIN thread AS t USING (utid)
-    GROUP BY t.upid
+    JOIN go_lane AS n USING (utid)
+    GROUP BY n.function
   ),
   wall AS (
-    SELECT t.upid, w.work, count(*) AS times, sum(w.dur) AS dur
+    SELECT n.function, w.work, count(*) AS times, sum(w.dur) AS dur
     FROM go_gc_work AS w
-    JOIN thread AS t USING (utid)
-    GROUP BY t.upid, w.work
+    JOIN go_lane AS n USING (utid)
+    GROUP BY n.function, w.work
   ),
   cpu AS (
-    SELECT t.upid, r.work, sum(r.dur) AS dur
+    SELECT n.function, r.work, sum(r.dur) AS dur
     FROM go_gc_running AS r
-    JOIN thread AS t USING (utid)
-    GROUP BY t.upid, r.work
+    JOIN go_lane AS n USING (utid)
+    GROUP BY n.function, r.work
   )
 SELECT
-  p.name AS function, wall.work, wall.times, wall.dur / 1e6 AS wall_ms,
+  wall.function, wall.work, wall.times, wall.dur / 1e6 AS wall_ms,
   coalesce(cpu.dur, 0) / 1e6 AS cpu_ms, round(100.0 * cpu.dur / running.dur, 2) AS percent
 FROM wall
-JOIN process AS p USING (upid)
-LEFT JOIN cpu USING (upid, work)
-LEFT JOIN running USING (upid)
+LEFT JOIN cpu USING (function, work)
+LEFT JOIN running USING (function)
 UNION ALL
 SELECT
-  p.name, iif(p.name = 'runtime.bgsweep', 'background sweep', 'background scavenge'),
+  r.function, iif(r.function = 'runtime.bgsweep', 'background sweep', 'background scavenge'),
   r.times, r.dur / 1e6, r.dur / 1e6, 100.0
 FROM running AS r
-JOIN process AS p USING (upid)
-WHERE p.name IN ('runtime.bgsweep', 'runtime.bgscavenge')
+WHERE r.function IN ('runtime.bgsweep', 'runtime.bgscavenge')
 UNION ALL
 SELECT '(no goroutine)', s.name, count(*), sum(s.dur) / 1e6, sum(s.dur) / 1e6, NULL
 FROM slice AS s

@@ -86,15 +86,23 @@ LEFT JOIN go_blocking_stack AS s
   AND s.is_syscall = (b.state = 'D')
 WHERE b.state IN ('S', 'D') AND b.dur > 0;
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
+SELECT
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
 -- Goroutines: the slice of each, with the thread that is its lane.
 CREATE OR REPLACE PERFETTO TABLE go_goroutine AS
 SELECT
   s.id, s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) AS dur, s.track_id,
-  tt.utid, s.name AS goroutine, p.name AS function, s.dur != -1 AS ended
+  tt.utid, s.name AS goroutine, n.function, s.dur != -1 AS ended
 FROM slice AS s
 JOIN thread_track AS tt ON tt.id = s.track_id
-JOIN thread AS t USING (utid)
-JOIN process AS p USING (upid)
+JOIN go_lane AS n USING (utid)
 WHERE s.category = 'goroutine';
 
 SELECT

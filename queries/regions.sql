@@ -18,6 +18,15 @@
 
 INCLUDE PERFETTO MODULE slices.time_in_state;
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
+SELECT
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
 WITH in_state AS (
   SELECT
     id,
@@ -29,7 +38,7 @@ WITH in_state AS (
   GROUP BY id
 )
 SELECT
-  s.name AS region, p.name AS function,
+  s.name AS region, n.function,
   sum(s.dur != -1) AS regions, sum(s.dur = -1) AS open,
   percentile(nullif(s.dur, -1), 50) / 1e3 AS p50_us,
   percentile(nullif(s.dur, -1), 99) / 1e3 AS p99_us,
@@ -40,9 +49,8 @@ SELECT
   s.id, s.ts, s.dur, s.track_id -- of the region with the maximum
 FROM slice AS s
 JOIN thread_track AS tt ON tt.id = s.track_id
-JOIN thread AS t USING (utid)
-JOIN process AS p USING (upid)
+JOIN go_lane AS n USING (utid)
 LEFT JOIN in_state AS i ON i.id = s.id
 WHERE s.category = 'region'
-GROUP BY s.name, p.name
+GROUP BY s.name, n.function
 ORDER BY total_ms DESC;

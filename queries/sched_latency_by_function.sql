@@ -19,8 +19,17 @@
 
 INCLUDE PERFETTO MODULE sched.latency;
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
 SELECT
-  p.name AS function,
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
+SELECT
+  n.function,
   count(*) AS latencies,
   sum(r.waker_utid IS NULL OR r.irq_context) AS no_waker,
   percentile(l.latency_dur, 50) / 1e3 AS p50_us,
@@ -31,7 +40,6 @@ FROM sched_latency_for_running_interval AS l
 JOIN thread_state AS r ON r.id = l.runnable_latency_id
 -- Behind a damaged part of the trace, it ran without having been runnable.
 JOIN thread_state AS x ON x.id = l.thread_state_id AND x.ts = r.ts + r.dur
-JOIN thread AS t ON t.utid = l.utid
-JOIN process AS p USING (upid)
-GROUP BY p.name
+JOIN go_lane AS n ON n.utid = l.utid
+GROUP BY n.function
 ORDER BY total_ms DESC;

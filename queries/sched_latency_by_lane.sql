@@ -12,8 +12,17 @@
 
 INCLUDE PERFETTO MODULE sched.latency;
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
 SELECT
-  p.name AS function, t.tid AS lane,
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
+SELECT
+  n.function, n.tid AS lane,
   count(*) AS latencies,
   percentile(l.latency_dur, 50) / 1e3 AS p50_us,
   percentile(l.latency_dur, 99) / 1e3 AS p99_us,
@@ -24,7 +33,6 @@ FROM sched_latency_for_running_interval AS l
 JOIN thread_state AS r ON r.id = l.runnable_latency_id
 -- Behind a damaged part of the trace, it ran without having been runnable.
 JOIN thread_state AS x ON x.id = l.thread_state_id AND x.ts = r.ts + r.dur
-JOIN thread AS t ON t.utid = l.utid
-JOIN process AS p USING (upid)
+JOIN go_lane AS n ON n.utid = l.utid
 GROUP BY l.utid
 ORDER BY max_us DESC;

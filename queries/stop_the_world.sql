@@ -16,15 +16,23 @@
 -- Look at long ones for a function that ran late into the pause: a loop that cannot be
 -- preempted, or a goroutine that got no CPU from the operating system.
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
+SELECT
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
 -- Goroutines: the slice of each, with the thread that is its lane.
 CREATE OR REPLACE PERFETTO TABLE go_goroutine AS
 SELECT
   s.id, s.ts, iif(s.dur = -1, trace_end() - s.ts, s.dur) AS dur, s.track_id,
-  tt.utid, s.name AS goroutine, p.name AS function, s.dur != -1 AS ended
+  tt.utid, s.name AS goroutine, n.function, s.dur != -1 AS ended
 FROM slice AS s
 JOIN thread_track AS tt ON tt.id = s.track_id
-JOIN thread AS t USING (utid)
-JOIN process AS p USING (upid)
+JOIN go_lane AS n USING (utid)
 WHERE s.category = 'goroutine';
 
 CREATE OR REPLACE PERFETTO TABLE go_pause AS
@@ -44,12 +52,11 @@ USING SPAN_JOIN(go_pause, go_ran PARTITIONED ucpu);
 
 WITH ran AS (
   SELECT
-    r.pause_id, p.name AS function, sum(r.dur) AS dur,
+    r.pause_id, n.function, sum(r.dur) AS dur,
     max(r.ts + r.dur) AS last_stop
   FROM go_ran_in_pause AS r
-  JOIN thread AS t USING (utid)
-  JOIN process AS p USING (upid)
-  GROUP BY r.pause_id, p.upid
+  JOIN go_lane AS n USING (utid)
+  GROUP BY r.pause_id, n.function
 )
 SELECT
   s.name AS pause, g.dur / 1e3 AS pause_us,

@@ -62,8 +62,17 @@ JOIN go_place AS l USING (callsite_id);
 
 CREATE OR REPLACE PERFETTO INDEX go_slice_place_id ON go_slice_place(slice_id);
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
 SELECT
-  p.name AS function, coalesce(l.place, '(no stack)') AS place,
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
+SELECT
+  n.function, coalesce(l.place, '(no stack)') AS place,
   count(*) AS calls, sum(s.len) / 1e6 AS total_ms,
   percentile(s.len, 50) / 1e3 AS p50_us, max(s.len) / 1e6 AS max_ms,
   sum(s.blocked > 0) AS lost_p, sum(s.blocked) / 1e6 AS without_p_ms,
@@ -76,8 +85,7 @@ FROM (
   WHERE category = 'syscall'
 ) AS s
 JOIN thread_track AS tt ON tt.id = s.track_id
-JOIN thread AS t USING (utid)
-JOIN process AS p USING (upid)
+JOIN go_lane AS n USING (utid)
 LEFT JOIN go_slice_place AS l ON l.slice_id = s.id
-GROUP BY p.name, l.place
+GROUP BY n.function, l.place
 ORDER BY without_p_ms DESC, total_ms DESC;

@@ -16,9 +16,18 @@
 -- Begin with a function that is blocked long: its wakers are what it waits for, and
 -- their wakers are what those wait for.
 
+-- The start function of each lane. The runtime's own goroutines are one process: there
+-- the lane has the name of the function.
+CREATE OR REPLACE PERFETTO TABLE go_lane AS
 SELECT
-  iif(s.irq_context, '(scheduler)', wp.name) AS waker,
-  p.name AS woken,
+  t.utid, t.tid,
+  iif(p.name = 'runtime', substr(t.name, instr(t.name, ' ') + 1), p.name) AS function
+FROM thread AS t
+JOIN process AS p USING (upid);
+
+SELECT
+  iif(s.irq_context, '(scheduler)', w.function) AS waker,
+  n.function AS woken,
   CASE s.previous
     WHEN 'S' THEN s.reason
     WHEN 'D' THEN 'syscall'
@@ -38,10 +47,8 @@ FROM (
   FROM thread_state
   WINDOW lane AS (PARTITION BY utid ORDER BY ts)
 ) AS s
-JOIN thread AS t USING (utid)
-JOIN process AS p USING (upid)
-JOIN thread AS w ON w.utid = s.waker_utid
-LEFT JOIN process AS wp ON wp.upid = w.upid
-WHERE s.state = 'R'
+JOIN go_lane AS n USING (utid)
+LEFT JOIN go_lane AS w ON w.utid = s.waker_utid
+WHERE s.state = 'R' AND s.waker_utid IS NOT NULL
 GROUP BY 1, 2, 3
 ORDER BY times DESC;

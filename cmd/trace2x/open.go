@@ -91,7 +91,7 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 	}
 
 	// Before the work, which would be in vain if the port cannot be used.
-	srv, page, err := listen(e, filepath.Base(file), ui, portGiven, fl.port)
+	srv, page, err := listen(e, ui, portGiven, fl.port)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,8 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 		return statErr
 	}
 
-	link := srv.Link()
+	offer := srv.Add(serve.File{Name: filepath.Base(file), Content: f, Size: info.Size()})
+	link := offer.Link()
 	if _, err := fmt.Fprintln(e.stdout, link); err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 	}
 	fmt.Fprintf(e.stderr, "waiting for the browser to read the trace%s\n", question)
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ctx, f, info.Size()) }()
+	go func() { served <- srv.Serve(ctx) }()
 	var noBrowser <-chan error
 	if !fl.noBrowser {
 		noBrowser = serve.OpenBrowser(link)
@@ -136,28 +137,27 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 		case err := <-noBrowser:
 			fmt.Fprintf(e.stderr, "warning: no browser was opened (%v): open the link in one\n", err)
 			noBrowser = nil
-		case serveErr := <-served:
-			switch {
-			case ctx.Err() != nil:
-				return errors.New("interrupted before a browser had read the trace")
-			case serveErr != nil:
-				return serveErr
-			}
+		case <-offer.Fetched():
 			fmt.Fprintln(e.stderr, "the browser has it")
 			return err
+		case serveErr := <-served:
+			if ctx.Err() != nil {
+				return errors.New("interrupted before a browser had read the trace")
+			}
+			return serveErr
 		}
 	}
 }
 
 // listen starts the server on the port. If the port is taken and the user did not ask for
 // it, listen takes another. It reports whether a page hands the trace over.
-func listen(e *env, name string, ui *url.URL, portGiven bool, port uint16) (srv *serve.Server, page bool, err error) {
+func listen(e *env, ui *url.URL, portGiven bool, port uint16) (srv *serve.Server, page bool, err error) {
 	page = port != serve.FetchPort
-	srv, err = serve.New(name, serve.Options{UI: ui, Port: int(port), Page: page})
+	srv, err = serve.Listen(serve.Options{UI: ui, Port: int(port), Page: page})
 	if err == nil || portGiven {
 		return srv, page, err
 	}
 	fmt.Fprintf(e.stderr, "warning: %v; a page hands the trace over instead\n", err)
-	srv, err = serve.New(name, serve.Options{UI: ui, Page: true})
+	srv, err = serve.Listen(serve.Options{UI: ui, Page: true})
 	return srv, true, err
 }

@@ -1,6 +1,10 @@
 package perfetto
 
-import "github.com/trace2x/trace2x/model"
+import (
+	"fmt"
+
+	"github.com/trace2x/trace2x/model"
+)
 
 // focus limits a trace to a selection of goroutines. If the selection names tasks, it
 // limits the trace to the time in which goroutines work for them. A goroutine has a
@@ -148,14 +152,14 @@ func (w *Writer) focusedRun(r *model.Run, gr *goroutine, endState byte) {
 			w.otherRun(r, gr, start, turn.time)
 			last = turn.lane
 		} else {
-			w.ran(r.Proc, turn.lane.tid, start, turn.time, taskDead)
+			w.ran(r.Proc, turn.lane, start, turn.time, taskDead)
 			last = nil
 		}
 		start = turn.time
 	}
 	delete(w.focus.turns, r.Proc)
 	if last != nil {
-		w.ran(r.Proc, last.tid, start, r.End, endState)
+		w.ran(r.Proc, last, start, r.End, endState)
 	} else {
 		w.otherRun(r, gr, start, r.End)
 	}
@@ -169,7 +173,7 @@ func (w *Writer) otherRun(r *model.Run, gr *goroutine, start, end model.Time) {
 	}
 	if gr.focus.woke {
 		l := gr.focus.waker
-		w.ran(r.Proc, l.tid, start, end, taskWaiting)
+		w.ran(r.Proc, l, start, end, taskWaiting)
 		e := w.events
 		e.event(sliceBegin, l.track, start)
 		e.category(catGoroutine)
@@ -180,11 +184,11 @@ func (w *Writer) otherRun(r *model.Run, gr *goroutine, start, end model.Time) {
 	}
 	l := w.focus.others[r.Proc]
 	if l == nil {
-		l = &lane{tid: w.lanes.newID(), track: w.lanes.newTrack()}
-		w.lanes.describeAs(l, otherFunc, otherFunc)
+		l = w.lanes.newLane()
+		w.lanes.describeAs(l, otherFunc, fmt.Sprintf("others on P%d", r.Proc))
 		w.focus.others[r.Proc] = l
 	}
-	w.ran(r.Proc, l.tid, start, end, taskWaiting)
+	w.ran(r.Proc, l, start, end, taskWaiting)
 }
 
 // wakerLane returns the lane of a goroutine that wakes another one.

@@ -14,7 +14,6 @@ type heldLanes struct {
 // held is the time in which a goroutine was on a lane.
 type held struct {
 	lane        *lane
-	track       uint64
 	from, until model.Time // until is -1 while it is there
 	// forWaking says that the goroutine is there only to wake up others.
 	forWaking bool
@@ -27,7 +26,7 @@ func newHeldLanes() *heldLanes { return &heldLanes{of: make(map[model.GoID][]hel
 
 func (h *heldLanes) take(g model.GoID, l *lane, from model.Time, forWaking bool) {
 	if h != nil {
-		h.of[g] = append(h.of[g], held{lane: l, track: l.track, from: from, until: -1, forWaking: forWaking})
+		h.of[g] = append(h.of[g], held{lane: l, from: from, until: -1, forWaking: forWaking})
 	}
 }
 
@@ -37,7 +36,7 @@ func (h *heldLanes) leave(g model.GoID, l *lane, t model.Time) {
 	}
 	for i := range h.of[g] {
 		if x := &h.of[g][i]; x.lane == l && x.until < 0 {
-			x.until, x.lane = t, nil
+			x.until = t
 		}
 	}
 	if len(h.left) < maxLeft {
@@ -54,15 +53,14 @@ func (h *heldLanes) leave(g model.GoID, l *lane, t model.Time) {
 	}
 }
 
-// at returns the track of the lane that a goroutine was on at a moment, 0 if it was on
-// none.
-func (h *heldLanes) at(g model.GoID, t model.Time) uint64 {
+// at returns the lane that a goroutine was on at a moment, nil if it was on none.
+func (h *heldLanes) at(g model.GoID, t model.Time) *lane {
 	for _, x := range h.of[g] {
 		if x.from <= t && (x.until < 0 || t < x.until) {
-			return x.track
+			return x.lane
 		}
 	}
-	return 0
+	return nil
 }
 
 // shown reports whether a goroutine was on a lane at some moment of an interval, not

@@ -2,7 +2,10 @@ package perfetto
 
 import (
 	"container/heap"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,39 +23,59 @@ type lanes struct {
 	start        model.Time
 	perGoroutine bool
 
-	ids       int32  // the last pid or tid: they share their numbers, as on Linux
+	numbers   numbers
 	tracks    uint64 // the last uuid of a track
-	processes map[string]*process
+	functions map[string]*function
+	runtime   *process   // of all goroutines of the runtime, nil until there is one
 	held      *heldLanes // nil if nobody asks
 }
 
-// process stands for a start function.
-type process struct {
-	pid  int32
-	name string
-	free laneHeap
+// function is a start function.
+type function struct {
+	name    string
+	process *process
+	free    laneHeap
 
 	goName uint64 // iid, 0 until needed
 }
 
+// process is a Perfetto process: a start function, or the runtime. It gets its number,
+// which is its color in the UI, when its goroutines have run for busyEnough, or at the
+// end of the trace: so the functions that use the CPU have different colors. Its lanes
+// are described then.
+type process struct {
+	name    string
+	pid     int32 // 0 until it is numbered
+	ran     model.Time
+	waiting []*lane // to be described
+}
+
+// RuntimeProcess is the process of the runtime's own goroutines: of package runtime, and
+// of its tracer and profiler.
+const RuntimeProcess = "runtime"
+
+// busyEnough is the time in ns on a P after which a process gets its number.
+const busyEnough = 1_000_000
+
 // goIID returns the number of the name of go statements that start the function, 0 if
 // there are too many names.
-func (p *process) goIID(e *events) uint64 {
-	if p.goName == 0 {
-		p.goName = e.names.iid(&e.interned, "go "+model.ShortFunc(p.name))
+func (f *function) goIID(e *events) uint64 {
+	if f.goName == 0 {
+		f.goName = e.names.iid(&e.interned, "go "+model.ShortFunc(f.name))
 	}
-	return p.goName
+	return f.goName
 }
 
 // lane is a Perfetto thread with its track.
 type lane struct {
 	tid   int32
 	track uint64
-	// process is nil until the start function of the lane's goroutine is known. The
-	// lane is described then. The trace processor reads all descriptors before any
-	// event, so a descriptor may come late in the file.
-	process *process
-	until   model.Time // when its last goroutine left it
+	// function is nil until the start function of the lane's goroutine is known. The
+	// lane is described when, after that, the process has a number. The trace processor
+	// reads all descriptors before any event, so a descriptor may come late in the file.
+	function *function
+	name     string     // until it is described
+	until    model.Time // when its last goroutine left it
 }
 
 // cgoFunc is the process of goroutines that C code started, by calling Go on a thread
@@ -69,12 +92,8 @@ func processName(g *model.Goroutine) string {
 }
 
 func newLanes(p *packets, start model.Time, perGoroutine bool) *lanes {
-	// Numbers begin at 2: the UI colors what runs on a CPU by its process, and it
-	// shows pid 1 in grey.
-	return &lanes{packets: p, start: start, perGoroutine: perGoroutine, ids: 1, processes: make(map[string]*process)}
+	return &lanes{packets: p, start: start, perGoroutine: perGoroutine, functions: make(map[string]*function)}
 }
-
-func (l *lanes) newID() int32 { l.ids++; return l.ids }
 
 // newTrack returns the uuid of a new track.
 func (l *lanes) newTrack() uint64 { l.tracks++; return l.tracks }
@@ -90,19 +109,20 @@ func (l *lanes) take(g *model.Goroutine, from model.Time, forWaking bool) *lane 
 
 func (l *lanes) freeOrNew(g *model.Goroutine, from model.Time) *lane {
 	if name := processName(g); name != "" {
-		if p := l.processes[name]; p != nil && len(p.free) > 0 && p.free[0].until <= from {
-			return heap.Pop(&p.free).(*lane)
+		if f := l.functions[name]; f != nil && len(f.free) > 0 && f.free[0].until <= from {
+			return heap.Pop(&f.free).(*lane)
 		}
 	}
-	lane := &lane{tid: l.newID(), track: l.newTrack()}
-	l.describe(lane, g, false)
-	return lane
+	ln := l.newLane()
+	l.describe(ln, g, false)
+	return ln
 }
 
-// describe writes the descriptor of a lane if its function is known; if last, also if
-// it is not.
+func (l *lanes) newLane() *lane { return &lane{tid: l.numbers.tid(), track: l.newTrack()} }
+
+// describe names a lane if its function is known; if last, also if it is not.
 func (l *lanes) describe(ln *lane, g *model.Goroutine, last bool) {
-	if ln.process != nil {
+	if ln.function != nil {
 		return
 	}
 	fn := processName(g)
@@ -113,14 +133,77 @@ func (l *lanes) describe(ln *lane, g *model.Goroutine, last bool) {
 		fn = model.UnknownFunc
 	}
 	name := model.ShortFunc(fn)
-	if l.perGoroutine {
+	if ofRuntime(fn) {
+		name = fn // the process does not have it
+	}
+	switch {
+	case l.perGoroutine:
 		name = "G" + strconv.FormatInt(int64(g.ID), 10) + " " + name
+	case !ofRuntime(fn):
+		name += " lane" // so that it differs from the name of its process
 	}
 	l.describeAs(ln, fn, name)
 }
 
+// describeAs names a lane of a function.
 func (l *lanes) describeAs(ln *lane, fn, name string) {
-	ln.process = l.process(fn)
+	ln.function, ln.name = l.function(fn), name
+	if p := ln.function.process; p.pid == 0 {
+		p.waiting = append(p.waiting, ln)
+	} else {
+		l.writeThread(ln)
+	}
+}
+
+// ran adds to the time that a lane's goroutines were on a P.
+func (l *lanes) ran(ln *lane, d model.Time) {
+	if ln.function == nil {
+		return
+	}
+	if p := ln.function.process; p.pid == 0 {
+		if p.ran += d; p.ran >= busyEnough {
+			l.number(p)
+		}
+	}
+}
+
+// pid returns the number of the process of a lane whose function is known.
+func (l *lanes) pid(ln *lane) int32 {
+	p := ln.function.process
+	if p.pid == 0 {
+		l.number(p)
+	}
+	return p.pid
+}
+
+// finish describes what is left.
+func (l *lanes) finish() {
+	for _, name := range slices.Sorted(maps.Keys(l.functions)) {
+		if p := l.functions[name].process; p.pid == 0 {
+			l.number(p)
+		}
+	}
+}
+
+// number gives a process its number, and describes it and its lanes.
+func (l *lanes) number(p *process) {
+	p.pid = l.numbers.pid(p == l.runtime)
+	d := &perfettopb.ProcessDescriptor{Pid: proto.Int32(p.pid), ProcessName: proto.String(wire.Text(p.name))}
+	if p == l.runtime {
+		d.LegacySortIndex = proto.Int32(1) // behind the others, which have 0
+	}
+	l.packets.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: &perfettopb.TrackDescriptor{
+		Uuid:    proto.Uint64(l.newTrack()),
+		Process: d,
+	}}})
+	for _, ln := range p.waiting {
+		l.writeThread(ln)
+	}
+	p.waiting = nil
+}
+
+// writeThread writes the descriptor of a lane.
+func (l *lanes) writeThread(ln *lane) {
 	p := l.packets
 	p.open()
 	b := wire.AppendUint(p.part.buf, fPacketTimestamp, uint64(l.start))
@@ -129,27 +212,35 @@ func (l *lanes) describeAs(ln *lane, fn, name string) {
 	b, track := wire.Open(b, fPacketTrackDescriptor)
 	b = wire.AppendUint(b, fTrackUUID, ln.track)
 	b, thread := wire.Open(b, fTrackThread)
-	b = wire.AppendUint(b, fThreadPID, uint64(ln.process.pid))
+	b = wire.AppendUint(b, fThreadPID, uint64(ln.function.process.pid))
 	b = wire.AppendUint(b, fThreadTID, uint64(ln.tid))
-	b = wire.AppendString(b, fThreadName, name)
+	b = wire.AppendString(b, fThreadName, ln.name)
 	p.part.buf = wire.Close(wire.Close(b, thread), track)
 	p.close()
+	ln.name = ""
 }
 
-func (l *lanes) process(fn string) *process {
-	p := l.processes[fn]
-	if p == nil {
-		p = &process{pid: l.newID(), name: fn}
-		l.processes[fn] = p
-		l.packets.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: &perfettopb.TrackDescriptor{
-			Uuid: proto.Uint64(l.newTrack()),
-			Process: &perfettopb.ProcessDescriptor{
-				Pid:         proto.Int32(p.pid),
-				ProcessName: proto.String(wire.Text(fn)),
-			},
-		}}})
+func (l *lanes) function(name string) *function {
+	f := l.functions[name]
+	if f == nil {
+		f = &function{name: name}
+		if !ofRuntime(name) {
+			f.process = &process{name: name}
+		} else {
+			if l.runtime == nil {
+				l.runtime = &process{name: RuntimeProcess}
+			}
+			f.process = l.runtime
+		}
+		l.functions[name] = f
 	}
-	return p
+	return f
+}
+
+// ofRuntime reports whether goroutines of a start function are the runtime's own.
+func ofRuntime(fn string) bool {
+	// The program's coroutines (iter.Pull) begin with runtime.corostart.
+	return fn != "runtime.corostart" && strings.HasPrefix(fn, "runtime.") || strings.HasPrefix(fn, "runtime/")
 }
 
 // giveBack takes the lane of a goroutine that leaves it at t.
@@ -157,7 +248,7 @@ func (l *lanes) giveBack(g model.GoID, ln *lane, t model.Time) {
 	l.held.leave(g, ln, t)
 	ln.until = t
 	if !l.perGoroutine {
-		heap.Push(&ln.process.free, ln)
+		heap.Push(&ln.function.free, ln)
 	}
 }
 

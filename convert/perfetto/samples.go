@@ -22,8 +22,8 @@ func (w *Writer) Sample(s *model.Sample) {
 	}
 	if s.Goroutine == nil {
 		if w.noLane == nil {
-			w.noLane = &lane{tid: w.lanes.newID(), track: w.lanes.newTrack()}
-			w.lanes.describeAs(w.noLane, "(no goroutine)", "(no goroutine)")
+			w.noLane = w.lanes.newLane()
+			w.lanes.describeAs(w.noLane, "(no goroutine)", "CPU samples")
 		}
 		w.sample(w.noLane, s)
 		return
@@ -33,7 +33,7 @@ func (w *Writer) Sample(s *model.Sample) {
 		return // out of focus
 	}
 	w.lanes.describe(gr.lane, s.Goroutine, false)
-	if gr.lane.process == nil {
+	if gr.lane.function == nil {
 		// A sample names its process, which cannot be changed later: wait until
 		// it is known.
 		gr.samples = append(gr.samples, *s)
@@ -43,13 +43,14 @@ func (w *Writer) Sample(s *model.Sample) {
 }
 
 func (w *Writer) sample(l *lane, s *model.Sample) {
+	pid := w.lanes.pid(l)
 	e := w.events
 	e.packet(s.Time)
 	b, mark := wire.Open(e.packets.part.buf, fPacketPerfSample)
 	if s.Proc != model.NoProc && s.Proc < MaxCPUs {
 		b = wire.AppendUint(b, fSampleCPU, uint64(s.Proc))
 	}
-	b = wire.AppendUint(b, fSamplePID, uint64(l.process.pid))
+	b = wire.AppendUint(b, fSamplePID, uint64(pid))
 	b = wire.AppendUint(b, fSampleTID, uint64(l.tid))
 	if s.Stack != nil {
 		b = wire.AppendUint(b, fSampleCallstack, e.stacks.iid(&e.interned, s.Stack))

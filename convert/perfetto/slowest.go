@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -29,6 +30,10 @@ type slowest struct {
 	size  int  // segments that are kept
 	out   bool // what the finder gets now is not in focus
 	lanes *heldLanes
+
+	show  func(*critical.Unit) bool // Options.Show, nil for none
+	shown []slowUnit                // what it chose
+	paths []Path                    // what was written
 }
 
 type slowType struct {
@@ -36,14 +41,32 @@ type slowType struct {
 	count int
 	total time.Duration
 	units []slowUnit // the slowest first
+	extra int        // the last ones, which are not among the slowest
 }
 
 type slowUnit struct {
 	critical.Unit
 	path *critical.Path
-	// lanes has, for each segment, the track of the lane on which it happened, 0 if
-	// the file does not have the lane.
-	lanes []uint64
+	// lanes has, for each segment, the lane on which it happened, nil if the file does
+	// not have it. waits has the same for each wait.
+	lanes, waits []*lane
+}
+
+// Path is a unit of work whose critical path is in the file, for what leads a reader to
+// it.
+type Path struct {
+	critical.Unit
+	// Track is where the UI has the path: the names of the groups from the top, and
+	// then of the track.
+	Track []string
+	// Lanes are the lanes that take part, the most time first.
+	Lanes []LaneID
+}
+
+// LaneID has the numbers by which the UI knows a lane: it shows them behind the names of
+// the process and of the lane.
+type LaneID struct {
+	PID, TID int32
 }
 
 const (
@@ -53,21 +76,29 @@ const (
 	// maxSlowSegments is the number of segments that are kept. If there are more,
 	// the limit of units is lowered, to 1 at least.
 	maxSlowSegments = 1 << 18
+	// maxShown is the number of units that Options.Show can choose.
+	maxShown = 16
 )
 
 // newSlowest returns nil for no units.
-func newSlowest(w *Writer, limit int) *slowest {
-	if limit <= 0 {
+func newSlowest(w *Writer, opts *Options) *slowest {
+	if opts.Slowest <= 0 && opts.Show == nil {
 		return nil
 	}
-	s := &slowest{w: w, limit: limit, kind: critical.GoroutineLife, types: make(map[string]*slowType), lanes: newHeldLanes()}
+	s := &slowest{w: w, limit: max(opts.Slowest, 0), show: opts.Show, kind: critical.GoroutineLife, types: make(map[string]*slowType), lanes: newHeldLanes()}
 	s.Finder = critical.NewFinder(critical.Options{}, s.found)
 	return s
 }
 
 // found keeps a unit that may be one of the slowest of its type.
 func (s *slowest) found(u *critical.Unit) {
-	if u.Cut || u.Kind > s.kind {
+	if u.Cut {
+		return
+	}
+	if s.show != nil && len(s.shown) < maxShown && s.show(u) {
+		s.shown = append(s.shown, s.keep(u))
+	}
+	if u.Kind > s.kind || s.limit == 0 {
 		return
 	}
 	if u.Kind < s.kind {
@@ -97,13 +128,8 @@ func (s *slowest) found(u *critical.Unit) {
 	if at == s.limit {
 		return
 	}
-	x := slowUnit{Unit: *u, path: u.Path(critical.MaxSegments)}
-	x.lanes = make([]uint64, len(x.path.Segments))
-	for i, seg := range x.path.Segments {
-		x.lanes[i] = s.lanes.at(seg.Goroutine, seg.Start)
-	}
-	t.units = slices.Insert(t.units, at, x)
-	s.size += len(x.lanes)
+	t.units = slices.Insert(t.units, at, s.keep(u))
+	s.size += len(t.units[at].lanes)
 	s.trim(t)
 	for s.size > maxSlowSegments && s.limit > 1 {
 		s.limit /= 2
@@ -111,6 +137,20 @@ func (s *slowest) found(u *critical.Unit) {
 			s.trim(t)
 		}
 	}
+}
+
+// keep returns a unit with its path and the lanes of that.
+func (s *slowest) keep(u *critical.Unit) slowUnit {
+	x := slowUnit{Unit: *u, path: u.Path(critical.MaxSegments)}
+	x.lanes = make([]*lane, len(x.path.Segments))
+	for i, seg := range x.path.Segments {
+		x.lanes[i] = s.lanes.at(seg.Goroutine, seg.Start)
+	}
+	x.waits = make([]*lane, len(x.path.Waits))
+	for i, wait := range x.path.Waits {
+		x.waits[i] = s.lanes.at(wait.Goroutine, wait.Start)
+	}
+	return x
 }
 
 // trim drops the units beyond the limit.
@@ -139,35 +179,99 @@ var groupNames = map[critical.Kind]string{
 }
 
 // write writes the tracks: a group with the types, the most time first, and below each
-// type its units, the slowest first.
+// type its units, the slowest first. Units that Options.Show chose come behind those, and
+// have a group of their own if they are of another kind.
 func (s *slowest) write() {
-	var types []*slowType
-	for _, t := range s.types {
-		if s.kind != critical.GoroutineLife || t.count >= critical.MinLives {
-			types = append(types, t)
+	p := &pathWriter{events: s.w.events}
+	for _, kind := range critical.AllKinds {
+		types := make(map[string]*slowType)
+		if kind == s.kind {
+			for name, t := range s.types {
+				if kind != critical.GoroutineLife || t.count >= critical.MinLives {
+					types[name] = t
+				}
+			}
+		}
+		for _, u := range s.shown {
+			if u.Kind == kind {
+				show(types, u)
+			}
+		}
+		s.writeGroup(p, kind, types)
+	}
+}
+
+// show adds a unit to its type, unless it is there.
+func show(types map[string]*slowType, u slowUnit) {
+	t := types[u.Type]
+	if t == nil {
+		t = &slowType{name: u.Type}
+		types[u.Type] = t
+	}
+	for i := range t.units {
+		if x := &t.units[i]; x.Task == u.Task && x.Goroutine == u.Goroutine && x.Start == u.Start && x.End == u.End {
+			return
 		}
 	}
-	slices.SortFunc(types, func(a, b *slowType) int {
+	t.units = append(t.units, u)
+	t.extra++
+}
+
+func (s *slowest) writeGroup(p *pathWriter, kind critical.Kind, types map[string]*slowType) {
+	sorted := slices.SortedFunc(maps.Values(types), func(a, b *slowType) int {
 		return cmp.Or(cmp.Compare(b.total, a.total), strings.Compare(a.name, b.name))
 	})
-	g := &group{lanes: s.w.lanes, name: groupNames[s.kind]}
-	p := &pathWriter{events: s.w.events}
-	for _, t := range types {
+	g := &group{lanes: s.w.lanes, name: groupNames[kind]}
+	for _, t := range sorted {
+		about := fmt.Sprintf("The slowest %d of %d, with their critical paths: what each waited for, and what whoever ended that did meanwhile", len(t.units)-t.extra, t.count)
+		if t.extra == len(t.units) {
+			about = "With the critical path: what the unit waited for, and what whoever ended that did meanwhile"
+		}
 		typ := g.add(&perfettopb.TrackDescriptor{
 			Name:          proto.String(wire.Text(nameOr(t.name))),
-			Description:   proto.String(fmt.Sprintf("The slowest %d of %d, with their critical paths: what each waited for, and what whoever ended that did meanwhile", len(t.units), t.count)),
+			Description:   proto.String(about),
 			ChildOrdering: perfettopb.TrackDescriptor_EXPLICIT.Enum(),
 		})
 		for i := range t.units {
 			u := &t.units[i]
+			// The UI shows sibling tracks with the same name as one.
+			name := fmt.Sprintf("%d: %s", i+1, u.Duration())
+			if i >= len(t.units)-t.extra {
+				name = fmt.Sprintf("%s at %s", u.Duration(), time.Duration(u.Start-s.w.trace.Origin))
+			}
 			p.track = s.w.lanes.track(typ, &perfettopb.TrackDescriptor{
-				// The UI shows sibling tracks with the same name as one.
-				Name:             proto.String(fmt.Sprintf("%d: %s", i+1, u.Duration())),
+				Name:             proto.String(name),
 				SiblingOrderRank: proto.Int32(int32(i + 1)),
 			})
 			p.unit(u)
+			s.paths = append(s.paths, Path{Unit: u.Unit, Track: []string{g.name, nameOr(t.name), name}, Lanes: u.takePart(s.w.lanes)})
 		}
 	}
+}
+
+// takePart returns the lanes that take part in the path, the most time first.
+func (u *slowUnit) takePart(lanes *lanes) []LaneID {
+	times := make(map[*lane]model.Time)
+	for i, l := range u.lanes {
+		if l != nil {
+			times[l] += u.path.Segments[i].End - u.path.Segments[i].Start
+		}
+	}
+	for _, l := range u.waits {
+		if l != nil {
+			times[l] += 0 // what it did is in the segments
+		}
+	}
+	byTime := slices.SortedFunc(maps.Keys(times), func(a, b *lane) int {
+		return cmp.Or(cmp.Compare(times[b], times[a]), cmp.Compare(a.tid, b.tid))
+	})
+	list := make([]LaneID, 0, len(byTime))
+	for _, l := range byTime {
+		if l.function != nil {
+			list = append(list, LaneID{PID: lanes.pid(l), TID: l.tid})
+		}
+	}
+	return list
 }
 
 // pathWriter writes units of work as slices on tracks of their own, the path of each
@@ -249,7 +353,7 @@ func (p *pathWriter) wait(w *critical.Wait) {
 func (p *pathWriter) segment(u *slowUnit, i int) {
 	e := p.events
 	seg, lane := &u.path.Segments[i], u.lanes[i]
-	comes := lane != 0 && (i == 0 || u.lanes[i-1] != lane || u.path.Segments[i-1].Goroutine != seg.Goroutine)
+	comes := lane != nil && (i == 0 || u.lanes[i-1] != lane || u.path.Segments[i-1].Goroutine != seg.Goroutine)
 	e.event(sliceBegin, p.track, seg.Start)
 	e.category(catSlowest)
 	e.name(stepName(seg.Own, seg.Func, what(seg), seg.Stack))
@@ -269,7 +373,7 @@ func (p *pathWriter) segment(u *slowUnit, i int) {
 	}
 	e.endEvent()
 	if comes {
-		e.event(instant, lane, seg.Start)
+		e.event(instant, lane.track, seg.Start)
 		e.category(catSlowest)
 		e.name("on the path of " + unitName(&u.Unit))
 		e.pathFlow(fEventTerminatingFlow, p.flows)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -32,6 +33,10 @@ type Options struct {
 	// whole trace, also with a Selection, which limits the units to those of selected
 	// goroutines. Finding them takes a third of the time of a conversion without them.
 	Slowest int
+	// Show reports whether a unit gets such a track even if it is not among the slowest,
+	// for some units; nil for none. The kind of the unit does not matter. The unit is
+	// valid during the call.
+	Show func(*critical.Unit) bool
 	// Version is the version of trace2x that the file names. It may be empty.
 	Version string
 }
@@ -100,7 +105,7 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 		packets:  newPackets(w),
 		procs:    make(map[model.ProcID]*lazyTrack),
 	}
-	out.slowest = newSlowest(out, opts.Slowest)
+	out.slowest = newSlowest(out, &opts)
 	return out
 }
 
@@ -119,6 +124,14 @@ func (w *Writer) Found() model.Found {
 		return model.Found{}
 	}
 	return w.focus.found
+}
+
+// Paths returns the critical paths that the file has, after End.
+func (w *Writer) Paths() []Path {
+	if w.slowest == nil {
+		return nil
+	}
+	return w.slowest.paths
 }
 
 // Err returns the first error of the underlying writer.
@@ -205,8 +218,8 @@ func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Gorou
 		e.event(instant, w.goroutine(by).lane.track, g.Start)
 		e.category(catGo)
 		name := uint64(0)
-		if p := gr.lane.process; p != nil {
-			name = p.goIID(e)
+		if f := gr.lane.function; f != nil {
+			name = f.goIID(e)
 		}
 		if name != 0 {
 			e.nameIID(name)
@@ -437,7 +450,7 @@ func (w *Writer) Run(r *model.Run) {
 	if w.focus != nil {
 		w.focusedRun(r, gr, end)
 	} else {
-		w.ran(r.Proc, gr.lane.tid, r.Start, r.End, end)
+		w.ran(r.Proc, gr.lane, r.Start, r.End, end)
 	}
 	if r.Label != "" && gr.lane != nil {
 		w.laneSlice(gr, slice{start: max(r.Start, gr.since), end: r.End, open: open, name: r.Label, category: catGC})
@@ -459,7 +472,9 @@ func (w *Writer) ranOn(r *model.Run, open bool) {
 }
 
 // ran writes that a lane held a P, and the prev_state with which it left.
-func (w *Writer) ran(p model.ProcID, tid int32, start, end model.Time, state byte) {
+func (w *Writer) ran(p model.ProcID, l *lane, start, end model.Time, state byte) {
+	w.lanes.ran(l, end-start)
+	tid := l.tid
 	if p >= MaxCPUs {
 		w.packets.ranBeyond(tid, start, end, state)
 		return
@@ -637,6 +652,7 @@ func (w *Writer) End(s *model.Summary) {
 	if w.slowest != nil {
 		w.slowest.write()
 	}
+	w.lanes.finish()
 	w.packets.attributes(w.opts.Version, s)
 	w.packets.finish()
 }

@@ -1,14 +1,19 @@
-// Package serve hands one file of this machine to the Perfetto UI in the user's
+// Package serve hands files of this machine to the Perfetto UI in the user's
 // browser, and nothing else to nobody else.
 //
-// The UI is a page of another origin that fetches the file from 127.0.0.1, where
+// The UI is a page of another origin that fetches a file from 127.0.0.1, where
 // its content security policy allows one port, [FetchPort]. If that is taken, a
 // page of this server hands the file over: it opens the UI in a new tab and
 // posts the bytes there. Both ways are described in
-// https://perfetto.dev/docs/visualization/deep-linking-to-perfetto-ui.
+// https://perfetto.dev/docs/visualization/deep-linking-to-perfetto-ui. Both keep the
+// arguments of the UI's address, which say where in the trace it opens.
+//
+// [Listen] takes the port, [Server.Add] adds a file at any time and returns what has
+// its link, and [Server.Serve] answers requests until it is told to end. A file can be
+// fetched once; then the server lets go of it.
 //
 // What could ask besides the UI is other pages in the user's browser, and other
-// users of the machine. The file has an unguessable path; a page of another
+// users of the machine. A file has an unguessable path; a page of another
 // origin, also one that reaches 127.0.0.1 under a name of its own (DNS
 // rebinding), is refused before its path matters.
 package serve
@@ -38,15 +43,28 @@ const (
 	PerfettoUI = "https://ui.perfetto.dev"
 )
 
-// Options say how a file is handed over.
+// Options say how files are handed over.
 type Options struct {
 	// UI is the address of the Perfetto UI, http or https.
 	UI *url.URL
 	// Port of 127.0.0.1; 0 for any that is free.
 	Port int
-	// Page hands the file over by a page of this server. That is needed on a port
-	// other than FetchPort.
+	// Page hands files over by a page of this server. That is needed on a port other
+	// than FetchPort.
 	Page bool
+}
+
+// File is a file to hand over.
+type File struct {
+	// Name is the name that the UI shows. Characters that plain file names do not have
+	// are replaced.
+	Name string
+	// Content has Size bytes. The server does not close it.
+	Content io.ReaderAt
+	Size    int64
+	// Args are arguments of the UI's address, such as those of package deeplink. They
+	// are copied.
+	Args url.Values
 }
 
 // ParseUI checks the address of a UI.
@@ -63,25 +81,29 @@ func ParseUI(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// Server serves one file, until it was fetched.
+// Server hands files over. It may be used from several goroutines.
 type Server struct {
-	ui     *url.URL
-	page   bool
-	hosts  [2]string // that a request may name
-	folder string    // path of the page, "/…/"
-	path   string    // of the file, below folder
+	ui    *url.URL
+	page  bool
+	hosts [2]string // that a request may name
+	ln    net.Listener
 
-	ln      net.Listener
-	file    io.ReaderAt
-	size    int64
+	mu    sync.Mutex
+	files map[string]*Offer // by folder
+}
+
+// Offer is a file that the server has for the UI.
+type Offer struct {
+	server  *Server
+	file    File
+	folder  string // path of the page, "/…/"
+	args    string // of the UI's address: "", or "?…"
 	fetched chan struct{}
 	once    sync.Once
 }
 
-// New listens on 127.0.0.1 for requests of a file with this name, in which other
-// characters that plain file names do not have are replaced. The caller ends the
-// server with Serve or Close.
-func New(name string, opts Options) (*Server, error) {
+// Listen listens on 127.0.0.1. The caller ends the server with Serve or Close.
+func Listen(opts Options) (*Server, error) {
 	ln, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(opts.Port)))
 	if err != nil {
 		return nil, err
@@ -91,15 +113,58 @@ func New(name string, opts Options) (*Server, error) {
 		ln.Close()
 		return nil, err
 	}
-	s := &Server{
+	return &Server{
 		ui: opts.UI, page: opts.Page,
-		hosts:   [2]string{"127.0.0.1:" + port, "localhost:" + port},
-		folder:  "/" + rand.Text() + "/",
-		ln:      ln,
-		fetched: make(chan struct{}),
+		hosts: [2]string{"127.0.0.1:" + port, "localhost:" + port},
+		ln:    ln,
+		files: make(map[string]*Offer),
+	}, nil
+}
+
+// Add offers a file to the UI until it was fetched or withdrawn.
+func (s *Server) Add(f File) *Offer {
+	f.Name = plain(f.Name)
+	o := &Offer{server: s, file: f, folder: "/" + rand.Text() + "/", fetched: make(chan struct{})}
+	if len(f.Args) > 0 {
+		o.args = "?" + escape(f.Args)
 	}
-	s.path = s.folder + plain(name)
-	return s, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[o.folder] = o
+	return o
+}
+
+// escape encodes arguments for the UI, which does not read + as a space.
+func escape(args url.Values) string { return strings.ReplaceAll(args.Encode(), "+", "%20") }
+
+// Link returns the address that a browser has to open.
+func (o *Offer) Link() string {
+	if o.server.page {
+		return o.url("")
+	}
+	link := o.server.uiPage() + "?url=" + url.QueryEscape(o.url(o.file.Name))
+	if o.args != "" {
+		link += "&" + o.args[1:]
+	}
+	return link
+}
+
+func (o *Offer) url(name string) string { return "http://" + o.server.hosts[0] + o.folder + name }
+
+// Fetched is closed when the file has been fetched.
+func (o *Offer) Fetched() <-chan struct{} { return o.fetched }
+
+// Withdraw makes the server forget the file. A browser that is reading it may end that.
+func (o *Offer) Withdraw() {
+	o.server.mu.Lock()
+	defer o.server.mu.Unlock()
+	delete(o.server.files, o.folder)
+}
+
+// done marks the file as fetched.
+func (o *Offer) done() {
+	o.Withdraw()
+	o.once.Do(func() { close(o.fetched) })
 }
 
 // plain keeps of a name what needs no escaping in a URL.
@@ -116,14 +181,6 @@ func plain(name string) string {
 	return name
 }
 
-// Link is the address that a browser has to open.
-func (s *Server) Link() string {
-	if s.page {
-		return "http://" + s.hosts[0] + s.folder
-	}
-	return s.uiPage() + "?url=" + url.QueryEscape("http://"+s.hosts[0]+s.path)
-}
-
 // uiPage is the UI's first page.
 func (s *Server) uiPage() string { return strings.TrimSuffix(s.ui.String(), "/") + "/#!/" }
 
@@ -138,21 +195,15 @@ func (s *Server) origin() string {
 	return s.ui.Scheme + "://" + host
 }
 
-// Serve serves the first size bytes of file until they were fetched once, and
-// returns nil, or until ctx ends, and returns its error. It does not close the
-// file.
-func (s *Server) Serve(ctx context.Context, file io.ReaderAt, size int64) error {
-	s.file, s.size = file, size
+// Serve answers requests until ctx ends, and returns its error.
+func (s *Server) Serve(ctx context.Context) error {
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(s.ln) }()
 	select {
-	case <-s.fetched:
+	case <-ctx.Done():
 		// Not Shutdown: a browser opens connections that it may need later, for
 		// which that would wait. The system sends on what it was given.
-		srv.Close()
-		return nil
-	case <-ctx.Done():
 		srv.Close()
 		return ctx.Err()
 	case err := <-failed:
@@ -162,6 +213,18 @@ func (s *Server) Serve(ctx context.Context, file io.ReaderAt, size int64) error 
 
 // Close ends a server that does not serve.
 func (s *Server) Close() error { return s.ln.Close() }
+
+// offer returns the offer that a path belongs to, and the rest of the path; nil for
+// none.
+func (s *Server) offer(path string) (o *Offer, rest string) {
+	folder, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok {
+		return nil, ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.files["/"+folder+"/"], rest
+}
 
 // ServeHTTP answers the requests that the UI, or the page, makes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -186,8 +249,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.page {
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
-	isFile := r.URL.Path == s.path
-	isPage := s.page && r.URL.Path == s.folder
+	o, name := s.offer(r.URL.Path)
+	isFile := o != nil && name == o.file.Name
+	isPage := o != nil && s.page && name == ""
 	switch {
 	case !isFile && !isPage:
 		http.NotFound(w, r)
@@ -203,26 +267,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", http.MethodGet)
 		http.Error(w, "only GET", http.StatusMethodNotAllowed)
 	case isPage:
-		s.servePage(w)
+		o.servePage(w)
 	default:
-		s.serveFile(w)
+		o.serveFile(w)
 	}
 }
 
 // serveFile serves the file whole, whatever range was asked for.
-func (s *Server) serveFile(w http.ResponseWriter) {
+func (o *Offer) serveFile(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Accept-Ranges", "none")
-	h.Set("Content-Length", strconv.FormatInt(s.size, 10))
-	n, err := io.Copy(w, io.NewSectionReader(s.file, 0, s.size))
-	if err == nil && n == s.size {
+	h.Set("Content-Length", strconv.FormatInt(o.file.Size, 10))
+	n, err := io.Copy(w, io.NewSectionReader(o.file.Content, 0, o.file.Size))
+	if err == nil && n == o.file.Size {
 		err = http.NewResponseController(w).Flush()
 	}
-	if err != nil || n != s.size {
+	if err != nil || n != o.file.Size {
 		return // the browser sees that it is cut, and may ask again
 	}
-	s.once.Do(func() { close(s.fetched) })
+	o.done()
 }
 
 //go:embed page.html
@@ -230,7 +294,7 @@ var pageSource string
 
 var page = template.Must(template.New("page").Parse(pageSource))
 
-func (s *Server) servePage(w http.ResponseWriter) {
+func (o *Offer) servePage(w http.ResponseWriter) {
 	nonce := rand.Text()
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -239,8 +303,8 @@ func (s *Server) servePage(w http.ResponseWriter) {
 		"'; style-src 'nonce-"+nonce+"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	page.Execute(w, map[string]string{
 		"Nonce":  nonce,
-		"Name":   strings.TrimPrefix(s.path, s.folder),
-		"UI":     s.uiPage(),
-		"Origin": s.origin(),
+		"Name":   o.file.Name,
+		"UI":     o.server.uiPage() + o.args,
+		"Origin": o.server.origin(),
 	})
 }

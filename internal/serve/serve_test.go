@@ -21,51 +21,61 @@ var noise = func() []byte {
 	return b
 }()
 
-// serving is a server at work.
+// serving is a server at work, with one file.
 type serving struct {
 	*Server
+	*Offer
 	ended chan error // gets what Serve returns
 }
 
 func serve(t *testing.T, name string, data []byte, opts Options) serving {
 	t.Helper()
-	s, err := New(name, opts)
+	s, err := Listen(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
+	o := s.Add(File{Name: name, Content: bytes.NewReader(data), Size: int64(len(data))})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, bytes.NewReader(data), int64(len(data))) }()
+	go func() { ended <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		s.Close()
 	})
-	return serving{s, ended}
+	return serving{s, o, ended}
 }
 
-// wantServing checks that the server has not ended.
+// wantServing checks that the server still has the file.
 func (s serving) wantServing(t *testing.T) {
 	t.Helper()
 	select {
 	case err := <-s.ended:
 		t.Fatalf("the server ended: %v", err)
+	case <-s.Fetched():
+		t.Fatal("the file was fetched")
 	default:
 	}
 }
 
-// wantFetched waits until the server ends, as it does when the file was fetched.
+// wantFetched waits until the file was fetched, and checks that it is gone.
 func (s serving) wantFetched(t *testing.T) {
 	t.Helper()
-	if err := <-s.ended; err != nil {
-		t.Errorf("Serve: %v", err)
+	select {
+	case err := <-s.ended:
+		t.Fatalf("the server ended: %v", err)
+	case <-s.Fetched():
 	}
-	if c, err := net.Dial("tcp4", s.hosts[0]); err == nil {
-		c.Close()
-		t.Error("it still listens")
+	h := header{"Origin": s.origin()}
+	if s.page {
+		h = nil
+	}
+	if resp, _ := request(t, "GET", s.fileURL(), h); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("once more: %s", resp.Status)
 	}
 }
 
-func (s serving) fileURL() string { return "http://" + s.hosts[0] + s.path }
+func (s serving) fileURL() string { return s.url(s.file.Name) }
+func (s serving) path() string    { return s.folder + s.file.Name }
 
 func ui(t *testing.T, address string) *url.URL {
 	t.Helper()
@@ -150,28 +160,28 @@ func TestRequests(t *testing.T) {
 		headers header
 		status  int
 	}{
-		{"no origin", direct, "GET", direct.path, header{}, 403},
-		{"other origin", direct, "GET", direct.path, header{"Origin": "https://evil.example"}, 403},
-		{"origin that begins the same", direct, "GET", direct.path, header{"Origin": origin + ".evil.example"}, 403},
-		{"origin of a sandboxed frame", direct, "GET", direct.path, header{"Origin": "null"}, 403},
-		{"other host", direct, "GET", direct.path, header{"Origin": origin, "Host": "evil.example:" + port}, 421},
-		{"other port", direct, "GET", direct.path, header{"Origin": origin, "Host": "127.0.0.1:1"}, 421},
+		{"no origin", direct, "GET", direct.path(), header{}, 403},
+		{"other origin", direct, "GET", direct.path(), header{"Origin": "https://evil.example"}, 403},
+		{"origin that begins the same", direct, "GET", direct.path(), header{"Origin": origin + ".evil.example"}, 403},
+		{"origin of a sandboxed frame", direct, "GET", direct.path(), header{"Origin": "null"}, 403},
+		{"other host", direct, "GET", direct.path(), header{"Origin": origin, "Host": "evil.example:" + port}, 421},
+		{"other port", direct, "GET", direct.path(), header{"Origin": origin, "Host": "127.0.0.1:1"}, 421},
 		{"root", direct, "GET", "/", header{"Origin": origin}, 404},
 		{"folder", direct, "GET", direct.folder, header{"Origin": origin}, 404},
 		{"name alone", direct, "GET", "/x.pftrace", header{"Origin": origin}, 404},
-		{"below the file", direct, "GET", direct.path + "/..", header{"Origin": origin}, 404},
+		{"below the file", direct, "GET", direct.path() + "/..", header{"Origin": origin}, 404},
 		{"status, as of a trace processor", direct, "POST", "/status", header{"Origin": origin}, 404},
-		{"HEAD", direct, "HEAD", direct.path, header{"Origin": origin}, 405},
-		{"POST", direct, "POST", direct.path, header{"Origin": origin}, 405},
-		{"preflight", direct, "OPTIONS", direct.path, header{"Origin": origin, "Access-Control-Request-Private-Network": "true"}, 204},
-		{"preflight of another origin", direct, "OPTIONS", direct.path, header{"Origin": "https://evil.example", "Access-Control-Request-Private-Network": "true"}, 403},
+		{"HEAD", direct, "HEAD", direct.path(), header{"Origin": origin}, 405},
+		{"POST", direct, "POST", direct.path(), header{"Origin": origin}, 405},
+		{"preflight", direct, "OPTIONS", direct.path(), header{"Origin": origin, "Access-Control-Request-Private-Network": "true"}, 204},
+		{"preflight of another origin", direct, "OPTIONS", direct.path(), header{"Origin": "https://evil.example", "Access-Control-Request-Private-Network": "true"}, 403},
 		{"preflight of another path", direct, "OPTIONS", "/", header{"Origin": origin}, 404},
 		{"page", page, "GET", page.folder, header{}, 200},
 		{"page by name", page, "GET", page.folder, header{"Host": page.hosts[1]}, 200},
 		{"page for another origin", page, "GET", page.folder, header{"Origin": "https://evil.example"}, 403},
 		{"page under another name", page, "GET", page.folder, header{"Host": "evil.example:" + port}, 421},
-		{"file for the UI, of the page", page, "GET", page.path, header{"Origin": origin}, 403},
-		{"preflight, of the page", page, "OPTIONS", page.path, header{}, 405},
+		{"file for the UI, of the page", page, "GET", page.path(), header{"Origin": origin}, 403},
+		{"preflight, of the page", page, "OPTIONS", page.path(), header{}, 405},
 		{"root, of the page", page, "GET", "/", header{}, 404},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -245,14 +255,15 @@ func (r readerAt) ReadAt(p []byte, _ int64) (int, error) { return r.Read(p) }
 
 // What could not be read is not taken for fetched.
 func TestFileFails(t *testing.T) {
-	s, err := New("x", Options{UI: ui(t, PerfettoUI)})
+	s, err := Listen(Options{UI: ui(t, PerfettoUI)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	o := s.Add(File{Name: "x", Content: readerAt{iotest.ErrReader(errors.New("broken"))}, Size: 1000})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, readerAt{iotest.ErrReader(errors.New("broken"))}, 1000) }()
-	req, _ := http.NewRequest("GET", "http://"+s.hosts[0]+s.path, nil)
+	go func() { ended <- s.Serve(ctx) }()
+	req, _ := http.NewRequest("GET", o.url("x"), nil)
 	req.Header.Set("Origin", PerfettoUI)
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err == nil {
@@ -260,6 +271,11 @@ func TestFileFails(t *testing.T) {
 			t.Error("the client saw no error")
 		}
 		resp.Body.Close()
+	}
+	select {
+	case <-o.Fetched():
+		t.Error("it was fetched")
+	default:
 	}
 	cancel()
 	if err := <-ended; err != context.Canceled {
@@ -270,7 +286,38 @@ func TestFileFails(t *testing.T) {
 func TestPortTaken(t *testing.T) {
 	s := serve(t, "x", nil, Options{UI: ui(t, PerfettoUI)})
 	port := s.ln.Addr().(*net.TCPAddr).Port
-	if _, err := New("x", Options{UI: ui(t, PerfettoUI), Port: port}); err == nil {
+	if _, err := Listen(Options{UI: ui(t, PerfettoUI), Port: port}); err == nil {
 		t.Error("two servers on one port")
 	}
+}
+
+// Several files at once: each has its own path and arguments, and is gone when it was
+// fetched or withdrawn.
+func TestFiles(t *testing.T) {
+	a := serve(t, "a", []byte("A"), Options{UI: ui(t, PerfettoUI)})
+	b := serving{a.Server, a.Add(File{
+		Name: "b c", Content: strings.NewReader("B"), Size: 1,
+		Args: url.Values{"visStart": {"12"}, "query": {"select '+ &'"}},
+	}), a.ended}
+	c := serving{a.Server, a.Add(File{Name: "a", Content: strings.NewReader("C"), Size: 1}), a.ended}
+	if want := "&query=select%20%27%2B%20%26%27&visStart=12"; !strings.HasSuffix(b.Link(), "%2Fb_c"+want) {
+		t.Errorf("link %s", b.Link())
+	}
+	h := header{"Origin": PerfettoUI}
+	if _, body := request(t, "GET", b.fileURL(), h); body != "B" {
+		t.Errorf("the second file is %q", body)
+	}
+	b.wantFetched(t)
+	a.wantServing(t)
+	c.Withdraw()
+	if resp, _ := request(t, "GET", c.fileURL(), h); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("after Withdraw: %s", resp.Status)
+	}
+	if resp, _ := request(t, "GET", a.url("b_c"), h); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("under the name of another file: %s", resp.Status)
+	}
+	if _, body := request(t, "GET", a.fileURL(), h); body != "A" {
+		t.Errorf("the first file is %q", body)
+	}
+	a.wantFetched(t)
 }

@@ -1048,11 +1048,12 @@ func (x *TrackDescriptor) GetSiblingOrderRank() int32 {
 }
 
 type ProcessDescriptor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pid           *int32                 `protobuf:"varint,1,opt,name=pid" json:"pid,omitempty"`
-	ProcessName   *string                `protobuf:"bytes,6,opt,name=process_name,json=processName" json:"process_name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Pid             *int32                 `protobuf:"varint,1,opt,name=pid" json:"pid,omitempty"`
+	LegacySortIndex *int32                 `protobuf:"varint,3,opt,name=legacy_sort_index,json=legacySortIndex" json:"legacy_sort_index,omitempty"`
+	ProcessName     *string                `protobuf:"bytes,6,opt,name=process_name,json=processName" json:"process_name,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ProcessDescriptor) Reset() {
@@ -1088,6 +1089,13 @@ func (*ProcessDescriptor) Descriptor() ([]byte, []int) {
 func (x *ProcessDescriptor) GetPid() int32 {
 	if x != nil && x.Pid != nil {
 		return *x.Pid
+	}
+	return 0
+}
+
+func (x *ProcessDescriptor) GetLegacySortIndex() int32 {
+	if x != nil && x.LegacySortIndex != nil {
+		return *x.LegacySortIndex
 	}
 	return 0
 }
@@ -2947,9 +2955,10 @@ const file_perfetto_proto_rawDesc = "" +
 	"\aUNKNOWN\x10\x00\x12\x11\n" +
 	"\rLEXICOGRAPHIC\x10\x01\x12\x11\n" +
 	"\rCHRONOLOGICAL\x10\x02\x12\f\n" +
-	"\bEXPLICIT\x10\x03\"H\n" +
+	"\bEXPLICIT\x10\x03\"t\n" +
 	"\x11ProcessDescriptor\x12\x10\n" +
-	"\x03pid\x18\x01 \x01(\x05R\x03pid\x12!\n" +
+	"\x03pid\x18\x01 \x01(\x05R\x03pid\x12*\n" +
+	"\x11legacy_sort_index\x18\x03 \x01(\x05R\x0flegacySortIndex\x12!\n" +
 	"\fprocess_name\x18\x06 \x01(\tR\vprocessName\"W\n" +
 	"\x10ThreadDescriptor\x12\x10\n" +
 	"\x03pid\x18\x01 \x01(\x05R\x03pid\x12\x10\n" +
