@@ -26,7 +26,7 @@ type Finder struct {
 	found    func(*Unit)
 
 	ring    ring
-	slots   []goroutine
+	slots   model.BySlot[goroutine]
 	funcs   names
 	reasons names
 	stacks  []*model.Stack // by ID
@@ -49,22 +49,21 @@ var _ model.Sink = (*Finder)(nil)
 
 // goroutine is what is known of a goroutine that is alive.
 type goroutine struct {
-	id   model.GoID
-	slot int32
+	id       model.GoID
+	slot, fn int32
+	at       int32 // the last known stack, at first where it was created
+	// running is one more than the index in runs.running, 0 for none; since then.
+	running int32
+	since   model.Time
 	// cur is the turn of its current or last state, prev the turn of the state before,
 	// which may be the same. start, kind and first describe the state, to make a new
 	// turn of it.
 	cur, prev uint64
 	start     model.Time
-	fn        int32
-	at        int32 // the last known stack, at first where it was created
 	kind      model.StateKind
 	first     bool
 	task      model.TaskID // the task that it is at work for
 	conn      *conn        // the connection that it serves
-	// running is one more than the index in runs.running, 0 for none; since then.
-	running int
-	since   model.Time
 }
 
 // begun is what is known of a task while it is open.
@@ -154,13 +153,10 @@ func (f *Finder) assisted(gr *goroutine, since model.Time, stack *model.Stack) {
 }
 
 // goroutine is what is known of one that has been announced.
-func (f *Finder) goroutine(g *model.Goroutine) *goroutine { return &f.slots[g.Slot] }
+func (f *Finder) goroutine(g *model.Goroutine) *goroutine { return f.slots.Of(g) }
 
 // GoroutineStart is part of [model.Sink].
 func (f *Finder) GoroutineStart(g *model.Goroutine) {
-	for g.Slot >= len(f.slots) {
-		f.slots = append(f.slots, goroutine{id: model.NoGoroutine})
-	}
 	gr := f.goroutine(g)
 	*gr = goroutine{id: g.ID, slot: int32(g.Slot), fn: f.funcs.id(g.Func), at: f.stackID(g.Creation), task: model.BackgroundTask}
 	var prev uint64

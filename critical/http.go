@@ -74,8 +74,8 @@ func (f *Finder) connStart(g *model.Goroutine, gr *goroutine) {
 
 // forgetConns forgets all connections: requests are no longer wanted.
 func (f *Finder) forgetConns() {
-	for i := range f.slots {
-		f.slots[i].conn = nil
+	for gr := range f.slots.All() {
+		gr.conn = nil
 	}
 	f.conns.blocked = nil
 }
@@ -164,7 +164,7 @@ func (f *Finder) connWaits() {
 	f.conns.blocked = nil
 	s := g.Current()
 	gr := f.goroutine(g)
-	if c := gr.conn; c != nil && c.handled && idle(s) && f.connStack(s.Stack).doing == reading {
+	if c := gr.conn; c != nil && c.handled && idle(&s) && f.connStack(s.Stack).doing == reading {
 		f.requestEnd(g, c, s.Start, gr.prev, s.Stack, false)
 	}
 }

@@ -74,7 +74,7 @@ const (
 func (f *Finder) running(gr *goroutine, now model.Time) {
 	if gr.running == 0 {
 		f.runs.running = append(f.runs.running, gr.slot)
-		gr.running, gr.since = len(f.runs.running), now
+		gr.running, gr.since = int32(len(f.runs.running)), now
 	}
 }
 
@@ -99,7 +99,7 @@ func (f *Finder) stopped(gr *goroutine) {
 	}
 	list := f.runs.running
 	last := len(list) - 1
-	f.slots[list[last]].running = gr.running
+	f.slots.At(int(list[last])).running = gr.running
 	list[gr.running-1] = list[last]
 	f.runs.running = list[:last]
 	gr.running = 0
@@ -137,7 +137,7 @@ func (f *Finder) addRan(segments []Segment) {
 		add(r.start, r.end, r.fn)
 	}
 	for _, slot := range rs.running {
-		gr := &f.slots[slot]
+		gr := f.slots.At(int(slot))
 		add(gr.since, waits[len(waits)-1].End, gr.fn)
 	}
 	for i, s := range waits {

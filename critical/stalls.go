@@ -45,7 +45,7 @@ func (f *Finder) heard(now model.Time) {
 // call.
 func (f *Finder) anyRuns() bool {
 	for _, slot := range f.runs.running {
-		if f.slots[slot].kind == model.Running {
+		if f.slots.At(int(slot)).kind == model.Running {
 			return true
 		}
 	}

@@ -177,7 +177,7 @@ func (s *turn) place(kind model.StateKind, stopped int32) int32 {
 // later.
 func (f *Finder) funcOf(s *turn) int32 {
 	if s.fn == 0 {
-		if g := &f.slots[s.slot]; g.id == s.goid {
+		if g := f.slots.At(int(s.slot)); g.id == s.goid {
 			return g.fn
 		}
 	}

@@ -36,6 +36,7 @@ type builder struct {
 	goroutines map[GoID]*Goroutine
 	recent     [256]*Goroutine // by ID, some of them; it may have others by now
 	pool       goroutinePool
+	left       GoState // that is being reported
 	procs      []*proc
 
 	tasks     map[TaskID]*Task
@@ -211,7 +212,7 @@ func (b *builder) goTransition(e *decode.Event, t Time) {
 	switch {
 	case from == decode.NotExist:
 		if g != nil {
-			if g.cur.Kind != Unknown { // it exited in a gap
+			if g.cur.kind != Unknown { // it exited in a gap
 				b.inconsistent("goroutine created twice")
 			}
 			b.exited(g, t)
@@ -221,38 +222,38 @@ func (b *builder) goTransition(e *decode.Event, t Time) {
 	case g == nil:
 		b.found(e, kind)
 		return
-	case g.cur.Kind == Unknown && from == decode.Undetermined && kind != NotExist:
+	case g.cur.kind == Unknown && from == decode.Undetermined && kind != NotExist:
 		kind = b.possible(e, kind)
 		b.regained(g, kind)
 		b.settle(g, e, kind)
 		return
 	case from == decode.Undetermined || from == e.To:
 		// The status of a goroutine that is known.
-		if g.cur.Kind != kind {
+		if g.cur.kind != kind {
 			b.inconsistent("goroutine status differs from its state")
 		}
 		b.learnFunc(g, b.stack[e.Own])
 		return
 	}
-	if known, ok := stateKind(from); !ok || known != g.cur.Kind {
+	if known, ok := stateKind(from); !ok || known != g.cur.kind {
 		b.inconsistent("goroutine leaves a state that it is not in")
 		return
 	}
 	switch {
 	case kind == NotExist:
 		b.exited(g, t)
-	case g.cur.Kind == Runnable && kind == Running:
+	case g.cur.kind == Runnable && kind == Running:
 		p := b.proc(ProcID(e.Proc))
 		if p == nil {
 			b.inconsistent("goroutine runs without a P")
 			return
 		}
 		b.started(g, p, ThreadID(e.Thread), t)
-	case g.cur.Kind == Running && kind == Syscall:
+	case g.cur.kind == Running && kind == Syscall:
 		b.syscallBegun(g, b.stackOf(g, e.Own), t)
-	case g.cur.Kind == Running:
+	case g.cur.kind == Running:
 		b.stopped(g, kind, b.reason(e.Reason, kind), b.stackOf(g, e.Own), t)
-	case g.cur.Kind == Waiting && kind == Runnable:
+	case g.cur.kind == Waiting && kind == Runnable:
 		waker := b.current(e)
 		b.unblocked(g, Waker{
 			Goroutine: waker,
@@ -260,7 +261,7 @@ func (b *builder) goTransition(e *decode.Event, t Time) {
 			Thread:    ThreadID(e.Thread),
 			Stack:     b.stackOf(waker, e.Stack),
 		}, t)
-	case g.cur.Kind == Syscall:
+	case g.cur.kind == Syscall:
 		if kind == Running && g.proc == nil {
 			b.inconsistent("goroutine runs without a P")
 			kind = Runnable
@@ -290,9 +291,9 @@ func (b *builder) created(e *decode.Event, kind StateKind, t Time) {
 	})
 	switch kind {
 	case Waiting:
-		g.cur.Reason = coroutine
+		g.cur.reason = coroutine
 	case Syscall:
-		g.cur.Thread = ThreadID(e.Thread)
+		g.cur.thread = ThreadID(e.Thread)
 	}
 }
 
@@ -330,22 +331,22 @@ func (b *builder) settle(g *Goroutine, e *decode.Event, kind StateKind) {
 	b.learnFunc(g, stack)
 	switch kind {
 	case Waiting:
-		g.cur.Stack = stack
-		if g.cur.Reason = stack.waitReason(); g.cur.Reason == "" {
-			g.cur.Reason = unknownReason
+		g.cur.stack = stack
+		if g.cur.reason = stack.waitReason(); g.cur.reason == "" {
+			g.cur.reason = unknownReason
 		}
 	case Running:
 		b.runOn(g, p, ThreadID(e.Thread), b.since)
-		g.cur.Before, p.run.Before = true, true
+		g.cur.before, p.run.Before = true, true
 	case Syscall:
-		g.cur.Stack = stack
-		g.cur.Thread = ThreadID(e.Thread)
+		g.cur.stack = stack
+		g.cur.thread = ThreadID(e.Thread)
 		// The goroutine holds a P only if its own thread tells its status, right
 		// after that of the P. Another thread does it while it runs a goroutine
 		// of its own, and never for a goroutine with a P.
 		if p != nil && p.run.Goroutine == nil && p.state.Running && GoID(e.G) == NoGoroutine {
-			g.cur.Proc = p.id
-			b.acquire(p, g, g.cur.Thread, b.since)
+			g.cur.proc = p.id
+			b.acquire(p, g, g.cur.thread, b.since)
 			p.run.Before = true
 		}
 	}
@@ -365,8 +366,8 @@ func (b *builder) log(e *decode.Event, d *decode.Detail, t Time) {
 }
 
 func (b *builder) label(e *decode.Event, d *decode.Detail) {
-	if g := b.find(GoID(e.ID)); g != nil {
-		g.label = b.name(d.Name)
+	if g := b.find(GoID(e.ID)); g != nil && g.proc != nil {
+		g.proc.run.Label = b.name(d.Name)
 	}
 }
 
@@ -470,19 +471,20 @@ func (b *builder) finish() *Summary {
 			b.stillOpen(p.sweep)
 		}
 	}
-	for i, g := range bySlot(b.goroutines) {
-		if i%1024 == 1023 && b.stop() != nil {
+	for g := range b.pool.all() {
+		if g.Slot%1024 == 1023 && b.stop() != nil {
 			return nil
 		}
-		s := g.cur
+		s := &b.left
+		g.cur.fill(s)
 		s.End, s.Next, s.Open = now, s.Kind, true
 		if s.Kind == Syscall && g.proc != nil {
 			s.ProcLost = now
 		}
-		b.sink.GoroutineState(g, &s)
+		b.sink.GoroutineState(g, s)
 		if g.proc != nil {
 			r := g.proc.run
-			r.End, r.Next, r.Label, r.Open = now, s.Kind, g.label, true
+			r.End, r.Next, r.Open = now, s.Kind, true
 			b.sink.Run(&r)
 		}
 		g.End, g.Open = now, true

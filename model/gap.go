@@ -31,15 +31,17 @@ func (b *builder) resume(t Time) {
 		gap.Start = t
 		b.begin(t)
 	}
-	for _, g := range bySlot(b.goroutines) {
-		if g.cur.Kind == Unknown {
+	for g := range b.pool.all() {
+		if g.cur.kind == Unknown {
 			continue // a window began in the gap
 		}
-		b.cutRange(&g.assist, gap.Start)
+		if g.assist != nil {
+			b.cutRange(&g.assist, gap.Start)
+		}
 		if g.proc != nil {
 			g.proc.run.Open = true
 		}
-		g.cur.Open = true
+		g.cur.open = true
 		b.leave(g, gap.Start, Unknown)
 		b.release(g, gap.Start, Unknown)
 		g.enter(Unknown, gap.Start)
@@ -77,15 +79,15 @@ func (b *builder) cutRange(r **Range, t Time) {
 // regained puts a goroutine into the state that it has had since the gap.
 func (b *builder) regained(g *Goroutine, kind StateKind) {
 	b.leave(g, b.since, kind)
-	g.enter(kind, b.since).Before = true
-	g.cur.ProcLost = b.since
+	g.enter(kind, b.since).before = true
+	g.cur.procLost = b.since
 }
 
 // dropUnseen ends the goroutines that the first generation behind a gap does not
 // name: it names all that are there.
 func (b *builder) dropUnseen(t Time) {
-	for _, g := range bySlot(b.goroutines) {
-		if g.cur.Kind == Unknown {
+	for g := range b.pool.all() {
+		if g.cur.kind == Unknown {
 			b.exited(g, t)
 		}
 	}

@@ -1,13 +1,14 @@
 package model
 
 import (
-	"maps"
-	"slices"
+	"iter"
 	"strings"
 )
 
 // Goroutine is a goroutine of the traced program. Its fields but End, Open and
 // Func do not change after GoroutineStart.
+//
+// A trace may have a million of them alive, so there is only in it what all have.
 type Goroutine struct {
 	// ID is unique among the goroutines alive; those that C threads bring to Go
 	// use theirs again.
@@ -23,33 +24,58 @@ type Goroutine struct {
 	Creation    *Stack
 	Creator     *Goroutine
 	CreatorProc ProcID
+	// Before means that the goroutine existed before the trace began, or before the
+	// Gap ended before which nothing had named it: Start is that moment, and State
+	// what it was in then. Else Start is when it was created.
+	Before bool
+	State  StateKind
+	// Open means that the goroutine had not exited when the trace ended, at End. Else
+	// End is when it exited. Both are valid in GoroutineEnd.
+	Open       bool
+	alive      bool // else it is in the pool
+	Start, End Time
 	// Func is the function that the go statement started, and main.main for
 	// the main goroutine. It is "" until the trace has told: for goroutines
 	// from before the trace that is with their first stack, possibly never.
 	Func string
-	// Start is when the goroutine was created, or, with Before, when the trace
-	// began, or the Gap before which nothing had named it ended. State is what it was in then.
-	Start  Time
-	Before bool
-	State  StateKind
-	// End is when the goroutine exited, or, with Open, when the trace ended. It
-	// is valid in GoroutineEnd.
-	End  Time
-	Open bool
 
-	cur  GoState // the state that the goroutine is in
-	proc *proc   // the P that it holds, nil for none
-	// label is the runtime's label, such as "GC (dedicated)", since the
-	// goroutine runs.
-	label string
+	cur   state // the state that the goroutine is in
+	proc  *proc // the P that it holds, nil for none
+	work  *Work // the innermost
+	*more       // nothing for most
+}
+
+// state is a state that goes on: what of a GoState is known.
+type state struct {
+	start, procLost Time
+	reason          string
+	stack           *Stack
+	thread          ThreadID
+	proc            ProcID
+	kind            StateKind
+	before, open    bool
+}
+
+// more is what only some goroutines have. It is read-only in nothing, which all others
+// share.
+type more struct {
 	// regions are those that are open, by their beginnings; some may have ended if
 	// outOfOrder is not nil.
 	regions    []*Region
 	outOfOrder *outOfOrder
 	assist     *Range
-	work       *Work        // the innermost
 	span       *startedSpan // whose task is about to begin
 	ended      endedTask    // the last task that it ended
+}
+
+var nothing = &more{}
+
+// own returns what the goroutine has of its own, to be changed.
+func (g *Goroutine) own() *more {
+	if g.more == nothing {
+		g.more = &more{}
+	}
+	return g.more
 }
 
 // System reports whether the goroutine belongs to the runtime, decided as the
@@ -60,9 +86,20 @@ func (g *Goroutine) System() bool {
 
 // Current returns the state that the goroutine is in: its End, Next and Waker
 // are not known yet. In a system call, ProcLost is Start if the goroutine still
-// holds its P; OnProc tells. The state is only valid during the call of the sink
-// in which it was asked for.
-func (g *Goroutine) Current() *GoState { return &g.cur }
+// holds its P; OnProc tells.
+func (g *Goroutine) Current() GoState {
+	var s GoState
+	g.cur.fill(&s)
+	return s
+}
+
+// fill sets a state that is not known to have ended.
+func (c *state) fill(s *GoState) {
+	*s = GoState{
+		Kind: c.kind, Start: c.start, Before: c.before, Open: c.open, Proc: c.proc, Thread: c.thread,
+		ProcLost: c.procLost, Reason: c.reason, Stack: c.stack,
+	}
+}
 
 // OnProc reports whether the goroutine holds a P.
 func (g *Goroutine) OnProc() bool { return g.proc != nil }
@@ -70,7 +107,7 @@ func (g *Goroutine) OnProc() bool { return g.proc != nil }
 // Assist returns since when the goroutine has been assisting the GC with
 // marking, if it does.
 func (g *Goroutine) Assist() (since Time, ok bool) {
-	if g.assist == nil {
+	if g.more == nil || g.assist == nil { // there is no more in a zero Goroutine
 		return 0, false
 	}
 	return g.assist.Start, true
@@ -134,18 +171,22 @@ func (s *GoState) SyscallTimes(from, to Time, onProc bool) (with, without Time) 
 }
 
 // enter makes g be in a state from t on.
-func (g *Goroutine) enter(kind StateKind, t Time) *GoState {
-	g.cur = GoState{Kind: kind, Start: t, Proc: g.cur.Proc, Thread: g.cur.Thread}
+func (g *Goroutine) enter(kind StateKind, t Time) *state {
+	g.cur = state{kind: kind, start: t, proc: g.cur.proc, thread: g.cur.thread}
 	return &g.cur
 }
 
 // leave ends the state that g is in and reports it.
-func (b *builder) leave(g *Goroutine, t Time, next StateKind) {
-	s := &g.cur
-	s.End, s.Next = t, next
-	if s.Kind == Syscall && g.proc != nil {
-		s.ProcLost = t
+func (b *builder) leave(g *Goroutine, t Time, next StateKind) { b.leaveTo(g, t, next, Waker{}) }
+
+// leaveTo is leave with what ended the state.
+func (b *builder) leaveTo(g *Goroutine, t Time, next StateKind, waker Waker) {
+	if g.cur.kind == Syscall && g.proc != nil {
+		g.cur.procLost = t
 	}
+	s := &b.left
+	g.cur.fill(s)
+	s.End, s.Next, s.Waker = t, next, waker
 	b.sink.GoroutineState(g, s)
 }
 
@@ -158,7 +199,7 @@ func (b *builder) existing(id GoID, kind StateKind) *Goroutine {
 			g.Func = startFuncName("runtime.main")
 		}
 	})
-	g.cur.Before = true
+	g.cur.before = true
 	return g
 }
 
@@ -167,9 +208,8 @@ func (b *builder) existing(id GoID, kind StateKind) *Goroutine {
 func (b *builder) announce(id GoID, t Time, kind StateKind, fill func(*Goroutine)) *Goroutine {
 	g := b.pool.get()
 	g.ID, g.Parent, g.Start, g.State, g.CreatorProc = id, NoGoroutine, t, kind, NoProc
-	g.cur.Proc, g.cur.Thread = NoProc, NoThread
-	g.enter(kind, t)
-	g.cur.ProcLost = t
+	g.cur.proc, g.cur.thread = NoProc, NoThread
+	g.enter(kind, t).procLost = t
 	fill(g)
 	b.goroutines[id] = g
 	b.recent[uint64(id)%uint64(len(b.recent))] = g
@@ -195,7 +235,7 @@ func (b *builder) started(g *Goroutine, p *proc, thread ThreadID, t Time) {
 // runOn makes g running on p from t on.
 func (b *builder) runOn(g *Goroutine, p *proc, thread ThreadID, t Time) {
 	s := g.enter(Running, t)
-	s.Proc, s.Thread = p.id, thread
+	s.proc, s.thread = p.id, thread
 	b.acquire(p, g, thread, t)
 }
 
@@ -204,20 +244,19 @@ func (b *builder) stopped(g *Goroutine, kind StateKind, reason string, stack *St
 	b.leave(g, t, kind)
 	b.release(g, t, kind)
 	s := g.enter(kind, t)
-	s.Reason, s.Stack = reason, stack
+	s.reason, s.stack = reason, stack
 }
 
 // unblocked ends a wait.
 func (b *builder) unblocked(g *Goroutine, waker Waker, t Time) {
-	g.cur.Waker = waker
-	b.leave(g, t, Runnable)
+	b.leaveTo(g, t, Runnable, waker)
 	g.enter(Runnable, t)
 }
 
 // syscallBegun makes a running goroutine be in a system call, on its P as yet.
 func (b *builder) syscallBegun(g *Goroutine, stack *Stack, t Time) {
 	b.leave(g, t, Syscall)
-	g.enter(Syscall, t).Stack = stack
+	g.enter(Syscall, t).stack = stack
 }
 
 // syscallEnded ends a system call: in Running if the goroutine kept its P, in
@@ -232,7 +271,7 @@ func (b *builder) syscallEnded(g *Goroutine, kind StateKind, t Time) {
 
 // lostProc tells a goroutine in a system call that its P was taken from it.
 func (b *builder) lostProc(g *Goroutine, t Time) {
-	g.cur.ProcLost = t
+	g.cur.procLost = t
 	b.release(g, t, Syscall)
 }
 
@@ -264,32 +303,54 @@ func (b *builder) gone(g *Goroutine, t Time) {
 	b.pool.put(g)
 }
 
-// bySlot returns the goroutines of a map in the order of their slots.
-func bySlot(m map[GoID]*Goroutine) []*Goroutine {
-	gs := slices.Collect(maps.Values(m))
-	slices.SortFunc(gs, func(a, b *Goroutine) int { return a.Slot - b.Slot })
-	return gs
+// goroutinePool has all goroutines, with slots: the smallest free slots first as long
+// as none was given back. Goroutines are made many at a time, to spare the collector.
+type goroutinePool struct {
+	slabs [][]Goroutine
+	free  []*Goroutine
 }
 
-// goroutinePool hands out goroutines with slots, the smallest free slots first
-// as long as none was given back.
-type goroutinePool struct {
-	free []*Goroutine
-	next int
-}
+const slabSize = 64
 
 func (p *goroutinePool) get() *Goroutine {
 	if n := len(p.free); n > 0 {
 		g := p.free[n-1]
 		p.free = p.free[:n-1]
+		g.alive = true
 		return g
 	}
-	g := &Goroutine{Slot: p.next}
-	p.next++
-	return g
+	last := len(p.slabs) - 1
+	if last < 0 || len(p.slabs[last]) == slabSize {
+		p.slabs = append(p.slabs, make([]Goroutine, 0, slabSize))
+		last++
+	}
+	slab := p.slabs[last]
+	n := len(slab)
+	slab = slab[:n+1]
+	p.slabs[last] = slab
+	slab[n] = Goroutine{Slot: last*slabSize + n, alive: true, more: nothing}
+	return &slab[n]
 }
 
 func (p *goroutinePool) put(g *Goroutine) {
-	*g = Goroutine{Slot: g.Slot, regions: g.regions[:0]}
+	m := g.more
+	if m != nothing {
+		*m = more{regions: m.regions[:0]}
+	}
+	*g = Goroutine{Slot: g.Slot, more: m}
 	p.free = append(p.free, g)
+}
+
+// all yields the goroutines that are alive, by slot. Those that end meanwhile are left
+// out.
+func (p *goroutinePool) all() iter.Seq[*Goroutine] {
+	return func(yield func(*Goroutine) bool) {
+		for _, slab := range p.slabs {
+			for i := range slab {
+				if g := &slab[i]; g.alive && !yield(g) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -127,7 +127,7 @@ func (b *builder) link(g *Goroutine, id TaskID, category, message string, now Ti
 		if g.span != nil {
 			b.misuse(spanWithoutTask)
 		}
-		g.span = &s
+		g.own().span = &s
 		return true
 	case otelSpanEnd:
 		s, took, ok := parseEndedSpan(message)

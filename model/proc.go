@@ -83,7 +83,7 @@ func (b *builder) acquire(p *proc, g *Goroutine, thread ThreadID, t Time) {
 func (b *builder) evict(p *proc, t Time) {
 	switch g := p.g; {
 	case g == nil:
-	case g.cur.Kind == Syscall:
+	case g.cur.kind == Syscall:
 		b.lostProc(g, t)
 	default:
 		b.inconsistent("P taken from a running goroutine")
@@ -97,7 +97,7 @@ func (b *builder) release(g *Goroutine, t Time, next StateKind) {
 	if p == nil {
 		return
 	}
-	p.run.End, p.run.Next, p.run.Label = t, next, g.label
+	p.run.End, p.run.Next = t, next
 	b.sink.Run(&p.run)
-	p.g, g.proc, g.label = nil, nil, ""
+	p.g, g.proc = nil, nil
 }

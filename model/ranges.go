@@ -82,7 +82,7 @@ type rangeKey struct {
 func rangeSlot(kind RangeKind, g *Goroutine, p *proc) **Range {
 	switch {
 	case kind == MarkAssist && g != nil:
-		return &g.assist
+		return &g.own().assist
 	case kind == Sweep && p != nil:
 		return &p.sweep
 	}

@@ -47,7 +47,8 @@ func (b *builder) regionBegun(r *Region) {
 	} else {
 		r.Depth = g.openRegions()
 	}
-	g.regions = append(g.regions, r)
+	own := g.own()
+	own.regions = append(own.regions, r)
 	b.openRegions.add(r)
 	if r.task != nil {
 		b.enteredRegion(r)
@@ -73,7 +74,7 @@ func (b *builder) regionEnded(g *Goroutine, id TaskID, typ string, stack *Stack,
 	}
 	if b.openRegions == nil {
 		b.openRegions = make(openRegions)
-		for _, g := range bySlot(b.goroutines) {
+		for g := range b.pool.all() {
 			for _, r := range g.regions {
 				b.openRegions.add(r)
 			}

@@ -265,10 +265,9 @@ func (b *builder) restart(sink Sink, from Time) {
 // announceAll announces everything that is there, as from before the trace.
 func (b *builder) announceAll() {
 	from := b.trace.Start
-	gs := bySlot(b.goroutines)
-	for _, g := range gs {
-		g.Start, g.Before, g.State = from, true, g.cur.Kind
-		g.cur.Start, g.cur.Before, g.cur.ProcLost = from, true, max(g.cur.ProcLost, from)
+	for g := range b.pool.all() {
+		g.Start, g.Before, g.State = from, true, g.cur.kind
+		g.cur.start, g.cur.before, g.cur.procLost = from, true, max(g.cur.procLost, from)
 		if g.assist != nil {
 			g.assist.Start, g.assist.Before = from, true
 		}
@@ -302,7 +301,7 @@ func (b *builder) announceAll() {
 		b.sink.TaskStart(t)
 		t.Parent = nil
 	}
-	for _, g := range gs {
+	for g := range b.pool.all() {
 		b.atWorkBefore(g, from)
 		for _, r := range g.regions {
 			if r.ended {

@@ -141,7 +141,7 @@ func (b *Builder) assistEnded(r *model.Range) {
 		gr.maxAssist = max(gr.maxAssist, r.End-r.Start)
 	}
 	if s := g.Current(); s.Kind == model.Running {
-		b.assisted(gr, s, r.Start, r.End)
+		b.assisted(gr, &s, r.Start, r.End)
 	}
 }
 

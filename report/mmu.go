@@ -242,22 +242,22 @@ type runningSince struct {
 	since model.Time
 }
 
-func (r *running) add(slots []goroutine, g *model.Goroutine, since model.Time) {
-	if gr := &slots[g.Slot]; gr.running == 0 {
+func (r *running) add(slots *model.BySlot[goroutine], g *model.Goroutine, since model.Time) {
+	if gr := slots.Of(g); gr.running == 0 {
 		*r = append(*r, runningSince{g.Slot, since})
 		gr.running = len(*r)
 	}
 }
 
-func (r *running) remove(slots []goroutine, g *model.Goroutine) {
-	gr := &slots[g.Slot]
+func (r *running) remove(slots *model.BySlot[goroutine], g *model.Goroutine) {
+	gr := slots.Of(g)
 	if gr.running == 0 {
 		return
 	}
 	last := len(*r) - 1
 	moved := (*r)[last]
 	(*r)[gr.running-1] = moved
-	slots[moved.slot].running = gr.running
+	slots.At(moved.slot).running = gr.running
 	*r = (*r)[:last]
 	gr.running = 0
 }

@@ -198,7 +198,7 @@ func (b *Builder) GoroutineStart(g *model.Goroutine) {
 			b.sched.foundRunnable()
 		}
 	case model.Running:
-		b.running.add(b.goroutines.All(), g, g.Start)
+		b.running.add(&b.goroutines, g, g.Start)
 	}
 	if b.life != nil && g.ID == b.life.id {
 		b.life.start(g)
@@ -228,7 +228,7 @@ func (b *Builder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		case model.Runnable:
 			b.sched.enqueued(s.End)
 		case model.Running:
-			b.running.add(b.goroutines.All(), g, s.End)
+			b.running.add(&b.goroutines, g, s.End)
 		}
 	}
 	gr.until, gr.prev = s.End, s.Kind
@@ -252,7 +252,7 @@ func (b *Builder) sumPart(sh *share, g *model.Goroutine, gr *goroutine, s *model
 func (b *Builder) GoroutineEnd(g *model.Goroutine) {
 	b.why.GoroutineEnd(g)
 	gr := b.goroutines.Of(g)
-	b.running.remove(b.goroutines.All(), g)
+	b.running.remove(&b.goroutines, g)
 	b.groups.all.Add(b.ledger.Times(g))
 	if t := b.timesOf(g, gr); t != nil {
 		b.groups.add(g, gr, t)
@@ -270,7 +270,7 @@ func (b *Builder) Run(r *model.Run) {
 	if isMarkWorker(r.Label) {
 		b.mmu.interval(r.Start, r.End, 1, 0)
 	}
-	b.running.remove(b.goroutines.All(), r.Goroutine)
+	b.running.remove(&b.goroutines, r.Goroutine)
 	b.mmu.advance(b.running.since)
 }
 

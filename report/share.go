@@ -98,7 +98,8 @@ func (b *Builder) assign(s *selected, st *model.GoState, onProc bool, since mode
 }
 
 func (b *Builder) advanceTo(s *selected, g *model.Goroutine, now model.Time) {
-	b.advance(s, g, g.Current(), g.OnProc(), now)
+	st := g.Current()
+	b.advance(s, g, &st, g.OnProc(), now)
 }
 
 // worker returns what is known of the goroutine of a work that counts, nil if it does
@@ -173,7 +174,8 @@ func (b *Builder) timesOf(g *model.Goroutine, gr *goroutine) *times.Times {
 // assistedAtWork assigns the time up to the end of an assist.
 func (b *Builder) assistedAtWork(s *selected, r *model.Range) {
 	g := r.Goroutine
-	b.assign(s, g.Current(), g.OnProc(), r.Start, true, r.End)
+	st := g.Current()
+	b.assign(s, &st, g.OnProc(), r.Start, true, r.End)
 }
 
 // in reports whether a goroutine is known to be selected.

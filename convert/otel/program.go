@@ -89,9 +89,8 @@ func (p *program) dropShort() {
 	for p.held > p.tree.budget.total() {
 		p.minState = max(2*p.minState, 1)
 		p.held = 0
-		goroutines := p.tree.goroutines.All()
-		for i := range goroutines {
-			for _, n := range [...]*node{goroutines[i].alone, goroutines[i].early} {
+		for gr := range p.tree.goroutines.All() {
+			for _, n := range [...]*node{gr.alone, gr.early} {
 				if n == nil {
 					continue
 				}

@@ -296,7 +296,8 @@ func (t *tree) breakState(g *model.Goroutine, gr *goroutine, now model.Time) {
 	if gr.innermost == nil || t.ledger.Until(g) >= now {
 		return
 	}
-	t.state(g, gr, g.Current(), gr.innermost, now)
+	s := g.Current()
+	t.state(g, gr, &s, gr.innermost, now)
 	gr.told = now
 }
 

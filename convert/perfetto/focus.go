@@ -128,7 +128,7 @@ func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time, late b
 // focusOff takes the lane of a goroutine back at t. If the goroutine ends, its states
 // have been written.
 func (w *Writer) focusOff(g *model.Goroutine, gr *goroutine, t model.Time) {
-	s := *g.Current()
+	s := g.Current()
 	if g.End != t {
 		s.End, s.Next = t, s.Kind
 		if s.Kind == model.Syscall && g.OnProc() {

@@ -36,7 +36,8 @@ func (w *Writer) Sample(s *model.Sample) {
 	if gr.lane.function == nil {
 		// A sample names its process, which cannot be changed later: wait until
 		// it is known.
-		gr.samples = append(gr.samples, *s)
+		own := gr.own()
+		own.samples = append(own.samples, *s)
 		return
 	}
 	w.sample(gr.lane, s)

@@ -86,12 +86,28 @@ type goroutine struct {
 	since model.Time // it has its lane
 	// edge is when the trace began for a goroutine that existed before, or when the
 	// last gap ended. It is -1 for others.
-	edge    model.Time
-	edges   edges           // the slices that begin then
+	edge  model.Time
+	*more // nothing for most
+}
+
+// more is what the writer knows of some goroutines only. It is read-only in nothing,
+// which all others share.
+type more struct {
+	edges   edges           // the slices that begin at the edge
 	cut     model.Time      // when a gap cut its last run, if one did
 	samples []model.Sample  // waiting until the lane is described
 	regions []*model.Region // with a slice that has not ended, by their beginnings
 	focus   goroutineFocus
+}
+
+var nothing = &more{}
+
+// own returns what is known of the goroutine alone, to be changed.
+func (gr *goroutine) own() *more {
+	if gr.more == nothing {
+		gr.more = &more{}
+	}
+	return gr.more
 }
 
 var _ model.Sink = (*Writer)(nil)
@@ -186,7 +202,7 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 	if w.slowest != nil {
 		w.slowest.GoroutineStart(g)
 	}
-	gr.edge = -1
+	*gr = goroutine{edge: -1, more: nothing}
 	if g.Before {
 		gr.edge = g.Start
 	}
@@ -196,7 +212,7 @@ func (w *Writer) GoroutineStart(g *model.Goroutine) {
 		w.counters.turned(model.NotExist, g.State, g.Start)
 	}
 	if w.focus != nil {
-		gr.focus.creator = g.Creator
+		gr.own().focus.creator = g.Creator
 		w.decide(g, gr, g.Start, g.Before)
 		return
 	}
@@ -380,7 +396,8 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 // before the trace.
 func (w *Writer) laneSlice(gr *goroutine, s slice) {
 	if s.start == gr.edge {
-		gr.edges = append(gr.edges, s)
+		own := gr.own()
+		own.edges = append(own.edges, s)
 		return
 	}
 	w.events.slice(gr.lane.track, &s)
@@ -395,7 +412,7 @@ func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 	if gr.lane != nil {
 		w.leaveLane(g, gr, g.End, g.Open)
 	}
-	*gr = goroutine{}
+	*gr = goroutine{more: nothing}
 }
 
 // passGap writes what began at the edge of a goroutine. From now on, the goroutine's
@@ -404,8 +421,11 @@ func (w *Writer) passGap(g *model.Goroutine, gr *goroutine, end model.Time) {
 	if gr.since == gr.edge {
 		w.beginLifetime(g, gr, gr.since, nil)
 	}
-	gr.edges.write(w.events, gr.lane.track)
-	gr.edges, gr.edge = nil, end
+	gr.edge = end
+	if len(gr.edges) > 0 {
+		gr.edges.write(w.events, gr.lane.track)
+		gr.edges = nil
+	}
 }
 
 // leaveLane ends the slices of a goroutine and takes its lane back.
@@ -421,9 +441,11 @@ func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open
 	for i := range gr.samples {
 		w.sample(gr.lane, &gr.samples[i])
 	}
-	gr.samples = nil
 	w.lanes.giveBack(g.ID, gr.lane, t)
-	gr.lane, gr.regions = nil, nil
+	gr.lane = nil
+	if gr.more != nothing {
+		gr.samples, gr.regions = nil, nil
+	}
 }
 
 func (w *Writer) Run(r *model.Run) {
@@ -436,7 +458,7 @@ func (w *Writer) Run(r *model.Run) {
 	switch {
 	case r.Open && !open:
 		end = taskStopped
-		gr.cut = r.End
+		gr.own().cut = r.End
 	case !r.Open:
 		switch r.Next {
 		case model.Waiting:
@@ -489,7 +511,8 @@ func (w *Writer) RegionStart(r *model.Region) {
 	if r.Start == gr.edge || gr.lane == nil {
 		return // an edge, when it ends; or out of focus
 	}
-	gr.regions = append(gr.regions, r)
+	own := gr.own()
+	own.regions = append(own.regions, r)
 	e := w.events
 	e.event(sliceBegin, gr.lane.track, r.Start)
 	e.category(catRegion)

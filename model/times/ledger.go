@@ -54,9 +54,14 @@ func (l *Ledger) AddPart(t *Times, s *model.GoState, from, to model.Time, onProc
 // at sets t to the times of a goroutine up to now, with the state and the assist that
 // it is in.
 func (l *Ledger) at(t *Times, g *model.Goroutine, now model.Time) {
+	s := g.Current()
+	l.in(&s, t, g, now)
+}
+
+// in is at for a goroutine that is in this state.
+func (l *Ledger) in(s *model.GoState, t *Times, g *model.Goroutine, now model.Time) {
 	e := l.entries.Of(g)
 	t.Set(&e.times)
-	s := g.Current()
 	if from := max(s.Start, e.until); from < now {
 		t.state(s, from, now, g.OnProc(), &l.Reasons)
 	}

@@ -18,8 +18,7 @@ func TestStint(t *testing.T) {
 		l.GoroutineStart(g)
 		from := 100 + model.Time(r.IntN(500))
 		to := from + model.Time(r.IntN(500))
-		var want Times
-		var st Stint
+		var want, begun Times
 		var got *Times
 		now := g.Start
 		for now < 1100 {
@@ -28,15 +27,14 @@ func TestStint(t *testing.T) {
 			s.ProcLost = s.Start // in a system call, without a P
 			cur := s
 			cur.End = 0
-			*g.Current() = cur
 			if got == nil && from >= now && from < s.End {
-				st.Begin(&l, g, from)
+				l.in(&cur, &begun, g, from)
 			}
 			if got == nil && to >= now && to < s.End {
 				got = &Times{}
-				got.Set(st.End(&l, g, to))
+				l.in(&cur, got, g, to)
+				got.sub(&begun)
 			}
-			*g.Current() = s
 			if a, b := max(s.Start, from), min(s.End, to); a < b {
 				want.state(&s, a, b, false, &l.Reasons)
 			}
