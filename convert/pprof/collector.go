@@ -72,15 +72,19 @@ type Collector struct {
 	goroutines model.BySlot[goroutine]
 	tasks      *model.SelectedTasks
 	regions    map[string]bool // whether a type matches
+	spans      map[*model.Task]*span
+	wakers     wakers
 }
 
 // key is what times are added up by. Except for the type Wall, all fields but the stack
-// are zero. It has no padding between fields, which would make hashing slow.
+// and the span are zero. It has no padding between fields, which would make hashing slow.
 type key struct {
 	stack  *model.Stack // nil if the trace does not have it
+	span   *span        // nil for none
 	state  int32        // a model.StateKind
 	reason int32        // of Collector.reasons
 	fn     int32        // of Collector.funcs
+	waker  int32        // of Collector.wakers
 }
 
 // value is a count and a time in ns.
@@ -149,6 +153,8 @@ func NewCollector(opts Options) *Collector {
 		counted: make(map[string]bool),
 		funcs:   names{ids: make(map[string]int32)},
 		regions: make(map[string]bool),
+		spans:   make(map[*model.Task]*span),
+		wakers:  wakers{ids: make(map[waker]int32)},
 	}
 	c.tasks = model.NewSelectedTasks(&c.opts.Selection, &c.stats.Found)
 	return c
@@ -268,6 +274,9 @@ func (c *Collector) keyOf(gr *goroutine, s *model.GoState) (k key, counts bool) 
 			k.stack = nil
 		case model.Waiting:
 			k.reason = c.reasons.id(s.Reason)
+			if c.opts.Wakers && !s.Open {
+				k.waker = c.wakers.id(&s.Waker)
+			}
 		case model.Runnable:
 			// It has not run since: it is where it was before.
 			if k.stack == nil {
@@ -306,9 +315,10 @@ func (c *Collector) Sample(s *model.Sample) {
 		return
 	}
 	v := value{1, sampleWeight}
+	k := key{stack: s.Stack}
 	if s.Goroutine == nil {
 		if !c.opts.filtered() {
-			c.sums.add(key{stack: s.Stack}, v)
+			c.sums.add(k, v)
 		}
 		return
 	}
@@ -317,8 +327,9 @@ func (c *Collector) Sample(s *model.Sample) {
 	switch {
 	case gr.unwanted:
 	case c.opts.byTime():
-		c.sampled(gr, key{stack: s.Stack}, v)
+		k.span = gr.span
+		c.sampled(gr, k, v)
 	default:
-		c.add(gr, key{stack: s.Stack}, v)
+		c.add(gr, k, v)
 	}
 }

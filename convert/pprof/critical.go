@@ -3,7 +3,6 @@ package pprof
 import (
 	"cmp"
 	"container/heap"
-	"encoding/hex"
 	"maps"
 	"math"
 	"slices"
@@ -64,13 +63,14 @@ type CriticalStats struct {
 //   - "func": the start function of the goroutine;
 //   - "own": whether the goroutine began or ended the unit;
 //   - "trace_id" and "span_id", for the slowest units that are spans: a hundredth of
-//     their type, or as many as Slowest says.
+//     their type, or as many as Slowest says, or with Options.Spans as many as are kept.
 type CriticalCollector struct {
 	model.Sink // both of these
 	finder     *critical.Finder
 	extent     extent
 
 	opts    Options
+	spans   map[model.TaskID]*model.SpanContext // of open tasks, by Options.Spans
 	types   map[unitType]*units
 	reasons names
 	funcs   names
@@ -156,6 +156,7 @@ func bySlowness(a, b slowUnit) int {
 func NewCriticalCollector(opts Options) *CriticalCollector {
 	c := &CriticalCollector{
 		opts:    opts,
+		spans:   make(map[model.TaskID]*model.SpanContext),
 		types:   make(map[unitType]*units),
 		reasons: names{ids: make(map[string]int32)},
 		funcs:   names{ids: make(map[string]int32)},
@@ -277,12 +278,37 @@ func (c *CriticalCollector) split(p *critical.Path) {
 	}
 }
 
+// TaskStart implements [model.Sink].
+func (c *CriticalCollector) TaskStart(t *model.Task) {
+	if c.opts.Spans != nil {
+		if s := c.opts.Spans(t); s != nil {
+			c.spans[t.ID] = s
+		}
+	}
+	c.Sink.TaskStart(t)
+}
+
+// TaskEnd implements [model.Sink].
+func (c *CriticalCollector) TaskEnd(t *model.Task) {
+	c.Sink.TaskEnd(t)
+	delete(c.spans, t.ID)
+}
+
+// spanOf returns the span that a unit is, nil for none.
+func (c *CriticalCollector) spanOf(u *critical.Unit) *model.SpanContext {
+	if c.opts.Spans == nil || u.Kind != critical.Task {
+		return u.Span
+	}
+	return c.spans[u.Task]
+}
+
 // remember keeps the parts of a unit as long as it may be one of the slowest.
 func (c *CriticalCollector) remember(t *units, u *critical.Unit) {
-	if c.opts.Slowest == 0 && u.Span == nil {
+	span := c.spanOf(u)
+	if c.opts.Slowest == 0 && span == nil {
 		return // only spans get labels
 	}
-	x := slowUnit{duration: u.End - u.Start, n: t.count, span: u.Span}
+	x := slowUnit{duration: u.End - u.Start, n: t.count, span: span}
 	if len(t.slow) >= c.limit {
 		if bySlowness(x, t.slow[0]) > 0 {
 			return
@@ -329,8 +355,11 @@ func (c *CriticalCollector) kindsOfUnits() (kinds critical.Kinds) {
 // trace has.
 func (c *CriticalCollector) tail(t *units) (tail slowUnits, count int64) {
 	percent := c.opts.Slowest
-	if percent == 0 {
+	switch {
+	case percent == 0 && c.opts.Spans == nil:
 		percent = 1 // the units that have labels
+	case percent == 0:
+		percent = 100
 	}
 	count = min(int64(math.Ceil(float64(t.count)*percent/100)), t.count)
 	tail = slices.SortedFunc(slices.Values(t.slow), bySlowness)
@@ -432,10 +461,7 @@ func (c *CriticalCollector) Profile() *profile.Profile {
 		label("unit", x.unit)
 		label("reason", c.reasons.name(k.reason))
 		label("func", c.funcs.name(k.fn))
-		if x.span != nil {
-			label("trace_id", hex.EncodeToString(x.span.TraceID[:]))
-			label("span_id", hex.EncodeToString(x.span.SpanID[:]))
-		}
+		labelSpan(s, x.span)
 		switch {
 		case k.stack != nil:
 			s.Location = e.stack(nil, k.stack)

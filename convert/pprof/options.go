@@ -67,12 +67,23 @@ type Options struct {
 	// Region limits it to the time in regions whose type matches.
 	Region *regexp.Regexp
 
+	// Spans, if not nil, divides the types CPU, Wall and Critical by the spans for which
+	// goroutines work. It is called when a task begins, and returns the span of work for
+	// the task, nil for none. The samples then have the labels "trace_id" and "span_id".
+	// It cannot be used together with Region.
+	Spans func(*model.Task) *model.SpanContext
+	// Wakers divides the waits of the type Wall by who ended them. The labels are
+	// "waker", "goroutine" or "scheduler"; "waker_func", the start function of the
+	// goroutine; and "waker_place", "waker_file" and "waker_line", where it did so.
+	Wakers bool
+
 	// CriticalOptions are for the type Critical.
 	CriticalOptions
 }
 
-// byTime reports whether only some of a goroutine's time may count.
-func (o *Options) byTime() bool { return o.ByTask() || o.Region != nil }
+// byTime reports whether a goroutine's time is divided: into what counts and what does
+// not, or by spans.
+func (o *Options) byTime() bool { return o.ByTask() || o.Region != nil || o.Spans != nil }
 
 // filtered reports whether only some goroutines, or some of their time, counts.
 func (o *Options) filtered() bool { return !o.All() || o.Region != nil }

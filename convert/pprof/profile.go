@@ -3,6 +3,7 @@ package pprof
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/google/pprof/profile"
 
@@ -17,18 +18,27 @@ func (c *Collector) Profile() *profile.Profile {
 	for k := range c.sums {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b key) int {
-		return cmp.Or(
-			cmp.Compare(stackID(a.stack), stackID(b.stack)),
-			cmp.Compare(c.funcs.name(a.fn), c.funcs.name(b.fn)),
-			cmp.Compare(a.state, b.state),
-			cmp.Compare(c.reasons.name(a.reason), c.reasons.name(b.reason)),
-		)
-	})
+	slices.SortFunc(keys, c.compare)
 	for _, k := range keys {
 		c.sample(e, k, c.sums[k])
 	}
 	return e.p
+}
+
+// compare orders the samples of a profile.
+func (c *Collector) compare(a, b key) int {
+	if order := cmp.Or(
+		cmp.Compare(stackID(a.stack), stackID(b.stack)),
+		strings.Compare(c.funcs.name(a.fn), c.funcs.name(b.fn)),
+		cmp.Compare(a.state, b.state),
+		strings.Compare(c.reasons.name(a.reason), c.reasons.name(b.reason)),
+	); order != 0 {
+		return order
+	}
+	if a.waker != b.waker {
+		return c.wakers.of(a.waker).compare(c.wakers.of(b.waker))
+	}
+	return a.span.compare(b.span)
 }
 
 // sample adds a sum to a profile.
@@ -47,6 +57,12 @@ func (c *Collector) sample(e *encoder, k key, v *value) {
 		if fn != "" {
 			s.Label["func"] = []string{fn}
 		}
+		if k.waker != 0 {
+			c.wakers.list[k.waker-1].label(s)
+		}
+	}
+	if k.span != nil {
+		labelSpan(s, &k.span.SpanContext)
 	}
 	e.p.Sample = append(e.p.Sample, s)
 }

@@ -16,6 +16,10 @@ type stints struct {
 	// trace. It counts after all if a selected region ends that began before the
 	// trace. It is nil for other goroutines.
 	past *tentative
+	// span is the one that the goroutine works for, nil for none, and parts what the
+	// current state is divided into by spans.
+	span  *span
+	parts []part
 }
 
 // tentative is time that counts later or never.
@@ -51,6 +55,9 @@ func (c *Collector) advance(gr *goroutine, now model.Time) {
 	d := gr.work.Advance(now)
 	if in, later := c.in(&gr.stints); in {
 		gr.work.Count(d)
+		if c.opts.Spans != nil {
+			gr.stints.count(d)
+		}
 	} else if later != nil {
 		later.current += d
 	}
@@ -60,7 +67,19 @@ func (c *Collector) advance(gr *goroutine, now model.Time) {
 // into however many parts it is divided.
 func (c *Collector) stateEnded(gr *goroutine, k key, counts bool) {
 	count := int64(1)
-	if d := gr.work.StateEnded(); d > 0 {
+	switch d := gr.work.StateEnded(); {
+	case d == 0:
+	case c.opts.Spans != nil:
+		for _, p := range gr.parts {
+			if counts {
+				k.span = p.span
+				c.add(gr, k, value{count, int64(p.time)})
+			}
+			count = 0
+		}
+		k.span = nil
+		gr.parts = gr.parts[:0]
+	default:
 		if counts {
 			c.add(gr, k, value{count, int64(d)})
 		}
@@ -96,9 +115,13 @@ func (c *Collector) TaskStart(t *model.Task) {
 	if c.opts.ByTask() {
 		c.tasks.Start(t)
 	}
+	c.spanBegan(t)
 }
 
-func (c *Collector) TaskEnd(t *model.Task) { c.tasks.End(t) }
+func (c *Collector) TaskEnd(t *model.Task) {
+	c.tasks.End(t)
+	delete(c.spans, t)
+}
 
 // worker returns the goroutine of a work, nil if the task is not selected.
 func (c *Collector) worker(w *model.Work) *goroutine {
@@ -117,6 +140,7 @@ func (c *Collector) WorkStart(w *model.Work) {
 		c.advance(gr, w.Start)
 		gr.work.Start()
 	}
+	c.turn(w.Goroutine, w.Start)
 }
 
 func (c *Collector) WorkEnd(w *model.Work) {
@@ -124,6 +148,7 @@ func (c *Collector) WorkEnd(w *model.Work) {
 		c.advance(gr, w.End)
 		gr.work.End()
 	}
+	c.turn(w.Goroutine, w.End)
 }
 
 // maxTypes is the number of types of regions for which it is kept whether they match.
