@@ -270,6 +270,9 @@ func (m *mapping) size(s *span) int {
 	if s.path != nil {
 		size += s.path.size()
 	}
+	if s.profile != (spanID{}) {
+		size += text
+	}
 	if s.link != nil {
 		size += linkSize
 	}

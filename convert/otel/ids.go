@@ -28,6 +28,34 @@ func (x ids) trace(task model.TaskID, start model.Time) (id traceID) {
 	return id
 }
 
+// task returns the span of a task: the one that the program sent itself, else one of our
+// own, in the trace of the parent or, if that is zero, in one of its own.
+func (x ids) task(t *model.Task, parent traceID) model.SpanContext {
+	switch {
+	case t.Span != nil:
+		return *t.Span
+	case parent == traceID{}:
+		parent = x.trace(t.ID, t.Start)
+	}
+	return model.SpanContext{TraceID: parent, SpanID: x.span(kindTask, uint64(t.ID), uint64(t.Start))}
+}
+
+// SpanIDs tells which spans tasks are, for other signals that lead to them.
+type SpanIDs struct{ ids ids }
+
+// NewSpanIDs returns the IDs of the spans of a trace.
+func NewSpanIDs(t *model.Trace) SpanIDs { return SpanIDs{newIDs(t.Fingerprint)} }
+
+// Task returns the span of a task that begins: the one that the program sent itself, or
+// the one that [Convert] sends, unless its limits leave it out. parent is the span of the
+// parent, nil if there is none or if it is not selected.
+func (x SpanIDs) Task(t *model.Task, parent *model.SpanContext) model.SpanContext {
+	if parent == nil {
+		return x.ids.task(t, traceID{})
+	}
+	return x.ids.task(t, parent.TraceID)
+}
+
 // span returns the ID of a span; what identifies it among the spans of its kind.
 func (x ids) span(k kind, what ...uint64) (id spanID) {
 	binary.BigEndian.PutUint64(id[:], notZero(hash(hash(x.seed[0]^x.seed[1], what...), uint64(k))))

@@ -1,6 +1,7 @@
 package otel
 
 import (
+	"encoding/hex"
 	"maps"
 	"slices"
 	"strconv"
@@ -126,6 +127,9 @@ func (m *mapping) attributes(b []byte, s *span) []byte {
 	}
 	if s.path != nil {
 		b = s.path.attributes(b)
+	}
+	if s.profile != (spanID{}) {
+		b = appendStringAttr(b, fSpanAttribute, "pyroscope.profile.id", hex.EncodeToString(s.profile[:]))
 	}
 	if s.leftOut > 0 {
 		b = appendIntAttr(b, fSpanAttribute, "go.spans.left_out", int64(s.leftOut))

@@ -62,6 +62,9 @@ type Options struct {
 	//
 	// There is no trace for the program if the tasks are limited, also by MinTask.
 	model.Selection
+	// ProfileIDs adds pyroscope.profile.id to the spans of tasks and to those of goroutines
+	// at work for them: the ID of the span to which the samples of package profiles lead.
+	ProfileIDs bool
 	// WallStart is the wall-clock time at which the trace begins. It is for traces
 	// of Go 1.24 and earlier, which do not have it. With the zero time they start at
 	// Unix time 0.

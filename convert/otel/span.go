@@ -45,8 +45,10 @@ type span struct {
 	state  model.StateKind // of a state
 	reason string
 	waker  *waker
-	link   *link     // to the task that was waited for; nil for none
-	path   *pathSums // of a task; nil if it is not known
+	link   *link // to the task that was waited for; nil for none
+	// profile is the ID of the span whose profile shows what this one did; zero for none.
+	profile spanID
+	path    *pathSums // of a task; nil if it is not known
 
 	lost    model.Time     // how much of it lies in damaged parts of the trace
 	leftOut int            // of a root: spans that the limits left out

@@ -164,16 +164,19 @@ func (t *tree) TaskStart(task *model.Task) {
 	if g := task.Goroutine; g != nil {
 		n.goroutine, n.startFunc = g.ID, g.Func
 	}
-	trace := t.ids.trace(task.ID, task.Start)
-	if task.Span != nil {
-		trace, n.id, n.linked = task.Span.TraceID, task.Span.SpanID, true
-	} else {
-		n.id = t.ids.span(kindTask, uint64(task.ID), uint64(task.Start))
+	var above traceID
+	if parent != nil && asked == parent.asked {
+		above = parent.root.trace
 	}
-	if parent != nil && asked == parent.asked && (!n.linked || parent.root.trace == trace) {
+	span := t.ids.task(task, above)
+	n.id, n.linked = span.SpanID, task.Span != nil
+	if t.opts.ProfileIDs {
+		n.profile = n.id
+	}
+	if parent != nil && span.TraceID == above {
 		n.root, n.parent = parent.root, parent
 	} else {
-		n.root = &root{trace: trace, node: n}
+		n.root = &root{trace: span.TraceID, node: n}
 		switch {
 		case !asked:
 			// What its goroutines do in it is not the parent's all the same.
@@ -238,6 +241,7 @@ func (t *tree) WorkStart(work *model.Work) {
 		},
 		g: g, root: task.root, parent: task,
 	}
+	w.profile = task.profile
 	w.sent = t.opts.Detail >= Goroutines
 	t.works[work] = w
 	t.stintBegan(w, gr, work.Start)
