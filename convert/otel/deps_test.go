@@ -21,6 +21,7 @@ func TestDependencies(t *testing.T) {
 	}{
 		{".", append([]string{unstable, pprof, reports}, network...)},
 		{"./metrics", append([]string{unstable, pprof}, network...)},
+		{"./profiles", append([]string{reports}, network...)},
 		{"./otlpclient", []string{unstable, pprof, reports}},
 	} {
 		out, err := exec.Command("go", "list", "-deps", test.pkg).Output()

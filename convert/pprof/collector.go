@@ -72,19 +72,18 @@ type Collector struct {
 	goroutines model.BySlot[goroutine]
 	tasks      *model.SelectedTasks
 	regions    map[string]bool // whether a type matches
-	spans      map[*model.Task]*span
 	wakers     wakers
 }
 
 // key is what times are added up by. Except for the type Wall, all fields but the stack
 // and the span are zero. It has no padding between fields, which would make hashing slow.
 type key struct {
-	stack  *model.Stack // nil if the trace does not have it
-	span   *span        // nil for none
-	state  int32        // a model.StateKind
-	reason int32        // of Collector.reasons
-	fn     int32        // of Collector.funcs
-	waker  int32        // of Collector.wakers
+	stack  *model.Stack       // nil if the trace does not have it
+	span   *model.SpanContext // nil for none
+	state  int32              // a model.StateKind
+	reason int32              // of Collector.reasons
+	fn     int32              // of Collector.funcs
+	waker  int32              // of Collector.wakers
 }
 
 // value is a count and a time in ns.
@@ -153,7 +152,6 @@ func NewCollector(opts Options) *Collector {
 		counted: make(map[string]bool),
 		funcs:   names{ids: make(map[string]int32)},
 		regions: make(map[string]bool),
-		spans:   make(map[*model.Task]*span),
 		wakers:  wakers{ids: make(map[waker]int32)},
 	}
 	c.tasks = model.NewSelectedTasks(&c.opts.Selection, &c.stats.Found)
@@ -186,6 +184,9 @@ func (c *Collector) GoroutineStart(g *model.Goroutine) {
 	}
 	if c.opts.byTime() {
 		gr.stints.start(g, &c.opts)
+	}
+	if c.opts.Spans != nil {
+		gr.span = c.opts.Spans.Goroutine(g)
 	}
 	c.learnFunc(gr, g)
 }

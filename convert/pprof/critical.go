@@ -281,7 +281,7 @@ func (c *CriticalCollector) split(p *critical.Path) {
 // TaskStart implements [model.Sink].
 func (c *CriticalCollector) TaskStart(t *model.Task) {
 	if c.opts.Spans != nil {
-		if s := c.opts.Spans(t); s != nil {
+		if s := c.opts.Spans.Task(t); s != nil {
 			c.spans[t.ID] = s
 		}
 	}
@@ -299,7 +299,10 @@ func (c *CriticalCollector) spanOf(u *critical.Unit) *model.SpanContext {
 	if c.opts.Spans == nil || u.Kind != critical.Task {
 		return u.Span
 	}
-	return c.spans[u.Task]
+	if s := c.spans[u.Task]; s != nil && *s != (model.SpanContext{}) {
+		return s
+	}
+	return nil
 }
 
 // remember keeps the parts of a unit as long as it may be one of the slowest.

@@ -68,10 +68,9 @@ type Options struct {
 	Region *regexp.Regexp
 
 	// Spans, if not nil, divides the types CPU, Wall and Critical by the spans for which
-	// goroutines work. It is called when a task begins, and returns the span of work for
-	// the task, nil for none. The samples then have the labels "trace_id" and "span_id".
-	// It cannot be used together with Region.
-	Spans func(*model.Task) *model.SpanContext
+	// goroutines work. The samples then have the labels "trace_id" and "span_id". It
+	// cannot be used together with Region.
+	Spans Spans
 	// Wakers divides the waits of the type Wall by who ended them. The labels are
 	// "waker", "goroutine" or "scheduler"; "waker_func", the start function of the
 	// goroutine; and "waker_place", "waker_file" and "waker_line", where it did so.
@@ -87,3 +86,13 @@ func (o *Options) byTime() bool { return o.ByTask() || o.Region != nil || o.Span
 
 // filtered reports whether only some goroutines, or some of their time, counts.
 func (o *Options) filtered() bool { return !o.All() || o.Region != nil }
+
+// Spans says for which spans goroutines work. Its methods return nil for none. What they
+// return may change until the profile is made; the zero value is none, too.
+type Spans interface {
+	// Goroutine returns the span for which a goroutine works from now on. It is called
+	// when the goroutine starts, and whenever its work changes.
+	Goroutine(*model.Goroutine) *model.SpanContext
+	// Task returns the span of a task that begins.
+	Task(*model.Task) *model.SpanContext
+}

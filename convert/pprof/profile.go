@@ -13,6 +13,7 @@ import (
 // Profile returns the profile of what has been read. It has the wall-clock time at
 // which the trace begins, if the trace has it.
 func (c *Collector) Profile() *profile.Profile {
+	c.joinSpans()
 	e := newEncoder(c.opts.Type, &c.extent)
 	keys := make([]key, 0, len(c.sums))
 	for k := range c.sums {
@@ -38,7 +39,7 @@ func (c *Collector) compare(a, b key) int {
 	if a.waker != b.waker {
 		return c.wakers.of(a.waker).compare(c.wakers.of(b.waker))
 	}
-	return a.span.compare(b.span)
+	return compareSpans(a.span, b.span)
 }
 
 // sample adds a sum to a profile.
@@ -61,9 +62,7 @@ func (c *Collector) sample(e *encoder, k key, v *value) {
 			c.wakers.list[k.waker-1].label(s)
 		}
 	}
-	if k.span != nil {
-		labelSpan(s, &k.span.SpanContext)
-	}
+	labelSpan(s, k.span)
 	e.p.Sample = append(e.p.Sample, s)
 }
 

@@ -10,25 +10,22 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// span is a span for which goroutines work.
-type span struct{ model.SpanContext }
-
-// compare orders spans, which may be nil.
-func (s *span) compare(o *span) int {
+// compareSpans orders spans, which may be nil.
+func compareSpans(a, b *model.SpanContext) int {
 	switch {
-	case s == o:
+	case a == b:
 		return 0
-	case s == nil:
+	case a == nil:
 		return -1
-	case o == nil:
+	case b == nil:
 		return 1
 	}
-	return cmp.Or(bytes.Compare(s.TraceID[:], o.TraceID[:]), bytes.Compare(s.SpanID[:], o.SpanID[:]))
+	return cmp.Or(bytes.Compare(a.TraceID[:], b.TraceID[:]), bytes.Compare(a.SpanID[:], b.SpanID[:]))
 }
 
 // part is the part of a state in which a goroutine worked for a span.
 type part struct {
-	span *span
+	span *model.SpanContext
 	time model.Time
 }
 
@@ -43,35 +40,49 @@ func (st *stints) count(d model.Time) {
 	}
 }
 
-// spanBegan takes note of the span of a task.
-func (c *Collector) spanBegan(t *model.Task) {
-	if c.opts.Spans == nil {
-		return
-	}
-	if s := c.opts.Spans(t); s != nil {
-		c.spans[t] = &span{*s}
-	}
-}
-
 // turn makes the time of a goroutine from now on belong to the span that it works for.
 func (c *Collector) turn(g *model.Goroutine, now model.Time) {
 	if c.opts.Spans == nil {
 		return
 	}
-	gr := c.goroutines.Of(g)
-	if gr.unwanted {
+	if gr := c.goroutines.Of(g); !gr.unwanted {
+		c.advance(gr, now)
+		gr.span = c.opts.Spans.Goroutine(g)
+	}
+}
+
+// OldSpan implements [model.Sink]: what the goroutine does from now on is not for the
+// span any more.
+func (c *Collector) OldSpan(s *model.OldSpan) { c.turn(s.Goroutine, s.End) }
+
+// joinSpans puts together what belongs to no span, or to the same one.
+func (c *Collector) joinSpans() {
+	if c.opts.Spans == nil {
 		return
 	}
-	c.advance(gr, now)
-	gr.span = nil
-	if w := g.Work(); w != nil {
-		gr.span = c.spans[w.Task]
+	spans := make(map[model.SpanContext]*model.SpanContext)
+	for k, v := range c.sums {
+		if k.span == nil {
+			continue
+		}
+		same := k
+		if *k.span == (model.SpanContext{}) {
+			same.span = nil
+		} else if first := spans[*k.span]; first != nil {
+			same.span = first
+		} else {
+			spans[*k.span] = k.span
+		}
+		if same != k {
+			delete(c.sums, k)
+			c.sums.add(same, *v)
+		}
 	}
 }
 
 // labelSpan adds the labels of a span, which may be nil.
 func labelSpan(s *profile.Sample, span *model.SpanContext) {
-	if span == nil {
+	if span == nil || *span == (model.SpanContext{}) {
 		return
 	}
 	if s.Label == nil {

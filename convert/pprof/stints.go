@@ -18,7 +18,7 @@ type stints struct {
 	past *tentative
 	// span is the one that the goroutine works for, nil for none, and parts what the
 	// current state is divided into by spans.
-	span  *span
+	span  *model.SpanContext
 	parts []part
 }
 
@@ -115,13 +115,9 @@ func (c *Collector) TaskStart(t *model.Task) {
 	if c.opts.ByTask() {
 		c.tasks.Start(t)
 	}
-	c.spanBegan(t)
 }
 
-func (c *Collector) TaskEnd(t *model.Task) {
-	c.tasks.End(t)
-	delete(c.spans, t)
-}
+func (c *Collector) TaskEnd(t *model.Task) { c.tasks.End(t) }
 
 // worker returns the goroutine of a work, nil if the task is not selected.
 func (c *Collector) worker(w *model.Work) *goroutine {

@@ -46,10 +46,7 @@ type Collector struct {
 	from     model.Time // since when the samples of wall and cpu are not handed out
 	now      model.Time
 	messages int
-
-	ids      otel.SpanIDs
-	selected *model.SelectedTasks
-	spans    map[*model.Task]*model.SpanContext // of open tasks that are selected
+	spans    *spans
 }
 
 var _ model.Sink = (*Collector)(nil)
@@ -61,10 +58,10 @@ func New(opts Options, out func(pprofile.Profiles) error) *Collector {
 	if opts.MaxSamples <= 0 {
 		opts.MaxSamples = defaultMaxSamples
 	}
-	c := &Collector{opts: opts, out: out, spans: make(map[*model.Task]*model.SpanContext)}
-	c.selected = model.NewSelectedTasks(&c.opts.Selection, &model.Found{})
+	c := &Collector{opts: opts, out: out}
+	c.spans = newSpans(&c.opts)
 	of := func(t pprof.Type) pprof.Options {
-		return pprof.Options{Type: t, Selection: opts.Selection, Spans: c.span, Wakers: t == pprof.Wall}
+		return pprof.Options{Type: t, Selection: opts.Selection, Spans: c.spans, Wakers: t == pprof.Wall}
 	}
 	c.wall, c.cpu = pprof.NewCollector(of(pprof.Wall)), pprof.NewCollector(of(pprof.CPU))
 	c.critical = pprof.NewCriticalCollector(of(pprof.Critical))
@@ -72,13 +69,10 @@ func New(opts Options, out func(pprofile.Profiles) error) *Collector {
 	return c
 }
 
-// span returns the span of work for an open task, nil for none.
-func (c *Collector) span(t *model.Task) *model.SpanContext { return c.spans[t] }
-
 func (c *Collector) Begin(t *model.Trace) {
 	c.trace, c.from, c.now = *t, t.Start, t.Start
 	c.clock = otel.NewWallClock(c.opts.WallStart, t.Start)
-	c.ids = otel.NewSpanIDs(t)
+	c.spans.begin(t)
 	c.Sink.Begin(t)
 }
 
@@ -88,25 +82,28 @@ func (c *Collector) Sync(s *model.Sync) {
 }
 
 func (c *Collector) TaskStart(t *model.Task) {
-	if !c.opts.ByTask() || c.selected.Start(t) {
-		switch parent := c.spans[t.Parent]; {
-		case c.opts.OwnSpans:
-			span := c.ids.Task(t, parent)
-			c.spans[t] = &span
-		case t.Span != nil:
-			span := *t.Span
-			c.spans[t] = &span
-		case parent != nil:
-			c.spans[t] = parent
-		}
-	}
+	c.spans.taskStarted(t)
 	c.Sink.TaskStart(t)
 }
 
 func (c *Collector) TaskEnd(t *model.Task) {
 	c.Sink.TaskEnd(t)
-	c.selected.End(t)
-	delete(c.spans, t)
+	c.spans.taskEnded(t)
+}
+
+func (c *Collector) OldSpan(s *model.OldSpan) {
+	c.spans.oldSpan(s)
+	c.Sink.OldSpan(s)
+}
+
+func (c *Collector) GoroutineStart(g *model.Goroutine) {
+	c.spans.goroutineStarted(g)
+	c.Sink.GoroutineStart(g)
+}
+
+func (c *Collector) WorkStart(w *model.Work) {
+	c.spans.workStarted(w)
+	c.Sink.WorkStart(w)
 }
 
 func (c *Collector) GoroutineState(g *model.Goroutine, s *model.GoState) {
