@@ -79,14 +79,17 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 // found out from the stack, as it is for those from before a trace, and how they
 // were created is not known.
 //
+// If r is [Sectioned], what lies before the window is not even read, except for the
+// headers of its batches. For many windows of one trace, see [Index].
+//
 // A window without anything in it is a *[WindowError].
 func ReadWindow(ctx context.Context, r io.Reader, sink Sink, w Window) (*Summary, error) {
-	in, err := open(ctx, r)
+	if w.From.IsZero() && w.To.IsZero() {
+		return Read(ctx, r, sink)
+	}
+	in, err := openWindow(ctx, r)
 	if err != nil {
 		return nil, err
-	}
-	if w.From.IsZero() && w.To.IsZero() {
-		return read(ctx, in, sink, nil)
 	}
 	return read(ctx, in, sink, &clip{Window: w})
 }
@@ -100,7 +103,7 @@ func ReadWindow(ctx context.Context, r io.Reader, sink Sink, w Window) (*Summary
 // lasts about a second: shorter windows may lack them, except for the last one in a
 // generation.
 func ReadSplit(ctx context.Context, r io.Reader, w Window, every time.Duration, next func(last *Summary) (Sink, error)) (*Summary, error) {
-	in, err := open(ctx, r)
+	in, err := openWindow(ctx, r)
 	if err != nil {
 		return nil, err
 	}

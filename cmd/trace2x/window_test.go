@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -19,6 +20,15 @@ func TestWindow(t *testing.T) {
 	exec(t, "perfetto", "--from", "500ms", "--to", "600ms", in).want(t, exitOK, "4,531 events in 100ms, ")
 	if part := read(t, "httpserver.pftrace"); len(part) > len(whole)/5 {
 		t.Errorf("%d of %d bytes", len(part), len(whole))
+	}
+	stdin, err := os.Open(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	execWith(t.Context(), stdin, "perfetto", "--from", "500ms", "--to", "600ms", "-o", "piped.pftrace", "-").want(t, exitOK)
+	if read(t, "piped.pftrace") != read(t, "httpserver.pftrace") {
+		t.Error("a window of a pipe differs from that of the file")
 	}
 	exec(t, "otel", "--dry-run", "--from", "500ms", "--to", "600ms", in).want(t, exitOK, "4,531 events in 100ms, ")
 	exec(t, "pprof", "--type", "wall", "--from", "2026-11-24T03:10:07Z", "--to", "2026-11-24T03:10:07.1Z", in).want(t, exitOK, " in 100ms, ")

@@ -20,7 +20,8 @@ type batch struct {
 	gen   uint64
 	m     int64
 	ticks uint64
-	data  []byte
+	size  int    // of all of it
+	data  []byte // nil where only headers are read
 	raw   []byte // all bytes of it; data is the end of them
 }
 

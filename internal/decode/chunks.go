@@ -130,29 +130,25 @@ func (p *pipeline) read(ctx context.Context) {
 	if _, err := io.ReadFull(p.r, p.header); err != nil {
 		return // Open saw it
 	}
-	s := splitter{r: p.r, err: p.err, version: p.version, offset: headerSize}
+	next := p.inOrder()
+	if p.index != nil && p.want != nil {
+		next = p.index.inOrder()
+	}
 	// Whether a generation is wanted can be told when the next one begins.
-	var held *part
-	var extent Extent
+	var held *upcoming
 	for ctx.Err() == nil {
-		next := s.next()
-		var known Extent
-		ok := false
-		if next != nil {
-			known.Start, known.Clock, ok = begins(next.batches)
-			ok = ok && next.damage == nil
-		}
+		n := next()
 		if held != nil {
 			verdict := Take
 			switch {
-			case next == nil:
-				extent.End = math.MaxInt64
-				verdict = p.want(extent)
-			case ok:
-				extent.End = known.Start
-				verdict = p.want(extent)
+			case n == nil:
+				held.extent.End = math.MaxInt64
+				verdict = p.want(held.extent)
+			case n.ok:
+				held.extent.End = n.extent.Start
+				verdict = p.want(held.extent)
 			}
-			if verdict != Skip && !p.start(ctx, held) || verdict == TakeLast {
+			if verdict != Skip && !p.start(ctx, held.load()) || verdict == TakeLast {
 				return
 			}
 			if verdict == Skip {
@@ -161,13 +157,34 @@ func (p *pipeline) read(ctx context.Context) {
 			held = nil
 		}
 		switch {
-		case next == nil:
+		case n == nil:
 			return
-		case p.want != nil && ok:
-			held, extent = next, known
-		case !p.start(ctx, next):
+		case p.want != nil && n.ok:
+			held = n
+		case !p.start(ctx, n.load()):
 			return
 		}
+	}
+}
+
+// upcoming is a generation that may be wanted.
+type upcoming struct {
+	extent Extent // without the end
+	ok     bool   // extent is known, and the framing is not damaged
+	load   func() *part
+}
+
+// inOrder returns a function that reads the next generation, nil at the end of the trace.
+func (p *pipeline) inOrder() func() *upcoming {
+	s := &splitter{r: p.r, err: p.err, version: p.version, offset: headerSize}
+	return func() *upcoming {
+		next := s.next()
+		if next == nil {
+			return nil
+		}
+		u := &upcoming{load: func() *part { return next }}
+		u.extent, u.ok = next.extent()
+		return u
 	}
 }
 

@@ -35,7 +35,8 @@ type Input struct {
 	version version
 	r       *bufio.Reader
 	err     *errorKeeper
-	whole   int // generations that were decoded or skipped
+	index   *Index // nil if the trace cannot be read anywhere
+	whole   int    // generations that were decoded or skipped
 }
 
 // fingerprinted is how many bytes of a trace make its fingerprint.

@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -11,9 +10,10 @@ import (
 // follows the sizes in the headers of batches, and where these are damaged, it
 // looks for the next batch.
 type splitter struct {
-	r       *bufio.Reader
+	r       peeker
 	err     *errorKeeper // of what r reads
 	version version
+	hops    *hopReader // r, if only headers are read
 
 	offset int64 // in the trace, of the next byte of r
 	slab   []byte
@@ -21,6 +21,14 @@ type splitter struct {
 	number int    // of generations that were returned
 	gen    uint64 // the runtime's number of the last one
 	done   bool
+}
+
+// peeker is what a splitter reads from: a *bufio.Reader or a *hopReader.
+type peeker interface {
+	io.Reader
+	Peek(n int) ([]byte, error)
+	Buffered() int
+	Discard(n int) (int, error)
 }
 
 // part is a generation as it is in the trace.
@@ -40,6 +48,13 @@ func (p *part) usable(v version) bool {
 	return p.damage == nil || !v.endMarks && len(p.batches) > 0
 }
 
+// extent returns when the generation begins. ok is false if that is damaged, or the
+// framing is.
+func (p *part) extent() (e Extent, ok bool) {
+	e.Start, e.Clock, ok = begins(p.batches)
+	return e, ok && p.damage == nil
+}
+
 func (p *part) add(b *batch) {
 	if len(p.batches) == 0 {
 		p.gen = b.gen
@@ -57,7 +72,7 @@ func (s *splitter) next() *part {
 		p.gen = s.gen + 1 // as the runtime counts
 	}
 	if s.held != nil {
-		p.offset -= int64(len(s.held.raw))
+		p.offset -= int64(s.held.size)
 		p.add(s.held)
 		s.held = nil
 	}
@@ -75,8 +90,9 @@ func (s *splitter) next() *part {
 			if p.damage == nil {
 				p.damage = &Damage{Offset: at, Err: err}
 				if n := len(p.batches); n > 0 {
-					if i := traceIn(p.batches[n-1].raw); i >= 0 {
-						p.damage.Offset, p.damage.Err = at-int64(len(p.batches[n-1].raw)-i), errAnotherTrace
+					raw := s.rawOf(&p.batches[n-1], at)
+					if i := traceIn(raw); i >= 0 {
+						p.damage.Offset, p.damage.Err = at-int64(len(raw)-i), errAnotherTrace
 						return s.rest(p)
 					}
 				}
@@ -143,9 +159,17 @@ func traceIn(p []byte) int {
 	}
 }
 
-// batch reads a batch. The error is io.EOF if none follows, io.ErrUnexpectedEOF
-// if it is cut, and else says what is wrong with its header, which has not been
-// consumed then.
+// begin returns where the next generation begins, as far as is known.
+func (s *splitter) begin() int64 {
+	if s.held != nil {
+		return s.offset - int64(s.held.size)
+	}
+	return s.offset
+}
+
+// batch reads a batch, or its header only. The error is io.EOF if none follows,
+// io.ErrUnexpectedEOF if it is cut, and else says what is wrong with its header, which
+// has not been consumed then.
 func (s *splitter) batch() (*batch, error) {
 	// A recording that goes on may send nothing for a while behind a generation: no
 	// more bytes are asked for than the header has.
@@ -169,7 +193,16 @@ func (s *splitter) batch() (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.raw = s.bytes(header + size)
+	b.size = header + size
+	if s.hops != nil && !s.tellsTime(header) {
+		n, err := s.r.Discard(b.size)
+		s.offset += int64(n)
+		if err != nil {
+			return nil, io.ErrUnexpectedEOF
+		}
+		return &b, nil
+	}
+	b.raw = s.bytes(b.size)
 	n, err := io.ReadFull(s.r, b.raw)
 	s.offset += int64(n)
 	if err != nil {
@@ -177,6 +210,21 @@ func (s *splitter) batch() (*batch, error) {
 	}
 	b.data = b.raw[header:]
 	return &b, nil
+}
+
+// tellsTime reports whether the next batch, whose header has this size, says when its
+// generation begins: that is read where only headers are.
+func (s *splitter) tellsTime(header int) bool {
+	head, _ := s.r.Peek(header + 1)
+	return len(head) > header && (head[header] == evFrequency || head[header] == evSync)
+}
+
+// rawOf returns the bytes of the last batch, which ends at this offset.
+func (s *splitter) rawOf(b *batch, end int64) []byte {
+	if b.raw != nil || s.hops == nil {
+		return b.raw
+	}
+	return s.hops.bytes(end-int64(b.size), b.size)
 }
 
 const slabSize = 256 << 10

@@ -26,6 +26,7 @@ type Input struct {
 
 	r      io.Reader
 	closer io.Closer
+	file   *os.File // that r has the bytes of, as they are; nil for other inputs
 	read   atomic.Int64
 
 	// For a URL:
@@ -74,7 +75,7 @@ func Open(ctx context.Context, name string, opts Options) (*Input, error) {
 			return nil, err
 		}
 		if info.Mode().IsRegular() {
-			in.Size = info.Size()
+			in.Size, in.file = info.Size(), f
 		}
 		raw, in.closer = f, f
 	}
@@ -88,7 +89,7 @@ func Open(ctx context.Context, name string, opts Options) (*Input, error) {
 			in.Close()
 			return nil, fmt.Errorf("%s: %w", in.Name, err)
 		}
-		in.r = zr
+		in.r, in.file = zr, nil
 	}
 	return in, nil
 }
@@ -116,6 +117,16 @@ func openFile(ctx context.Context, name string) (*os.File, error) {
 
 func (in *Input) Read(p []byte) (int, error) { return in.r.Read(p) }
 
+// Section returns all bytes of the input, to be read anywhere until it is closed: of a
+// file that is not compressed, as large as it was when it was opened. It is nil for other
+// inputs.
+func (in *Input) Section() *io.SectionReader {
+	if in.file == nil {
+		return nil
+	}
+	return io.NewSectionReader(&counterAt{in.file, &in.read}, 0, in.Size)
+}
+
 // Close closes the file.
 func (in *Input) Close() error { return in.closer.Close() }
 
@@ -130,6 +141,17 @@ type counter struct {
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+type counterAt struct {
+	r io.ReaderAt
+	n *atomic.Int64
+}
+
+func (c *counterAt) ReadAt(p []byte, at int64) (int, error) {
+	n, err := c.r.ReadAt(p, at)
 	c.n.Add(int64(n))
 	return n, err
 }

@@ -200,3 +200,25 @@ func TestCancelNamedPipe(t *testing.T) {
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestSection: only a file that is not compressed can be read anywhere.
+func TestSection(t *testing.T) {
+	data := noise(1 << 20)
+	open := func(name string) *Input {
+		in, err := Open(t.Context(), name, Options{Stdin: bytes.NewReader(data)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { in.Close() })
+		return in
+	}
+	for _, name := range []string{"-", write(t, "a", zipped(t, data))} {
+		if open(name).Section() != nil {
+			t.Errorf("%s has a section", name)
+		}
+	}
+	in := open(write(t, "a", data))
+	if got, err := io.ReadAll(in.Section()); err != nil || !bytes.Equal(got, data) || in.BytesRead() < int64(len(data)) {
+		t.Errorf("%d bytes in the section, %v; %d were read", len(got), err, in.BytesRead())
+	}
+}
