@@ -81,6 +81,12 @@ func (r *Received) Add(resources []*tracepb.ResourceSpans) {
 	}
 }
 
+// Lock keeps Spans as it is, for a look at it, until Unlock.
+func (r *Received) Lock() { r.mu.Lock() }
+
+// Unlock ends what Lock began.
+func (r *Received) Unlock() { r.mu.Unlock() }
+
 // Count returns the number of different spans, and of requests.
 func (r *Received) Count() (spans, requests int) {
 	r.mu.Lock()
