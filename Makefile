@@ -8,7 +8,7 @@ SHELL := bash
 ALL := ./... ./testdata/gen/...
 
 # Modules of their own, so that what they need is not needed by all users.
-MODULES := spanlink recorder examples/slowrequest e2e/distributed/service testdata/gen/spanlink
+MODULES := spanlink recorder collector/goexectracereceiver examples/slowrequest e2e/distributed/service testdata/gen/spanlink
 
 # More flags for "go test", as in TESTFLAGS='-run Chain -v'.
 TESTFLAGS ?=

@@ -79,6 +79,9 @@ type SpansConfig struct {
 	MaxSpansPerTrace int           `mapstructure:"max_spans_per_trace"`
 	MaxBytesPerTrace int           `mapstructure:"max_bytes_per_trace"`
 	CriticalPath     bool          `mapstructure:"critical_path"`
+	// SlowTraceOnly limits the spans of a dump that a slow span made to its distributed
+	// trace.
+	SlowTraceOnly bool `mapstructure:"slow_trace_only"`
 }
 
 // What becomes of a file after success.
@@ -118,7 +121,6 @@ func createDefaultConfig() component.Config {
 		RetryMax:      30 * time.Second,
 	}
 }
-
 
 // Validate says what is wrong with the configuration.
 func (c *Config) Validate() error {

@@ -75,6 +75,9 @@ func (d *dumps) convert(ctx context.Context, x *dump) (res result, err error) {
 	client := &pipeline{d: d, x: x}
 	if d.nextTraces != nil {
 		opts := d.spanOptions()
+		if d.cfg.Spans.SlowTraceOnly {
+			opts.TraceID = x.info.traceID()
+		}
 		opts.Resource, opts.WallStart = resource, x.info.began()
 		spans = otel.NewConverter(ctx, client, opts)
 		sinks = append(sinks, spans)

@@ -1,6 +1,7 @@
 package goexectracereceiver
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"math"
@@ -35,6 +36,15 @@ func parseMetadata(text []byte) (m metadata, err error) {
 // began returns about when the trace began, for traces of Go 1.24 and earlier, which do
 // not tell. The zero time means that nobody knows.
 func (m *metadata) began() time.Time { return m.Time }
+
+// traceID returns the distributed trace of the slow span that made the dump; zeros for
+// none.
+func (m *metadata) traceID() (id [16]byte) {
+	if b, err := hex.DecodeString(m.TraceID); err == nil && len(b) == len(id) {
+		copy(id[:], b)
+	}
+	return id
+}
 
 // attributes returns the attributes that are in JSON or YAML, by their keys. What
 // OpenTelemetry has no type for is left out.

@@ -156,7 +156,9 @@ func (d *disk) Walk(ctx context.Context, fn storage.WalkFunc) error {
 func (d *disk) Batch(context.Context, ...*storage.Operation) error { return errors.New("not used") }
 func (d *disk) Close(context.Context) error                        { return nil }
 
-type host struct{ extensions map[component.ID]component.Component }
+type host struct {
+	extensions map[component.ID]component.Component
+}
 
 func (h host) GetExtensions() map[component.ID]component.Component { return h.extensions }
 
@@ -512,6 +514,35 @@ func TestPull(t *testing.T) {
 		defer b.mu.Unlock()
 		return b.service["configured"] > 5 && b.service["told"] > 5
 	})
+}
+
+// TestSlowTraceOnly: of a dump that a slow span made, only its distributed trace is
+// wanted.
+func TestSlowTraceOnly(t *testing.T) {
+	const idLength = 32
+	dir := t.TempDir()
+	cfg := fileConfig(dir)
+	cfg.Spans.SlowTraceOnly = true
+	data := testTrace(t, "spanlink.trace")
+	at := bytes.Index(data, []byte("-01 slow"))
+	if at < 0 {
+		t.Fatal("the trace has no slow span")
+	}
+	trace := string(data[at-len("0123456789abcdef")-1-idLength:][:idLength])
+	write(t, filepath.Join(dir, "trace2x-1.json"), []byte(`{"trace_id":"`+trace+`"}`))
+	write(t, filepath.Join(dir, "trace2x-1.trace"), data)
+	b := &backend{}
+	start(t, cfg, b, nil)
+	await(t, "metrics", func() bool { _, _, points := b.counts(); return points > 0 })
+	spans, _, _ := b.counts()
+	if spans == 0 {
+		t.Error("no spans")
+	}
+	for s := range b.spans {
+		if !strings.HasPrefix(s, trace) {
+			t.Errorf("a span of trace %s", s[:32])
+		}
+	}
 }
 
 func TestValidate(t *testing.T) {

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/trace2x/trace2x/internal/rusage"
 )
 
 // program returns the path of the Collector, which it builds.
@@ -82,8 +84,24 @@ func (c *Collector) Kill() {
 	c.cmd.Wait()
 }
 
-// Pid is the process.
-func (c *Collector) Pid() int { return c.cmd.Process.Pid }
+// Cost ends the Collector and returns the most memory that it had, in bytes, and the CPU
+// time that it took.
+func (c *Collector) Cost(t testing.TB) (memory int64, cpu time.Duration) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	c.Kill()
+	state := c.cmd.ProcessState
+	if err != nil { // not on Linux
+		memory, _ = rusage.PeakMemory(state)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kB int64
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kB); err == nil {
+			memory = kB << 10
+		}
+	}
+	return memory, state.UserTime() + state.SystemTime()
+}
 
 // Address returns an address of this machine that nobody listens on, as far as one can
 // know.

@@ -1,7 +1,7 @@
 // Command slowrequest is an HTTP service whose slow requests explain
 // themselves: it keeps the last seconds of its execution trace in memory, and
-// writes them to a file when a request has taken long. README.md shows how to
-// look at that file in Jaeger.
+// posts them to a Collector when a request has taken long. README.md shows how to
+// look at the request in Jaeger then.
 package main
 
 import (
@@ -23,24 +23,30 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 
-	"github.com/trace2x/trace2x/spanlink"
+	"github.com/trace2x/trace2x/recorder"
 )
 
 func main() {
 	addr := flag.String("addr", "localhost:8080", "`address` to listen on")
 	threshold := flag.Duration("threshold", 200*time.Millisecond, "requests that take this long are slow")
-	dir := flag.String("dir", ".", "`folder` for the execution traces of slow requests")
+	collector := flag.String("collector", "http://localhost:4319/v1/trace", "`URL` for the execution traces of slow requests; \"\" for none")
+	dir := flag.String("dir", "", "`folder` for them; \"\" for none")
+	window := flag.Duration("window", 10*time.Second, "how much of the execution trace is kept at least")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *addr, *threshold, *dir); err != nil {
+	rec, err := recorder.Start(recorder.Options{SlowSpan: *threshold, URL: *collector, Folder: *dir, Window: *window})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := run(ctx, *addr, rec); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, addr string, threshold time.Duration, dir string) error {
-	tp, err := newTracerProvider(ctx)
+func run(ctx context.Context, addr string, rec *recorder.Recorder) error {
+	tp, err := newTracerProvider(ctx, rec)
 	if err != nil {
 		return err
 	}
@@ -48,21 +54,18 @@ func run(ctx context.Context, addr string, threshold time.Duration, dir string) 
 	otel.SetTracerProvider(tp)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 
-	rec, err := newRecorder(dir, threshold)
-	if err != nil {
-		return err
-	}
-	defer rec.stop()
-	go rec.run(ctx)
-
 	var s store
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /cart", s.cart)
 	mux.HandleFunc("GET /reindex", func(w http.ResponseWriter, r *http.Request) {
-		go s.reindex()
+		duration, err := time.ParseDuration(r.URL.Query().Get("duration"))
+		if err != nil {
+			duration = 500 * time.Millisecond
+		}
+		go s.reindex(duration)
 		w.WriteHeader(http.StatusAccepted)
 	})
-	server := &http.Server{Handler: otelhttp.NewHandler(rec.watch(mux), "slowrequest")}
+	server := &http.Server{Handler: otelhttp.NewHandler(mux, "slowrequest")}
 
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -80,8 +83,8 @@ func run(ctx context.Context, addr string, threshold time.Duration, dir string) 
 }
 
 // newTracerProvider sends spans to OTEL_EXPORTER_OTLP_ENDPOINT, by default to
-// this machine. The one line that trace2x needs is the one with spanlink.
-func newTracerProvider(ctx context.Context) (*sdktrace.TracerProvider, error) {
+// this machine. The one line that trace2x needs is the one with rec.
+func newTracerProvider(ctx context.Context, rec *recorder.Recorder) (*sdktrace.TracerProvider, error) {
 	var opts []otlptracehttp.Option
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" {
 		opts = append(opts, otlptracehttp.WithEndpointURL("http://localhost:4318/v1/traces"))
@@ -92,7 +95,7 @@ func newTracerProvider(ctx context.Context) (*sdktrace.TracerProvider, error) {
 	}
 	return sdktrace.NewTracerProvider(
 		sdktrace.WithResource(resource.NewSchemaless(semconv.ServiceName("slowrequest"))),
-		sdktrace.WithSpanProcessor(spanlink.NewProcessor()),
+		sdktrace.WithSpanProcessor(rec),
 		sdktrace.WithBatcher(exporter, sdktrace.WithBatchTimeout(time.Second)),
 	), nil
 }

@@ -25,8 +25,8 @@ func (s *store) nextCart() int {
 	return s.carts
 }
 
-func (s *store) reindex() {
+func (s *store) reindex(duration time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(duration)
 }
