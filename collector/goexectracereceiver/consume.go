@@ -1,11 +1,13 @@
 package goexectracereceiver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pprofile"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/trace2x/trace2x/convert/otel"
@@ -79,4 +81,33 @@ func (d *dumps) sendMetrics(ctx context.Context, x *dump, sums *metrics.Collecto
 		report.EndMetricsOp(op, format, n, err)
 		return err
 	})
+}
+
+// profilesOut hands the profiles of a dump to the pipelines, while the dump is read.
+type profilesOut struct {
+	d       *dumps
+	ctx     context.Context
+	x       *dump
+	refused error // the first refusal for good
+	later   error // why the dump is not accepted for now
+}
+
+// send returns nil also for what is refused for good: the rest may be accepted.
+func (o *profilesOut) send(data pprofile.Profiles) error {
+	n := data.SampleCount()
+	err := o.d.retried(o.ctx, o.x, "profiles", func() error {
+		try := pprofile.NewProfiles() // the pipeline may change what it refuses
+		data.CopyTo(try)
+		report := o.d.telemetry.profiles[o.x.from]
+		op := report.StartProfilesOp(o.ctx)
+		err := o.d.nextProfiles.ConsumeProfiles(op, try)
+		report.EndProfilesOp(op, format, n, err)
+		return err
+	})
+	if consumererror.IsPermanent(err) {
+		o.refused = cmp.Or(o.refused, err)
+		return nil
+	}
+	o.later = err
+	return err
 }

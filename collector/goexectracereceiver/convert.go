@@ -1,6 +1,7 @@
 package goexectracereceiver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/trace2x/trace2x/convert/otel"
 	"github.com/trace2x/trace2x/convert/otel/metrics"
+	"github.com/trace2x/trace2x/convert/otel/profiles"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -79,6 +81,7 @@ func (d *dumps) convert(ctx context.Context, x *dump) (res result, err error) {
 			opts.TraceID = x.info.traceID()
 		}
 		opts.Resource, opts.WallStart = resource, x.info.began()
+		opts.ProfileIDs = d.nextProfiles != nil
 		spans = otel.NewConverter(ctx, client, opts)
 		sinks = append(sinks, spans)
 	}
@@ -86,6 +89,12 @@ func (d *dumps) convert(ctx context.Context, x *dump) (res result, err error) {
 	if d.nextMetrics != nil {
 		sums = metrics.New(metrics.Options{Resource: resource, WallStart: x.info.began(), Version: d.set.BuildInfo.Version})
 		sinks = append(sinks, sums)
+	}
+	out := &profilesOut{d: d, ctx: ctx, x: x}
+	if d.nextProfiles != nil {
+		sinks = append(sinks, profiles.New(profiles.Options{
+			OwnSpans: d.nextTraces != nil, Resource: resource, WallStart: x.info.began(), Version: d.set.BuildInfo.Version,
+		}, out.send))
 	}
 
 	read, readErr := model.Read(ctx, x.data, model.Tee(sinks...))
@@ -95,7 +104,7 @@ func (d *dumps) convert(ctx context.Context, x *dump) (res result, err error) {
 			res.spans = report.Result.Accepted
 		}
 	}
-	switch later := client.later(); {
+	switch later := cmp.Or(client.later(), out.later); {
 	case ctx.Err() != nil:
 		return res, context.Cause(ctx)
 	case later != nil:
@@ -104,8 +113,8 @@ func (d *dumps) convert(ctx context.Context, x *dump) (res result, err error) {
 
 	res.outcome, res.err = converted, readErr
 	switch {
-	case errors.As(readErr, new(*otel.RejectedError)):
-		res.outcome = refused
+	case errors.As(readErr, new(*otel.RejectedError)), out.refused != nil:
+		res.outcome, res.err = refused, errors.Join(readErr, out.refused)
 	case read == nil:
 		res.outcome = foreign
 	case readErr != nil:

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/xconsumer"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/xreceiver"
 )
@@ -19,6 +20,7 @@ func NewFactory() receiver.Factory {
 	return xreceiver.NewFactory(Type, createDefaultConfig,
 		xreceiver.WithTraces(f.traces, component.StabilityLevelAlpha),
 		xreceiver.WithMetrics(f.metrics, component.StabilityLevelAlpha),
+		xreceiver.WithProfiles(f.profiles, component.StabilityLevelDevelopment),
 	)
 }
 
@@ -64,5 +66,14 @@ func (f *shared) metrics(_ context.Context, set receiver.Settings, cfg component
 		return nil, err
 	}
 	d.nextMetrics = next
+	return d, nil
+}
+
+func (f *shared) profiles(_ context.Context, set receiver.Settings, cfg component.Config, next xconsumer.Profiles) (xreceiver.Profiles, error) {
+	d, err := f.of(set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	d.nextProfiles = next
 	return d, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/xconsumer"
 	"go.opentelemetry.io/collector/receiver"
 	"go.uber.org/zap"
 )
@@ -18,8 +19,9 @@ type dumps struct {
 	set receiver.Settings
 	log *zap.Logger
 
-	nextTraces  consumer.Traces  // nil if it is in no pipeline of traces
-	nextMetrics consumer.Metrics // likewise
+	nextTraces   consumer.Traces  // nil if it is in no pipeline of traces
+	nextMetrics  consumer.Metrics // likewise
+	nextProfiles xconsumer.Profiles
 
 	telemetry *telemetry
 	turn      chan struct{} // one for each dump that is being read

@@ -22,9 +22,10 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pprofile"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/collector/receiver/xreceiver"
 )
 
 // traces has the test traces of the repository.
@@ -45,6 +46,8 @@ type backend struct {
 	spans   map[string]int
 	service map[string]int // spans by service.name
 	points  int
+	samples int            // of profiles
+	links   map[string]int // likewise, by the span that they are linked to
 	calls   int
 	// answer returns what a pipeline says to a call, by its number from 1; nil accepts all.
 	answer func(call int) error
@@ -89,6 +92,32 @@ func (b *backend) ConsumeMetrics(_ context.Context, data pmetric.Metrics) error 
 		return err
 	}
 	b.points += data.DataPointCount()
+	return nil
+}
+
+func (b *backend) ConsumeProfiles(_ context.Context, data pprofile.Profiles) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.call(); err != nil {
+		return err
+	}
+	if b.links == nil {
+		b.links = make(map[string]int)
+	}
+	links := data.Dictionary().LinkTable()
+	for _, rp := range data.ResourceProfiles().All() {
+		for _, sp := range rp.ScopeProfiles().All() {
+			for _, p := range sp.Profiles().All() {
+				for _, s := range p.Samples().All() {
+					b.samples++
+					if i := int(s.LinkIndex()); i > 0 {
+						trace, span := links.At(i).TraceID(), links.At(i).SpanID()
+						b.links[hex.EncodeToString(trace[:])+hex.EncodeToString(span[:])]++
+					}
+				}
+			}
+		}
+	}
 	return nil
 }
 
@@ -164,7 +193,7 @@ func (h host) GetExtensions() map[component.ID]component.Component { return h.ex
 
 var diskID = component.MustNewID("disk")
 
-// start starts a receiver in a pipeline of traces and one of metrics. The function
+// start starts a receiver in a pipeline of each signal. The function
 // returned ends it.
 func start(t *testing.T, cfg *Config, b *backend, d *disk) (stop func()) {
 	t.Helper()
@@ -181,17 +210,21 @@ func start(t *testing.T, cfg *Config, b *backend, d *disk) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p, err := f.(xreceiver.Factory).CreateProfiles(t.Context(), set, cfg, b)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var h component.Host = componenttest.NewNopHost()
 	if d != nil {
 		h = host{map[component.ID]component.Component{diskID: d}}
 	}
-	for _, r := range []receiver.Traces{tr, m} {
+	for _, r := range []component.Component{tr, m, p} {
 		if err := r.Start(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
 	}
 	stop = sync.OnceFunc(func() {
-		for _, r := range []receiver.Traces{tr, m} {
+		for _, r := range []component.Component{tr, m, p} {
 			if err := r.Shutdown(context.Background()); err != nil {
 				t.Error(err)
 			}
@@ -242,8 +275,8 @@ func TestFiles(t *testing.T) {
 	await(t, "two checkpoints", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return len(d.values) == 2 })
 	stop()
 	first, _, points := b.counts()
-	if first < 5 || points < 10 || b.service["configured"] != first {
-		t.Errorf("%d spans, %d points, %v", first, points, b.service)
+	if first < 5 || points < 10 || b.samples < 3 || b.service["configured"] != first {
+		t.Errorf("%d spans, %d points, %d samples, %v", first, points, b.samples, b.service)
 	}
 
 	if err := os.Rename(filepath.Join(dir, "chain.trace"), filepath.Join(dir, "renamed.trace")); err != nil {
@@ -331,7 +364,7 @@ func TestRefused(t *testing.T) {
 	stop := start(t, cfg, b, d)
 	await(t, "it", done)
 	stop()
-	if n, twice, points := b.counts(); n < 5 || twice > 0 || points == 0 || b.calls != 7 {
+	if n, twice, points := b.counts(); n < 5 || twice > 0 || points == 0 || b.calls != 5+4 { // spans, two messages of profiles, metrics
 		t.Errorf("%d spans, %d twice, %d points, %d calls", n, twice, points, b.calls)
 	}
 
@@ -341,7 +374,7 @@ func TestRefused(t *testing.T) {
 	await(t, "it", done)
 	time.Sleep(50 * time.Millisecond)
 	stop()
-	if b.calls != 2 {
+	if b.calls != 4 {
 		t.Errorf("%d calls", b.calls)
 	}
 
@@ -542,6 +575,15 @@ func TestSlowTraceOnly(t *testing.T) {
 		if !strings.HasPrefix(s, trace) {
 			t.Errorf("a span of trace %s", s[:32])
 		}
+	}
+	linked := 0
+	for s, n := range b.links {
+		if strings.HasPrefix(s, trace) {
+			linked += n
+		}
+	}
+	if linked == 0 {
+		t.Errorf("no sample is linked to the trace: %v", b.links)
 	}
 }
 

@@ -2,9 +2,11 @@ package goexectracereceiver
 
 import (
 	"context"
+	"errors"
 
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.opentelemetry.io/collector/receiver/receiverhelper/xreceiverhelper"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -34,21 +36,24 @@ const (
 
 // telemetry is the receiver's own.
 type telemetry struct {
-	reports map[source]*receiverhelper.ObsReport
-	dumps   metric.Int64Counter
-	bytes   metric.Int64Counter
+	reports  map[source]*receiverhelper.ObsReport
+	profiles map[source]*xreceiverhelper.ObsReport
+	dumps    metric.Int64Counter
+	bytes    metric.Int64Counter
 }
 
 func newTelemetry(set receiver.Settings) (*telemetry, error) {
-	t := &telemetry{reports: make(map[source]*receiverhelper.ObsReport)}
+	t := &telemetry{reports: make(map[source]*receiverhelper.ObsReport), profiles: make(map[source]*xreceiverhelper.ObsReport)}
 	for _, from := range []source{fromFile, fromHTTP, fromPull} {
-		report, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		s := receiverhelper.ObsReportSettings{
 			ReceiverID: set.ID, Transport: string(from), LongLivedCtx: from != fromHTTP, ReceiverCreateSettings: set,
-		})
-		if err != nil {
+		}
+		var err, err2 error
+		t.reports[from], err = receiverhelper.NewObsReport(s)
+		t.profiles[from], err2 = xreceiverhelper.NewObsReport(s)
+		if err := errors.Join(err, err2); err != nil {
 			return nil, err
 		}
-		t.reports[from] = report
 	}
 	meter := set.MeterProvider.Meter("github.com/trace2x/trace2x/collector/goexectracereceiver")
 	var err error

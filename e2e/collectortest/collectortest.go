@@ -47,9 +47,9 @@ type Collector struct {
 	log bytes.Buffer
 }
 
-// Start starts a Collector with a configuration in YAML, which ends with the test. With
-// -short, the test is skipped.
-func Start(t testing.TB, config string) *Collector {
+// Start starts a Collector with a configuration in YAML and flags, which ends with the
+// test. With -short, the test is skipped.
+func Start(t testing.TB, config string, flags ...string) *Collector {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a Collector, which takes minutes to build the first time")
@@ -58,7 +58,7 @@ func Start(t testing.TB, config string) *Collector {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Collector{cmd: exec.Command(file, "--config=yaml:"+config)}
+	c := &Collector{cmd: exec.Command(file, append([]string{"--config=yaml:" + config}, flags...)...)}
 	c.cmd.Env = []string{} // none: it would heed OTEL_ variables
 	c.cmd.Stdout, c.cmd.Stderr = &c.log, &c.log
 	c.cmd.WaitDelay = 5 * time.Second
