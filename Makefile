@@ -70,6 +70,11 @@ lint: ## Check the format, vet, staticcheck; build everything
 	go -C tools vet ./...
 	go -C tools tool staticcheck ./...
 
+.PHONY: tidy
+tidy: ## Tidy go.mod of all modules, after a change of the requirements of one
+	go mod tidy
+	@for m in $(MODULES) collector/distribution tools; do (set -x; go -C $$m mod tidy) || exit; done
+
 .PHONY: bench
 bench: ## Measure speed, memory and size against their bars (some minutes); BENCHARGS=-short
 	go run ./e2e/bench $(BENCHARGS)

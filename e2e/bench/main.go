@@ -155,6 +155,9 @@ func run(runs int, short bool) error {
 	if err := b.goTool(context.Background(), small); err != nil {
 		return err
 	}
+	if err := b.collector(); err != nil {
+		return err
+	}
 	fmt.Printf("\n%s, %d cores, %s; %d events, %.0f MB\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOARCH, events, float64(size)/1e6)
 	fmt.Println("| what | bar | measured |\n| --- | --- | --- |")
 	for _, r := range b.rows {
