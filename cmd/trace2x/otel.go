@@ -255,7 +255,7 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 			return err
 		}
 		defer out.Discard()
-		client, name = otel.NewFileClient(out), outName(fl.out)
+		client, name = otel.NewFileClient(out, otel.Traces), outName(fl.out)
 	default:
 		client, name = backend, backend.Target()
 	}
