@@ -80,6 +80,13 @@ func (s *Sender) Send(request []byte, n int) {
 	}
 }
 
+// Fail counts n items of which there can be no request.
+func (s *Sender) Fail(n int, err error) { s.reject(n, s.reason(err)) }
+
+// Err returns why there is no sense in going on: the context ended, or sending was given
+// up. Until then it returns nil.
+func (s *Sender) Err() error { return s.err(s.ctx) }
+
 // Close closes the client, and returns what became of the requests. The error is a
 // [*RejectedError] if anything was rejected. If ctx ended, errors.Is finds its cause.
 func (s *Sender) Close() (Result, error) { return s.total(s.ctx, s.client.Close()) }
