@@ -63,10 +63,15 @@ distributed trace that the program has sent.
 ` + sourceHelp + `
 
 The spans go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else
-to http://localhost:4318. --signal metrics,profiles sends more of the same trace, to
-paths of their own below that: docs/otlp.md lists what they have. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
+to http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
 OTEL_RESOURCE_ATTRIBUTES work as the OpenTelemetry specification says. Flags
 override them.
+
+--signal says what to send. metrics are of the program: scheduler latency, what
+goroutines and Ps did, the GC, latencies of tasks. profiles show where goroutines
+waited and for whom; their samples are linked to the spans. A Collector takes them
+with --feature-gates=+service.profilesSupport. docs/otlp.md lists both.
+
 The exit code is 0 only if everything was accepted. If a backend is down, trace2x
 tries for 5 seconds; if it goes down later, for a minute. --wait changes both.
 
@@ -138,7 +143,8 @@ which the file was written, less the duration of the trace.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringSliceVar(&signals, "signal", []string{"traces"}, "what to send: `traces`, metrics, profiles, or several of them with commas")
+	f.StringSliceVar(&signals, "signal", []string{"traces"}, "what to send: `SIGNALS` are traces, metrics and profiles, with commas")
+	f.Lookup("signal").DefValue = "traces" // not [traces]
 	f.StringVar(&client.Endpoint, "endpoint", "", "send to `URL`")
 	f.StringVar(&client.Protocol, "protocol", "", "`grpc` or http/protobuf (default http/protobuf)")
 	f.StringArrayVar(&fl.headers, "header", nil, headerHelp)
@@ -156,7 +162,7 @@ which the file was written, less the duration of the trace.`,
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")
 	sel.addFlags(f)
 	fl.destination.addFlags(f, "write OTLP JSON Lines to `FILE`, - for standard output, and send nothing")
-	f.BoolVar(&fl.dryRun, "dry-run", false, "send nothing; tell how many spans there would be")
+	f.BoolVar(&fl.dryRun, "dry-run", false, "send nothing; tell how many spans, data points and samples there would be")
 	src.addFlags(f)
 	src.addHeader(f, "trace-header")
 	return cmd

@@ -48,8 +48,12 @@ func (n *sendNotes) ended(ctx context.Context, in *input.Input, o *outlet, total
 			sent += "; to send all of them again does not double any"
 		}
 	}
+	what := in.Name
+	if o.Signal != otel.Traces {
+		what = o.Name + " of " + in.Name
+	}
 	if ctx.Err() != nil {
-		fmt.Fprintf(n.e.stderr, "trace2x: interrupted while sending %s to %s: %s\n", in.Name, o.target, sent)
+		fmt.Fprintf(n.e.stderr, "trace2x: interrupted while sending %s to %s: %s\n", what, o.target, sent)
 		return errors.Join(errTold, ctx.Err())
 	}
 	reason := o.rejected.Reason()
@@ -66,7 +70,7 @@ func (n *sendNotes) ended(ctx context.Context, in *input.Input, o *outlet, total
 	if errors.Is(o.rejected, otlpclient.ErrUnreachable) {
 		hint = "; --wait 1m waits for a backend that is starting"
 	}
-	fmt.Fprintf(n.e.stderr, "trace2x: gave up sending %s to %s%s: %s%s\n", in.Name, o.target, reason, sent, hint)
+	fmt.Fprintf(n.e.stderr, "trace2x: gave up sending %s to %s%s: %s%s\n", what, o.target, reason, sent, hint)
 	return errTold
 }
 
