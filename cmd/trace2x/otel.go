@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +17,9 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/trace2x/trace2x/convert/otel"
+	"github.com/trace2x/trace2x/convert/otel/metrics"
 	"github.com/trace2x/trace2x/convert/otel/otlpclient"
+	"github.com/trace2x/trace2x/convert/otel/profiles"
 	"github.com/trace2x/trace2x/internal/input"
 	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/model"
@@ -37,6 +38,7 @@ type otelFlags struct {
 	headers   []string
 	wait      time.Duration
 	dryRun    bool
+	signals   []*otel.Signal
 }
 
 func newOtel(e *env) *cobra.Command {
@@ -44,6 +46,7 @@ func newOtel(e *env) *cobra.Command {
 	opts.Version = version()
 	var client otlpclient.Options
 	var fl otelFlags
+	var signals []string
 	var src source
 	var sel selection
 	cmd := &cobra.Command{
@@ -63,6 +66,12 @@ The spans go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else
 to http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
 OTEL_RESOURCE_ATTRIBUTES work as the OpenTelemetry specification says. Flags
 override them.
+
+--signal says what to send. metrics are of the program: scheduler latency, what
+goroutines and Ps did, the GC, latencies of tasks. profiles show where goroutines
+waited and for whom; their samples are linked to the spans. A Collector takes them
+with --feature-gates=+service.profilesSupport. docs/otlp.md lists both.
+
 The exit code is 0 only if everything was accepted. If a backend is down, trace2x
 tries for 5 seconds; if it goes down later, for a minute. --wait changes both.
 
@@ -87,6 +96,9 @@ which the file was written, less the duration of the trace.`,
   # OTLP JSON Lines, without any network
   trace2x otel -o spans.jsonl trace.out
 
+  # all that there is, to a Collector
+  trace2x otel --signal traces,metrics,profiles --service checkout trace.out
+
   # how many spans would there be?
   trace2x otel --dry-run trace.out`,
 		Args:              oneTrace,
@@ -103,24 +115,36 @@ which the file was written, less the duration of the trace.`,
 				return err
 			}
 			opts.Selection = sel.Selection
+			if fl.signals, err = parseSignals(signals); err != nil {
+				return err
+			}
+			if slices.Contains(fl.signals, metrics.Signal) && !sel.All() {
+				return errors.New("metrics are of the whole program, not of what --task, --func, --goroutine or --trace-id select: leave out metrics from --signal")
+			}
+			opts.ProfileIDs = slices.Contains(fl.signals, profiles.Signal)
 			if opts.Window, err = src.window(); err != nil {
 				return err
 			}
 			notes := &sendNotes{e: e}
-			var backend *otlpclient.Client
+			backends := make(map[*otel.Signal]*otlpclient.Client)
 			if !fl.dryRun && fl.out == "" {
 				client.Notify = notes.retry
-				if backend, err = otlpclient.New(client); err != nil {
-					return err
+				for _, s := range fl.signals {
+					client.Signal = s
+					if backends[s], err = otlpclient.New(client); err != nil {
+						return err
+					}
+					defer backends[s].Close()
 				}
-				defer backend.Close()
 			}
 			e.ran = true
-			return toOtel(cmd.Context(), e, from, &fl, &sel, opts, backend, notes)
+			return toOtel(cmd.Context(), e, from, &fl, &sel, opts, backends, notes)
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
+	f.StringSliceVar(&signals, "signal", []string{"traces"}, "what to send: `SIGNALS` are traces, metrics and profiles, with commas")
+	f.Lookup("signal").DefValue = "traces" // not [traces]
 	f.StringVar(&client.Endpoint, "endpoint", "", "send to `URL`")
 	f.StringVar(&client.Protocol, "protocol", "", "`grpc` or http/protobuf (default http/protobuf)")
 	f.StringArrayVar(&fl.headers, "header", nil, headerHelp)
@@ -138,7 +162,7 @@ which the file was written, less the duration of the trace.`,
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")
 	sel.addFlags(f)
 	fl.destination.addFlags(f, "write OTLP JSON Lines to `FILE`, - for standard output, and send nothing")
-	f.BoolVar(&fl.dryRun, "dry-run", false, "send nothing; tell how many spans there would be")
+	f.BoolVar(&fl.dryRun, "dry-run", false, "send nothing; tell how many spans, data points and samples there would be")
 	src.addFlags(f)
 	src.addHeader(f, "trace-header")
 	return cmd
@@ -224,7 +248,8 @@ func (fl *otelFlags) attributes(ctx context.Context) ([]attribute.KeyValue, erro
 	return out, nil
 }
 
-func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *selection, opts otel.Options, backend *otlpclient.Client, notes *sendNotes) error {
+// toOtel reads a trace once and sends the signals of it, or writes them to a file.
+func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *selection, opts otel.Options, backends map[*otel.Signal]*otlpclient.Client, notes *sendNotes) error {
 	target := fl.destination.target(e, fl.out, output.Spans, from)
 	if fl.out != "" {
 		if err := target.Check(); err != nil {
@@ -245,9 +270,8 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 	defer in.Close()
 	defer done()
 
-	var client otel.Client
 	var out *output.Output
-	name := ""
+	client := func(s *otel.Signal) (otel.Client, string) { return nil, "" }
 	switch {
 	case fl.dryRun:
 	case fl.out != "":
@@ -255,40 +279,46 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 			return err
 		}
 		defer out.Discard()
-		client, name = otel.NewFileClient(out), outName(fl.out)
+		client = func(s *otel.Signal) (otel.Client, string) { return otel.NewFileClient(out, s), outName(fl.out) }
 	default:
-		client, name = backend, backend.Target()
+		client = func(s *otel.Signal) (otel.Client, string) { return backends[s], backends[s].Target() }
 	}
 
-	rep, err := otel.Convert(ctx, in, client, opts)
+	x := newExport(ctx, fl.signals, opts, client, out != nil)
+	sum, err := model.ReadWindow(ctx, in, x.sink(), opts.Window)
+	sum, err = x.close(sum, err)
 	done()
-	if rep == nil {
+	if sum == nil {
 		return inInput(in, err)
 	}
-	if missed := fl.missed(in, sel, opts, rep); missed != nil {
+	if missed := fl.missed(in, sel, opts, x); missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
 	if out != nil {
-		if rep.Result.Rejected > 0 || ctx.Err() != nil {
-			return err // the file is not complete
+		if x.rejected() || ctx.Err() != nil {
+			return errors.Join(err, x.sendErr()) // the file is not complete
 		}
 		if err := e.commit(out); err != nil {
 			return err
 		}
-		name = outName(out.Name())
+		for _, o := range x.outlets {
+			o.target = outName(out.Name())
+		}
 	}
-	var rejected *otel.RejectedError
-	if errors.As(err, &rejected); backend != nil && (ctx.Err() != nil || rejected != nil && rejected.GaveUp) {
-		return notes.ended(ctx, in, name, rep, rejected)
+	if len(backends) > 0 && (ctx.Err() != nil || x.allGaveUp()) {
+		for _, o := range x.outlets {
+			err = errors.Join(notes.ended(ctx, in, o, x.total(o)))
+		}
+		return err
 	}
-	e.report(in, rep.Trace)
-	sel.report(e, rep.Found)
-	if rep.NoClock && guessed && (from.name == "-" || input.IsURL(from.name)) {
+	e.report(in, sum)
+	sel.report(e, x.found())
+	if !x.clock.told && guessed && (from.name == "-" || input.IsURL(from.name)) {
 		fmt.Fprintf(e.stderr, "warning: %s does not tell the time of day; taken to begin when it was read, at %s (--wall-start gives it)\n",
 			in.Name, opts.WallStart.Format(time.RFC3339Nano))
 	}
-	e.reportSpans(name, rep, &opts)
-	if rejected != nil {
+	e.reportSignals(ctx, in, x, &opts, notes)
+	if x.rejected() {
 		var damage *model.Damage
 		var contradiction *model.ContradictionError
 		switch {
@@ -299,60 +329,15 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 		}
 		return errTold
 	}
-	return inDamage(in, err)
-}
-
-// sendNotes reports why sending does not go on. It prints each reason once.
-type sendNotes struct {
-	e    *env
-	mu   sync.Mutex
-	last string // the last reason that was printed
-}
-
-// retry reports a try that failed.
-func (n *sendNotes) retry(err error, _ time.Duration) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if reason := err.Error(); reason != n.last {
-		n.last = reason
-		fmt.Fprintf(n.e.stderr, "trace2x: %s; trying again\n", reason)
-	}
-}
-
-// ended reports what had been sent when sending ended before the trace did.
-func (n *sendNotes) ended(ctx context.Context, in *input.Input, target string, rep *otel.Report, rejected *otel.RejectedError) error {
-	sent := "no span was accepted"
-	if a := rep.Result.Accepted; a > 0 {
-		sent = english.Sprintf("%d spans were accepted before", a)
-		if total := rep.Total(); total > 0 {
-			sent = english.Sprintf("%d of %d spans were accepted before", a, total)
-		}
-		sent += "; to send all of them again does not double any"
-	}
-	if ctx.Err() != nil {
-		fmt.Fprintf(n.e.stderr, "trace2x: interrupted while sending %s to %s: %s\n", in.Name, target, sent)
-		return errors.Join(errTold, ctx.Err())
-	}
-	reason := rejected.Reason()
-	if n.last != "" { // the reason was printed
-		reason = strings.TrimPrefix(reason, n.last)
-	}
-	reason = strings.TrimSpace(reason)
-	if reason != "" && reason[0] != '(' {
-		reason = ": " + reason
-	} else if reason != "" {
-		reason = " " + reason
-	}
-	hint := ""
-	if errors.Is(rejected, otlpclient.ErrUnreachable) {
-		hint = "; --wait 1m waits for a backend that is starting"
-	}
-	fmt.Fprintf(n.e.stderr, "trace2x: gave up sending %s to %s%s: %s%s\n", in.Name, target, reason, sent, hint)
-	return errTold
+	return inDamage(in, errors.Join(err, x.sendErr()))
 }
 
 // missed returns an error if nothing matches the filters that the user gave.
-func (fl *otelFlags) missed(in *input.Input, sel *selection, opts otel.Options, rep *otel.Report) error {
+func (fl *otelFlags) missed(in *input.Input, sel *selection, opts otel.Options, x *export) error {
+	if x.spans == nil {
+		return sel.missed(in, x.found())
+	}
+	rep := x.spans
 	var given []string
 	if sel.task != "" {
 		given = append(given, "--task "+shown(sel.task))
@@ -367,63 +352,6 @@ func (fl *otelFlags) missed(in *input.Input, sel *selection, opts otel.Options, 
 		return &missedError{fmt.Sprintf("%s: no task matches %s", in.Name, strings.Join(given, " and "))}
 	}
 	return sel.missed(in, rep.Found)
-}
-
-// reportSpans reports what became of the spans.
-func (e *env) reportSpans(target string, r *otel.Report, opts *otel.Options) {
-	var kinds []string
-	for _, k := range []string{"task", "region", "goroutine", "state", "critical", "gc", "program"} {
-		if n := r.Spans[k]; n > 0 {
-			kinds = append(kinds, english.Sprintf("%d %s", n, k))
-		}
-	}
-	what := plural(r.Traces, "trace")
-	switch {
-	case r.Linked > 0 && r.Traces > 0:
-		what = plural(r.Linked, "linked span") + " and " + what
-	case r.Linked > 0:
-		what = plural(r.Linked, "linked span")
-	}
-	what += " with " + plural(r.Total(), "span")
-	if len(kinds) > 0 {
-		what += " (" + strings.Join(kinds, ", ") + ")"
-	}
-	fmt.Fprintln(e.stderr, what)
-	if r.Filtered > 0 {
-		english.Fprintf(e.stderr, "%d root tasks were not asked for\n", r.Filtered)
-	}
-	if r.LeftOut > 0 {
-		english.Fprintf(e.stderr, "warning: not complete: %d more spans, the shortest of their traces, are missing because of %s\n", r.LeftOut, limitsOf(opts))
-	}
-	if target == "" {
-		fmt.Fprintln(e.stderr, "nothing was sent")
-		return
-	}
-	fmt.Fprint(e.stderr, english.Sprintf("%s: %d spans accepted, %d rejected", target, r.Result.Accepted, r.Result.Rejected))
-	reasons := slices.Sorted(maps.Keys(r.Result.Reasons))
-	if len(reasons) == 1 {
-		fmt.Fprintf(e.stderr, ": %s\n", reasons[0])
-	} else {
-		fmt.Fprintln(e.stderr)
-		for _, reason := range reasons {
-			english.Fprintf(e.stderr, "  %d rejected: %s\n", r.Result.Reasons[reason], reason)
-		}
-	}
-	for _, w := range r.Result.Warnings {
-		fmt.Fprintf(e.stderr, "warning: the backend says: %s\n", w)
-	}
-}
-
-// limitsOf returns the names of the limits that leave out spans.
-func limitsOf(opts *otel.Options) string {
-	var limits []string
-	if n := opts.MaxSpansPerTrace; n > 0 {
-		limits = append(limits, fmt.Sprintf("--max-spans-per-trace %d", n))
-	}
-	if n := opts.MaxBytesPerTrace; n > 0 {
-		limits = append(limits, fmt.Sprintf("--max-bytes-per-trace %d", n))
-	}
-	return strings.Join(limits, " or ")
 }
 
 // guessWallStart returns when a trace without clock snapshots began: when its file was

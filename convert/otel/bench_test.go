@@ -62,7 +62,7 @@ func BenchmarkConvert(b *testing.B) {
 		opts   otel.Options
 		client func() otel.Client
 	}{
-		{"file", otel.DefaultOptions(), func() otel.Client { return otel.NewFileClient(writeCounter{}) }},
+		{"file", otel.DefaultOptions(), func() otel.Client { return otel.NewFileClient(writeCounter{}, otel.Traces) }},
 		{"server", otel.DefaultOptions(), func() otel.Client {
 			c, err := otlpclient.New(otlpclient.Options{Endpoint: server.URL})
 			if err != nil {
@@ -71,7 +71,7 @@ func BenchmarkConvert(b *testing.B) {
 			return c
 		}},
 		{"none", otel.DefaultOptions(), func() otel.Client { return nil }},
-		{"one-task-in-100", few, func() otel.Client { return otel.NewFileClient(writeCounter{}) }},
+		{"one-task-in-100", few, func() otel.Client { return otel.NewFileClient(writeCounter{}, otel.Traces) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			spans, kept := 0, 0

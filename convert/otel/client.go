@@ -6,12 +6,12 @@ import (
 	"fmt"
 )
 
-// Client sends spans, or keeps them: package otlpclient has one for backends,
-// [NewFileClient] returns one for files.
+// Client sends the requests of a [Signal], or keeps them: package otlpclient has one for
+// backends, [NewFileClient] returns one for files.
 type Client interface {
-	// Export sends a request: an ExportTraceServiceRequest of OTLP in protobuf's
-	// encoding, which is also the encoding of a TracesData. It returns when the
-	// backend has taken the spans, or will not take them: nothing is sent again
+	// Export sends a request: of spans, an ExportTraceServiceRequest of OTLP in
+	// protobuf's encoding, which is also the encoding of a TracesData. It returns when
+	// the backend has taken the spans, or will not take them: nothing is sent again
 	// after an error. It returns soon after ctx ends. It must not change the
 	// request, and must not keep it after it has returned. It may be called
 	// concurrently.
@@ -26,7 +26,7 @@ type Client interface {
 // Answer is what a backend says of a request that it took. The zero value means
 // that it took all spans and has nothing to add.
 type Answer struct {
-	Rejected int64  // spans of the request that it did not take
+	Rejected int64  // spans, or other items, of the request that it did not take
 	Message  string // as the backend sent it: why, or a warning; may be empty
 }
 
@@ -55,18 +55,19 @@ func (e *SendError) Error() string { return clean(e.Reason) }
 
 func (e *SendError) Unwrap() error { return e.Err }
 
-// RejectedError reports spans that did not get to the backend, and why.
+// RejectedError reports spans, or items of another signal, that did not get to the
+// backend, and why.
 type RejectedError struct {
 	Result Result
-	// GaveUp is set if sending ended before all spans were made: the reading of
-	// the trace ended as well.
+	// GaveUp is set if sending ended before everything was made. If it was of spans, the
+	// reading of the trace ended as well.
 	GaveUp bool
 	Err    error // may be nil
 }
 
 func (e *RejectedError) Error() string {
 	most := e.Result.mostFrequent()
-	text := fmt.Sprintf("%d of %d spans were not accepted: %s", e.Result.Rejected, e.Result.Accepted+e.Result.Rejected, most)
+	text := fmt.Sprintf("%d of %d %s were not accepted: %s", e.Result.Rejected, e.Result.Accepted+e.Result.Rejected, e.Result.Items, most)
 	if more := len(e.Result.Reasons) - 1; more > 0 {
 		text += fmt.Sprintf(" (and for %d other reasons)", more)
 	}

@@ -71,6 +71,14 @@ func NewConverter(ctx context.Context, client Client, opts Options) *Converter {
 	return c
 }
 
+// Drain waits until what has been handed to the client was sent, so that another signal
+// may be written to the same file, always at the same place.
+func (c *Converter) Drain() {
+	if c.up != nil {
+		c.up.drain()
+	}
+}
+
 // Close sends what is left, and closes the client. sum and err are what the reading
 // returned. Close returns what [Convert] does.
 func (c *Converter) Close(sum *model.Summary, err error) (*Report, error) {

@@ -22,7 +22,7 @@ func ExampleConvert() {
 	opts.Resource = []attribute.KeyValue{attribute.String("service.name", "example")}
 	var out bytes.Buffer
 	// otlpclient.New returns a client that sends to a backend.
-	report, err := otel.Convert(context.Background(), in, otel.NewFileClient(&out), opts)
+	report, err := otel.Convert(context.Background(), in, otel.NewFileClient(&out, otel.Traces), opts)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-
-	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
 // fileLimits suit OTLP JSON Lines. The Collector's otlpjsonfile receiver takes
@@ -16,15 +14,16 @@ var fileLimits = limits{bytes: 192 << 10, spans: 2000, waiting: 4, inFlight: 1}
 
 const maxLine = 1 << 20
 
-// NewFileClient returns a client that writes OTLP JSON Lines to w, as the
-// Collector's file exporter does: one TracesData in each line, with IDs in hex.
-// The same spans make the same bytes. w is not buffered (lines come whole) and
-// not closed. After an error of w nothing more is written.
-func NewFileClient(w io.Writer) Client { return &fileClient{w: w} }
+// NewFileClient returns a client that writes OTLP JSON Lines to w, as the Collector's
+// file exporter does: one request of the signal in each line, with IDs in hex. The same
+// requests make the same bytes. w is not buffered (lines come whole) and not closed.
+// After an error of w nothing more is written.
+func NewFileClient(w io.Writer, s *Signal) Client { return &fileClient{w: w, signal: s} }
 
 type fileClient struct {
-	w   io.Writer
-	err error // the first error of w
+	w      io.Writer
+	signal *Signal
+	err    error // the first error of w
 }
 
 func (*fileClient) limits() limits { return fileLimits }
@@ -40,20 +39,14 @@ func (c *fileClient) Export(ctx context.Context, request []byte) (Answer, error)
 	if err := context.Cause(ctx); err != nil {
 		return Answer{}, err
 	}
-	// Package protojson does not fit: it writes IDs in base64, and its white space
-	// varies.
-	traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(request)
-	if err != nil {
-		return Answer{}, err
-	}
-	line, err := new(ptrace.JSONMarshaler).MarshalTraces(traces)
+	line, items, err := c.signal.JSON(request)
 	if err != nil {
 		return Answer{}, err
 	}
 	line = append(line, '\n')
-	// A span that is longer by itself is written all the same: other readers
-	// have other limits.
-	if len(line) > maxLine && traces.SpanCount() > 1 {
+	// What is longer and cannot be split is written all the same: other readers have
+	// other limits.
+	if len(line) > maxLine && items > 1 {
 		return Answer{}, &SendError{Cause: TooLarge, Reason: fmt.Sprintf("a line of %d bytes", len(line))}
 	}
 	if _, err := c.w.Write(line); err != nil {

@@ -16,7 +16,7 @@ import (
 func writeFile(t *testing.T, spans ...*tracepb.Span) []byte {
 	t.Helper()
 	var w bytes.Buffer
-	r, err := upload(t.Context(), NewFileClient(&w), spans...)
+	r, err := upload(t.Context(), NewFileClient(&w, Traces), spans...)
 	if err != nil || r.Accepted != int64(len(spans)) {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -109,7 +109,7 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 
 func TestFileError(t *testing.T) {
 	w := &limitedWriter{left: 1 << 20}
-	r, err := upload(t.Context(), NewFileClient(w), testSpans(20_000)...)
+	r, err := upload(t.Context(), NewFileClient(w, Traces), testSpans(20_000)...)
 	if !errors.Is(err, errFull) {
 		t.Errorf("error %v", err)
 	}
@@ -117,7 +117,7 @@ func TestFileError(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	calls := w.calls
-	c, e := NewFileClient(w), testEnvelope()
+	c, e := NewFileClient(w, Traces), testEnvelope()
 	for range 3 {
 		if _, err := c.Export(context.Background(), e.request(nil)); err == nil {
 			t.Error("no error")
@@ -129,7 +129,7 @@ func TestFileError(t *testing.T) {
 }
 
 func BenchmarkFile(b *testing.B) {
-	benchmarkUpload(b, func() Client { return NewFileClient(discard{}) })
+	benchmarkUpload(b, func() Client { return NewFileClient(discard{}, Traces) })
 }
 
 type discard struct{}

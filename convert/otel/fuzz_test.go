@@ -49,7 +49,7 @@ func FuzzConvert(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, change uint64) {
 		data = testtrace.Mutate(data, change)
 		var out bytes.Buffer
-		report, err := Convert(context.Background(), bytes.NewReader(data), NewFileClient(&out), DefaultOptions())
+		report, err := Convert(context.Background(), bytes.NewReader(data), NewFileClient(&out, Traces), DefaultOptions())
 		if report == nil {
 			if out.Len() > 0 {
 				t.Errorf("%v, and %d bytes", err, out.Len())

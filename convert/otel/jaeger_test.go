@@ -139,7 +139,7 @@ func TestJaeger(t *testing.T) {
 
 	// A file has what Jaeger has.
 	var file bytes.Buffer
-	if _, err := otel.Convert(t.Context(), bytes.NewReader(data), otel.NewFileClient(&file), testOptions()); err != nil {
+	if _, err := otel.Convert(t.Context(), bytes.NewReader(data), otel.NewFileClient(&file, otel.Traces), testOptions()); err != nil {
 		t.Fatal(err)
 	}
 	n := 0

@@ -1,50 +1,13 @@
 package otel
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"maps"
-	"regexp"
-	"slices"
-	"strings"
 	"sync"
-	"unicode"
 )
 
-// Result says what became of the spans.
-type Result struct {
-	Accepted int64 // spans that the client took
-	Rejected int64 // spans that it did not take, for good
-	// Reasons has the number of rejected spans by reason, in the backend's words if
-	// it gave any. After 20 different ones, the rest counts as "other reasons".
-	Reasons map[string]int64
-	// Warnings are the messages of the backend about requests that it took whole:
-	// each once, at most 20.
-	Warnings []string
-}
-
-// mostFrequent returns the reason of most spans.
-func (r *Result) mostFrequent() (most string) {
-	for reason, n := range r.Reasons {
-		if m := r.Reasons[most]; n > m || n == m && reason < most {
-			most = reason
-		}
-	}
-	return most
-}
-
-const (
-	maxReasons   = 20
-	otherReasons = "other reasons"
-
-	// maxFailed batches that fail one after the other, with none accepted
-	// between them, are enough to know that the rest would fail as well.
-	maxFailed = 3
-	// minSplit is the size of a batch, in bytes, below which "too large" is not
-	// believed, and not answered with smaller batches.
-	minSplit = 16 << 10
-)
+// minSplit is the size of a batch, in bytes, below which "too large" is not believed, and
+// not answered with smaller batches.
+const minSplit = 16 << 10
 
 // uploader batches spans and sends them while the caller goes on. It is bounded: when
 // the backend is slow, add blocks. It gives up, and counts what follows as rejected, if
@@ -64,13 +27,9 @@ type uploader struct {
 	workers  sync.WaitGroup
 	closed   bool
 
-	gone chan struct{} // closed when given up
-
-	mu       sync.Mutex // guards what follows
-	result   Result
-	accepted int   // batches
-	failed   int   // batches, since the last that was accepted
-	gaveUp   error // why
+	// pending are the batches that are queued or in flight.
+	pending sync.WaitGroup
+	tally
 }
 
 // newUploader returns an uploader, which closes the client when it is closed. The
@@ -84,9 +43,8 @@ func newUploader(ctx context.Context, client Client, e envelope) *uploader {
 		envelope: e,
 		batcher:  newBatcher(l, &e),
 		queue:    make(chan batch, l.waiting),
-		gone:     make(chan struct{}),
-		result:   Result{Reasons: make(map[string]int64)},
 	}
+	u.tally.init("spans")
 	for range l.inFlight {
 		u.workers.Go(u.work)
 	}
@@ -107,14 +65,10 @@ func (u *uploader) add(span []byte) {
 
 // err returns why there is no sense in going on: ctx ended, or sending was given up.
 // Until then it returns nil.
-func (u *uploader) err() error {
-	if err := context.Cause(u.ctx); err != nil {
-		return err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.gaveUp
-}
+func (u *uploader) err() error { return u.tally.err(u.ctx) }
+
+// drain waits until all batches that are complete have been sent.
+func (u *uploader) drain() { u.pending.Wait() }
 
 // close sends what is left, waits for all uploads and closes the client. Every
 // span that was added is in the result. The error is a [*RejectedError] if a span
@@ -132,32 +86,26 @@ func (u *uploader) close() (Result, error) {
 		u.workers.Wait()
 		closeErr = u.client.Close()
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	r := u.result
-	r.Reasons = maps.Clone(r.Reasons)
-	r.Warnings = slices.Clone(r.Warnings)
-	err := cmp.Or(context.Cause(u.ctx), closeErr)
-	if r.Rejected == 0 {
-		return r, err
-	}
-	return r, &RejectedError{Result: r, GaveUp: u.gaveUp != nil, Err: errors.Join(err, u.gaveUp)}
+	return u.total(u.ctx, closeErr)
 }
 
 func (u *uploader) enqueue(b batch) {
+	u.pending.Add(1)
 	select {
 	case u.queue <- b:
+		return
 	case <-u.ctx.Done():
-		u.reject(len(b.ends), u.reason(u.err()))
 	case <-u.gone:
-		u.reject(len(b.ends), u.reason(u.err()))
 	}
+	u.pending.Done()
+	u.reject(len(b.ends), u.reason(u.err()))
 }
 
 func (u *uploader) work() {
 	for b := range u.queue {
 		u.send(b)
 		u.batcher.reuse(b)
+		u.pending.Done()
 	}
 }
 
@@ -178,7 +126,7 @@ func (u *uploader) send(b batch) {
 		return
 	}
 	cause := causeOf(err)
-	small := cause == TooLarge && len(b.spans) < minSplit
+	small := len(b.spans) < minSplit
 	if cause == TooLarge && !small && len(b.ends) > 1 {
 		first, second := b.halves()
 		u.send(first)
@@ -186,112 +134,10 @@ func (u *uploader) send(b batch) {
 		return
 	}
 
-	u.reject(len(b.ends), u.reason(err))
-	switch {
-	case cause == Unusable,
-		cause == Passing && u.acceptedBatches() == before,
-		(cause == Refused || cause == Passing || small) && u.failedInRow() >= maxFailed:
-		u.giveUp(err)
+	alone := u.acceptedBatches() == before
+	if cause == TooLarge && !small {
+		u.reject(len(b.ends), u.reason(err)) // one span, which says nothing of others
+		return
 	}
-}
-
-// accept counts a batch of n spans that the client took, except those that it
-// rejected.
-func (u *uploader) accept(n int, answer Answer) {
-	rejected := min(max(answer.Rejected, 0), int64(n))
-	u.mu.Lock()
-	u.accepted++
-	u.failed = 0
-	u.result.Accepted += int64(n) - rejected
-	text := clean(answer.Message)
-	if w := u.result.Warnings; rejected == 0 && text != "" && len(w) < maxReasons && !slices.Contains(w, text) {
-		u.result.Warnings = append(w, text)
-	}
-	u.mu.Unlock()
-	if rejected > 0 {
-		if text == "" {
-			text = "the backend did not say why"
-		}
-		u.reject(int(rejected), text)
-	}
-}
-
-func (u *uploader) acceptedBatches() int {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.accepted
-}
-
-// failedInRow counts a batch that failed.
-func (u *uploader) failedInRow() int {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.failed++
-	return u.failed
-}
-
-func (u *uploader) reject(n int, reason string) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.result.Rejected += int64(n)
-	if _, known := u.result.Reasons[reason]; !known && len(u.result.Reasons) >= maxReasons {
-		reason = otherReasons
-	}
-	u.result.Reasons[reason] += int64(n)
-}
-
-// giveUp lets uploads that are in flight end by themselves: they may succeed.
-func (u *uploader) giveUp(err error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.gaveUp == nil {
-		u.gaveUp = &gaveUpError{err}
-		close(u.gone)
-	}
-}
-
-// reason returns the text under which err is counted. After giving up, that is why.
-func (u *uploader) reason(err error) string {
-	if g := new(gaveUpError); errors.As(err, &g) {
-		err = g.err
-	}
-	if err == nil {
-		return "added after the end"
-	}
-	return clean(err.Error())
-}
-
-type gaveUpError struct{ err error }
-
-func (e *gaveUpError) Error() string { return "sending was given up: " + clean(e.err.Error()) }
-func (e *gaveUpError) Unwrap() error { return e.err }
-
-func causeOf(err error) Cause {
-	if e := new(SendError); errors.As(err, &e) {
-		return e.Cause
-	}
-	return Refused
-}
-
-// localPort matches our end of a connection in errors of package net. Its port differs
-// each time, which would make each error a reason of its own.
-var localPort = regexp.MustCompile(`\S+:\d+->`)
-
-// clean returns a text, which may come from a backend, without control characters and
-// with at most 300 bytes.
-func clean(s string) string {
-	const maxText, more = 300, "…"
-	s = s[:min(len(s), 10*maxText)] // it may be a web page
-	s = localPort.ReplaceAllString(s, "")
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText-len(more)], "") + more
-	}
-	return s
+	u.fail(len(b.ends), err, alone)
 }

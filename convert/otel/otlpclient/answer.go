@@ -1,6 +1,7 @@
 package otlpclient
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -36,11 +37,11 @@ func answerOf(r *coltracepb.ExportTraceServiceResponse) otel.Answer {
 
 // httpAnswer judges an answer as OTLP specifies. It believes in a success only if the
 // body is OTLP's, or empty: login pages and proxies say 200 too.
-func httpAnswer(resp *http.Response, body []byte) (otel.Answer, error) {
+func httpAnswer(signal *otel.Signal, resp *http.Response, body []byte) (otel.Answer, error) {
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if resp.StatusCode/100 == 2 {
 		var r coltracepb.ExportTraceServiceResponse
-		if err := parseSuccess(media, body, &r); err != nil {
+		if err := parseSuccess(signal, media, body, &r); err != nil {
 			reason := resp.Status + ", but not an answer of OTLP"
 			if media != "" {
 				reason += " (" + media + ")"
@@ -62,6 +63,8 @@ func httpAnswer(resp *http.Response, body []byte) (otel.Answer, error) {
 		f.after = retryAfter(resp.Header.Get("Retry-After"))
 	case http.StatusRequestEntityTooLarge:
 		f.cause = otel.TooLarge
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		f.advise(signal)
 	case http.StatusBadRequest: // Jaeger's and the Collector's answer
 		if saysTooLarge(f.reason) {
 			f.cause = otel.TooLarge
@@ -75,11 +78,13 @@ var errNotOTLP = errors.New("not an answer of OTLP")
 
 // parseSuccess reads the body of a success. Fields that OTLP does not have are an
 // error: protobuf and JSON of something else would be an empty answer without it.
-func parseSuccess(media string, body []byte, r *coltracepb.ExportTraceServiceResponse) error {
+func parseSuccess(signal *otel.Signal, media string, body []byte, r *coltracepb.ExportTraceServiceResponse) error {
 	switch {
 	case len(body) == 0:
 		return nil
 	case media == jsonType:
+		// The answers of all signals differ only in the name of one field.
+		body = bytes.ReplaceAll(body, []byte(strconv.Quote(signal.RejectedField)), []byte(strconv.Quote(otel.Traces.RejectedField)))
 		return protojson.Unmarshal(body, r)
 	case media == protobufType, media == "application/octet-stream", media == "":
 		if err := proto.Unmarshal(body, r); err != nil {
@@ -159,6 +164,14 @@ func grpcFailure(err error) *failure {
 		}
 	}
 	return f
+}
+
+// advise makes a refusal one of all requests of a signal that the backend does not know.
+func (f *failure) advise(signal *otel.Signal) {
+	if signal.Advice != "" {
+		f.cause = otel.Unusable
+		f.reason += ": " + signal.Advice
+	}
 }
 
 // saysTooLarge knows the words of Go, Java, C++ and Rust servers: neither gRPC

@@ -1,5 +1,5 @@
-// Package otlpclient sends the spans of package otel to a backend that takes OTLP,
-// over HTTP or gRPC. It decides where to send, what an answer means, and when to
+// Package otlpclient sends spans, metrics and profiles to a backend that takes OTLP, over
+// HTTP or gRPC. It decides where to send, what an answer means, and when to
 // try again. Package otel decides what a failed request means for the others. It has no
 // network code, for the sake of programs that only write files.
 package otlpclient
@@ -16,14 +16,16 @@ import (
 	"github.com/trace2x/trace2x/convert/otel"
 )
 
-// Options say where to send spans, and how. What is not given comes from the
-// variables OTEL_EXPORTER_OTLP_TRACES_… or else OTEL_EXPORTER_OTLP_…. The timeout, the
+// Options say what to send, where and how. What is not given comes from the variables
+// OTEL_EXPORTER_OTLP_TRACES_… (or _METRICS_…) or else OTEL_EXPORTER_OTLP_…. The timeout, the
 // compression and the certificates come only from the variables. The default
 // compression is gzip, except for a backend on this machine.
 type Options struct {
+	// Signal is what to send; nil is otel.Traces.
+	Signal *otel.Signal
 	// Endpoint is a URL, http:// or https://, or HOST:PORT. As with the variable
-	// OTEL_EXPORTER_OTLP_ENDPOINT, its path is the base of /v1/traces, unless
-	// that is how it ends. gRPC has no path, and takes unix: and dns: as well.
+	// OTEL_EXPORTER_OTLP_ENDPOINT, its path is the base of /v1/traces (or of the
+	// signal's own path), unless that is how it ends. gRPC has no path, and takes unix: and dns: as well.
 	Endpoint string
 	// Protocol is "grpc", "http/protobuf", "http/json" or "".
 	Protocol string
@@ -49,16 +51,19 @@ const (
 	firstWait        = 500 * time.Millisecond
 	maxWait          = 5 * time.Second // to notice soon that a backend came up
 
-	tracesPath = "/v1/traces"
-	userAgent  = "trace2x"
+	userAgent = "trace2x"
 )
 
 // ErrUnreachable is in the error of a request if no connection to the backend was
 // ever made.
 var ErrUnreachable = errors.New("the backend was never reached")
 
+// signal returns what to send.
+func (o *Options) signal() *otel.Signal { return cmp.Or(o.Signal, otel.Traces) }
+
 // Client sends to a backend. It implements [otel.Client].
 type Client struct {
+	signal    *otel.Signal
 	target    string
 	transport transport
 	secrets   *strings.Replacer
@@ -92,6 +97,7 @@ type transport interface {
 // only to the same scheme, host and port; any other fails at once.
 func New(opts Options) (*Client, error) {
 	c := &Client{
+		signal:    opts.signal(),
 		retryTime: cmp.Or(max(opts.RetryTime, 0), defaultRetryTime),
 		reachTime: cmp.Or(max(opts.RetryTime, 0), defaultReachTime),
 		firstWait: firstWait,
@@ -104,7 +110,7 @@ func New(opts Options) (*Client, error) {
 		c.firstWait = min(firstWait, opts.RetryTime/8) // for some tries
 	}
 	var err error
-	if c.timeout, err = timeoutVariable(); err != nil {
+	if c.timeout, err = opts.timeoutVariable(); err != nil {
 		return nil, err
 	}
 	headers, err := opts.headers()
@@ -112,7 +118,7 @@ func New(opts Options) (*Client, error) {
 		return nil, err
 	}
 	c.secrets = secretsOf(headers)
-	gzip, err := gzipVariable()
+	gzip, err := opts.gzipVariable()
 	if err != nil {
 		return nil, err
 	}

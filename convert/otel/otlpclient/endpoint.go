@@ -8,13 +8,14 @@ import (
 	"path"
 	"strings"
 
+	"github.com/trace2x/trace2x/convert/otel"
 	"github.com/trace2x/trace2x/internal/address"
 )
 
 func (o *Options) protocol() (string, error) {
 	key, value := "protocol", o.Protocol
 	if value == "" {
-		key, value = variable("PROTOCOL")
+		key, value = o.variable("PROTOCOL")
 	}
 	switch value {
 	case "":
@@ -27,26 +28,27 @@ func (o *Options) protocol() (string, error) {
 }
 
 // endpoint returns the option or the variable, and where it comes from. whole says that
-// nothing is to be added to its path: it is the environment's endpoint for traces alone.
+// nothing is to be added to its path: it is the environment's endpoint for the signal alone.
 func (o *Options) endpoint() (key, value string, whole bool) {
 	if o.Endpoint != "" {
 		return "endpoint", o.Endpoint, false
 	}
-	key, value = variable("ENDPOINT")
-	return key, value, key == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	key, value = o.variable("ENDPOINT")
+	return key, value, key == o.ownVariables()+"ENDPOINT"
 }
 
 // insecure reports whether an endpoint without a scheme has no TLS.
 func (o *Options) insecure() bool {
-	_, value := variable("INSECURE")
+	_, value := o.variable("INSECURE")
 	return o.Insecure || strings.EqualFold(value, "true")
 }
 
 // httpEndpoint returns the URL to send requests to.
 func (o *Options) httpEndpoint() (*url.URL, error) {
 	key, value, whole := o.endpoint()
+	own := o.signal().Path
 	if value == "" {
-		return &url.URL{Scheme: "http", Host: "localhost:4318", Path: tracesPath}, nil
+		return &url.URL{Scheme: "http", Host: "localhost:4318", Path: own}, nil
 	}
 	u, err := o.parseURL(key, value, "4318")
 	if err != nil {
@@ -55,8 +57,10 @@ func (o *Options) httpEndpoint() (*url.URL, error) {
 	switch {
 	case whole:
 		u.Path = cmp.Or(u.Path, "/")
-	case o.Endpoint == "" || !strings.HasSuffix(u.Path, tracesPath):
-		u.Path = path.Join("/", u.Path, tracesPath)
+	case o.Endpoint != "" && own != otel.Traces.Path && strings.HasSuffix(u.Path, otel.Traces.Path):
+		return nil, fmt.Errorf("%s: %s is where traces go: give the URL without it to send %s", key, otel.Traces.Path, o.signal().Name)
+	case o.Endpoint == "" || !strings.HasSuffix(u.Path, own):
+		u.Path = path.Join("/", u.Path, own)
 	}
 	return u, nil
 }

@@ -28,6 +28,7 @@ type grpcTransport struct {
 	tls      bool
 	metadata metadata.MD
 	options  []grpc.CallOption
+	signal   *otel.Signal
 }
 
 // useGRPC makes the client one for gRPC.
@@ -36,11 +37,11 @@ func (c *Client) useGRPC(opts *Options, headers map[string]string, compress func
 	if err != nil {
 		return err
 	}
-	t := &grpcTransport{address: e.address, tls: e.tls, options: []grpc.CallOption{grpc.ForceCodec(rawCodec{})}}
+	t := &grpcTransport{address: e.address, tls: e.tls, signal: c.signal, options: []grpc.CallOption{grpc.ForceCodec(rawCodec{})}}
 	creds := insecure.NewCredentials()
 	c.target = address.Printable(e.address) + " (gRPC)"
 	if e.tls {
-		config, err := tlsVariables()
+		config, err := opts.tlsVariables()
 		if err != nil {
 			return err
 		}
@@ -127,13 +128,16 @@ func (rawCodec) Unmarshal(data []byte, v any) error { return proto.Unmarshal(dat
 func (*grpcTransport) encode(request []byte) ([]byte, error) { return request, nil }
 
 func (t *grpcTransport) send(ctx context.Context, body []byte) (otel.Answer, error) {
-	var response coltracepb.ExportTraceServiceResponse
+	var response coltracepb.ExportTraceServiceResponse // all signals have the same on the wire
 	ctx = metadata.NewOutgoingContext(ctx, t.metadata)
-	err := t.conn.Invoke(ctx, coltracepb.TraceService_Export_FullMethodName, body, &response, t.options...)
+	err := t.conn.Invoke(ctx, t.signal.Method, body, &response, t.options...)
 	if err == nil {
 		return answerOf(&response), nil
 	}
 	f := grpcFailure(err)
+	if status.Code(err) == codes.Unimplemented {
+		f.advise(t.signal)
+	}
 	if f.cause == otel.Passing && status.Code(err) == codes.Unavailable && !t.tls && closedEarly(err) {
 		switch {
 		case speaksTLS(ctx, t.address):

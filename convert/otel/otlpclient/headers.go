@@ -2,6 +2,7 @@ package otlpclient
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 
@@ -11,10 +12,11 @@ import (
 // headers returns the headers of the variables and of the options, by their names in
 // lower case.
 func (o *Options) headers() (map[string]string, error) {
-	headers, err := headersVariable()
+	headers, err := o.headersVariable()
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(headers, o.signal().Headers)
 	for k, v := range o.Headers {
 		if !httpguts.ValidHeaderFieldName(k) {
 			return nil, fmt.Errorf("header %q: not a valid name", name(k))
@@ -30,9 +32,9 @@ func (o *Options) headers() (map[string]string, error) {
 // headersVariable returns the headers of the variables, KEY=VALUE,KEY=VALUE with values
 // that are percent-encoded. What cannot be read is an error: without a header that the
 // user wanted, the spans may get to somebody else, or nowhere.
-func headersVariable() (map[string]string, error) {
+func (o *Options) headersVariable() (map[string]string, error) {
 	headers := make(map[string]string)
-	variable, list := variable("HEADERS")
+	variable, list := o.variable("HEADERS")
 	for i, pair := range strings.Split(list, ",") {
 		pair = strings.TrimSpace(pair)
 		if pair == "" {

@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
 	"github.com/trace2x/trace2x/convert/otel"
 	"github.com/trace2x/trace2x/internal/address"
 )
@@ -34,6 +32,7 @@ type httpTransport struct {
 	host    string      // header Host, "" for the URL's host
 	json    bool
 	gzip    bool
+	signal  *otel.Signal
 	writers sync.Pool // of *gzip.Writer
 }
 
@@ -62,10 +61,11 @@ func (c *Client) useHTTP(opts *Options, headers map[string]string, gzip func(add
 		},
 		headers: make(http.Header),
 		json:    json,
+		signal:  c.signal,
 		gzip:    gzip(u.Host),
 	}
 	if u.Scheme == "https" {
-		if t.http.TLSClientConfig, err = tlsVariables(); err != nil {
+		if t.http.TLSClientConfig, err = opts.tlsVariables(); err != nil {
 			return err
 		}
 	}
@@ -89,11 +89,8 @@ func (c *Client) useHTTP(opts *Options, headers map[string]string, gzip func(add
 
 func (t *httpTransport) encode(request []byte) ([]byte, error) {
 	if t.json {
-		traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(request)
-		if err != nil {
-			return nil, err
-		}
-		if request, err = new(ptrace.JSONMarshaler).MarshalTraces(traces); err != nil {
+		var err error
+		if request, _, err = t.signal.JSON(request); err != nil {
 			return nil, err
 		}
 	}
@@ -125,7 +122,7 @@ func (t *httpTransport) send(ctx context.Context, body []byte) (otel.Answer, err
 			return otel.Answer{}, err
 		}
 		if resp.StatusCode/100 != 3 {
-			return httpAnswer(resp, answer)
+			return httpAnswer(t.signal, resp, answer)
 		}
 		if u, err = redirect(resp, u); err != nil {
 			return otel.Answer{}, err

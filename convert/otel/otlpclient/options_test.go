@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/trace2x/trace2x/convert/otel/metrics"
+	"github.com/trace2x/trace2x/convert/otel/profiles"
 )
 
 func clearVariables(t *testing.T) {
@@ -64,6 +67,17 @@ func TestClientTarget(t *testing.T) {
 		{vars: vars{"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c", "OTEL_EXPORTER_OTLP_CERTIFICATE": "/does/not/exist"}, want: "!OTEL_EXPORTER_OTLP_CERTIFICATE: "},
 		{vars: vars{"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c", "OTEL_EXPORTER_OTLP_CERTIFICATE": "/dev/null"}, want: "!OTEL_EXPORTER_OTLP_CERTIFICATE: "},
 
+		{opts: Options{Signal: metrics.Signal}, want: "http://localhost:4318/v1/metrics"},
+		{opts: Options{Signal: profiles.Signal}, want: "http://localhost:4318/v1development/profiles"},
+		{opts: Options{Signal: metrics.Signal, Endpoint: "http://c/base"}, want: "http://c/base/v1/metrics"},
+		{opts: Options{Signal: metrics.Signal, Endpoint: "http://c/v1/metrics"}, want: "http://c/v1/metrics"},
+		{opts: Options{Signal: profiles.Signal, Endpoint: "http://c/v1/traces"}, want: "!endpoint: "},
+		{opts: Options{Signal: metrics.Signal, Protocol: "grpc", Endpoint: "http://c/v1/traces"}, want: "c:4317 (gRPC)"},
+		{opts: Options{Signal: metrics.Signal}, vars: vars{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1/x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://d:2"}, want: "http://c:1/x/v1/metrics"},
+		{opts: Options{Signal: metrics.Signal}, vars: vars{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1/x", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://d:2/m"}, want: "http://d:2/m"},
+		{opts: Options{Signal: profiles.Signal}, vars: vars{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_PROFILES_PROTOCOL": "http/json"}, want: "http://localhost:4318/v1development/profiles"},
+		{opts: Options{Signal: metrics.Signal}, vars: vars{"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "10s"}, want: "!OTEL_EXPORTER_OTLP_METRICS_TIMEOUT: "},
+
 		{opts: Options{Protocol: "grpc", Endpoint: "http://tempo"}, want: "tempo:4317 (gRPC)"},
 		{opts: Options{Protocol: "grpc", Endpoint: "https://tempo/path"}, want: "tempo:443 (gRPC, TLS)"},
 		{opts: Options{Protocol: "grpc", Endpoint: "tempo"}, want: "tempo:4317 (gRPC, TLS)"},
@@ -98,7 +112,7 @@ func TestClientTarget(t *testing.T) {
 
 func TestGzipVariable(t *testing.T) {
 	clearVariables(t)
-	gzip, err := gzipVariable()
+	gzip, err := new(Options).gzipVariable()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// variable returns what the environment has for traces, or else for all signals,
+// variable returns what the environment has for the signal, or else for all signals,
 // under a name such as ENDPOINT. An empty variable is none.
-func variable(name string) (key, value string) {
-	for _, prefix := range []string{"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"} {
+func (o *Options) variable(name string) (key, value string) {
+	for _, prefix := range []string{o.ownVariables(), "OTEL_EXPORTER_OTLP_"} {
 		if v := strings.TrimSpace(os.Getenv(prefix + name)); v != "" {
 			return prefix + name, v
 		}
@@ -22,8 +22,13 @@ func variable(name string) (key, value string) {
 	return "", ""
 }
 
-func timeoutVariable() (time.Duration, error) {
-	key, value := variable("TIMEOUT")
+// ownVariables returns how the names of the signal's own variables begin.
+func (o *Options) ownVariables() string {
+	return "OTEL_EXPORTER_OTLP_" + strings.ToUpper(o.signal().Name) + "_"
+}
+
+func (o *Options) timeoutVariable() (time.Duration, error) {
+	key, value := o.variable("TIMEOUT")
 	if value == "" {
 		return defaultTimeout, nil
 	}
@@ -36,8 +41,8 @@ func timeoutVariable() (time.Duration, error) {
 
 // gzipVariable returns for which addresses of backends requests are compressed. Without
 // the variable, those to this machine are not: compression takes a third of the time.
-func gzipVariable() (wanted func(address string) bool, err error) {
-	switch key, value := variable("COMPRESSION"); value {
+func (o *Options) gzipVariable() (wanted func(address string) bool, err error) {
+	switch key, value := o.variable("COMPRESSION"); value {
 	case "":
 		return func(address string) bool { return !onLoopback(address) }, nil
 	case "gzip":
@@ -60,9 +65,9 @@ func onLoopback(address string) bool {
 }
 
 // tlsVariables reads the files with certificates that the environment names.
-func tlsVariables() (*tls.Config, error) {
+func (o *Options) tlsVariables() (*tls.Config, error) {
 	config := new(tls.Config)
-	if key, name := variable("CERTIFICATE"); name != "" {
+	if key, name := o.variable("CERTIFICATE"); name != "" {
 		pem, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
@@ -72,8 +77,8 @@ func tlsVariables() (*tls.Config, error) {
 			return nil, fmt.Errorf("%s: no certificate in %s", key, name)
 		}
 	}
-	certKey, cert := variable("CLIENT_CERTIFICATE")
-	keyKey, key := variable("CLIENT_KEY")
+	certKey, cert := o.variable("CLIENT_CERTIFICATE")
+	keyKey, key := o.variable("CLIENT_KEY")
 	if cert != "" && key != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {

@@ -107,6 +107,10 @@ type Backend struct {
 	Calls atomic.Int64
 	// Answer may be nil, to accept all.
 	Answer func(call int, spans []*tracepb.Span) Answer
+	// AnswerOther is the same for metrics and profiles, by the path of their requests
+	// over HTTP. The calls of each path are counted by themselves.
+	AnswerOther func(path string, call int) Answer
+	others      others
 	// Refuse reports whether to close a new connection.
 	Refuse func(connection int) bool
 }
@@ -151,6 +155,7 @@ func (b *Backend) Start(t testing.TB, address string) string {
 		}
 		s := grpc.NewServer(opts...)
 		coltracepb.RegisterTraceServiceServer(s, &grpcBackend{b: b})
+		b.registerOthers(s)
 		go s.Serve(l)
 		t.Cleanup(s.Stop)
 		return scheme + address
@@ -225,8 +230,12 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Unlock()
 
-	req := ptraceotlp.NewExportRequest()
 	media := r.Header.Get("Content-Type")
+	if o := otherSignals[r.URL.Path]; o != nil {
+		b.serveOther(w, r, media, data, o)
+		return
+	}
+	req := ptraceotlp.NewExportRequest()
 	if media == "application/json" {
 		err = req.UnmarshalJSON(data)
 		if err == nil {

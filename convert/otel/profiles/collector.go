@@ -121,6 +121,9 @@ func (c *Collector) End(s *model.Summary) {
 	c.send(c.trace.Start, kinds{{critical, c.critical.Profile(), ""}})
 }
 
+// Found returns what there was of the selection.
+func (c *Collector) Found() model.Found { return c.wall.Stats().Found }
+
 // Err returns the first error of out.
 func (c *Collector) Err() error { return c.err }
 
