@@ -70,7 +70,7 @@ const (
 )
 
 func newOrder(t *tables) *order {
-	return &order{tables: t, goroutines: newGoroutineTable(), threads: make(map[int64]*thread)}
+	return &order{tables: t, threads: make(map[int64]*thread)}
 }
 
 func (o *order) thread(id int64) *thread {
