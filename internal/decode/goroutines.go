@@ -32,6 +32,6 @@ func (t *goroutineTable) add(id int64, status uint8) *goroutine {
 
 func (t *goroutineTable) remove(g *goroutine) {
 	t.all.Remove(g.id)
-	*g = goroutine{ranges: g.ranges[:0]}
+	*g = goroutine{}
 	t.freed = append(t.freed, g)
 }

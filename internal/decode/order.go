@@ -21,8 +21,8 @@ type order struct {
 type goroutine struct {
 	id     int64
 	seq    uint64
+	ranges *[]rangeOf // nil for most
 	status uint8
-	ranges []rangeOf
 }
 
 // rangeOf is a range that goes on: evSTWBegin with what it is for, or
