@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/trace2x/trace2x/internal/decode"
+	"github.com/trace2x/trace2x/internal/idtable"
 )
 
 // builder is the event loop's state: it turns events into calls of the sink.
@@ -33,8 +34,7 @@ type builder struct {
 	stack   []*Stack      // of the generation, by number
 	reasons []string      // likewise
 
-	goroutines map[GoID]*Goroutine
-	recent     [256]*Goroutine // by ID, some of them; it may have others by now
+	goroutines idtable.Table[Goroutine] // by ID
 	pool       goroutinePool
 	left       GoState // that is being reported
 	procs      []*proc
@@ -66,16 +66,15 @@ func newBuilder(sink Sink, trace Trace) *builder {
 			MaxProc:      NoProc,
 			Misuse:       make(map[string]int),
 		},
-		stacks:     newStackTable(),
-		stack:      []*Stack{nil},
-		reasons:    []string{""},
-		names:      make(map[string]string),
-		goroutines: make(map[GoID]*Goroutine),
-		tasks:      make(map[TaskID]*Task),
-		firstTask:  math.MaxUint64,
-		unseen:     2,
-		endedOld:   make(map[TaskID]bool),
-		ranges:     make(map[rangeKey]*Range),
+		stacks:    newStackTable(),
+		stack:     []*Stack{nil},
+		reasons:   []string{""},
+		names:     make(map[string]string),
+		tasks:     make(map[TaskID]*Task),
+		firstTask: math.MaxUint64,
+		unseen:    2,
+		endedOld:  make(map[TaskID]bool),
+		ranges:    make(map[rangeKey]*Range),
 	}
 }
 
@@ -530,7 +529,7 @@ func (b *builder) finish() *Summary {
 func (b *builder) stillOpen(r *Range) {
 	x := *r
 	x.End, x.Open = b.now, true
-	if x.Goroutine != nil && b.goroutines[x.goid] != x.Goroutine {
+	if x.Goroutine != nil && b.find(x.goid) != x.Goroutine {
 		x.Goroutine = nil
 	}
 	b.sink.Range(&x)
@@ -557,17 +556,7 @@ func (b *builder) goroutine(id GoID, p int32) *Goroutine {
 }
 
 // find returns a goroutine, nil if it is not known.
-func (b *builder) find(id GoID) *Goroutine {
-	recent := &b.recent[uint64(id)%uint64(len(b.recent))]
-	if g := *recent; g != nil && g.ID == id {
-		return g
-	}
-	g := b.goroutines[id]
-	if g != nil {
-		*recent = g
-	}
-	return g
-}
+func (b *builder) find(id GoID) *Goroutine { return b.goroutines.Find(int64(id)) }
 
 // stackOf returns a stack of the generation, which is one of g.
 func (b *builder) stackOf(g *Goroutine, n uint32) *Stack {

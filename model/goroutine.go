@@ -211,13 +211,12 @@ func (b *builder) announce(id GoID, t Time, kind StateKind, fill func(*Goroutine
 	g.cur.proc, g.cur.thread = NoProc, NoThread
 	g.enter(kind, t).procLost = t
 	fill(g)
-	b.goroutines[id] = g
-	b.recent[uint64(id)%uint64(len(b.recent))] = g
+	b.goroutines.Add(int64(id), g)
 	b.summary.Goroutines++
 	if g.Before && t == b.trace.Start {
 		b.summary.MaxAlive++ // it was alive whenever others were
 	} else {
-		b.summary.MaxAlive = max(b.summary.MaxAlive, len(b.goroutines))
+		b.summary.MaxAlive = max(b.summary.MaxAlive, b.goroutines.Len())
 	}
 	creator := g.Creator
 	b.sink.GoroutineStart(g)
@@ -299,7 +298,7 @@ func (b *builder) gone(g *Goroutine, t Time) {
 	g.End = t
 	b.turn(g, nil, 0, t)
 	b.sink.GoroutineEnd(g)
-	delete(b.goroutines, g.ID)
+	b.goroutines.Remove(int64(g.ID))
 	b.pool.put(g)
 }
 

@@ -133,7 +133,7 @@ func (b *builder) rangeEnded(kind RangeKind, key rangeKey, scopeG *Goroutine, sc
 
 func (b *builder) rangeClosed(r *Range, t Time) {
 	r.End = t
-	if r.Goroutine != nil && b.goroutines[r.goid] != r.Goroutine {
+	if r.Goroutine != nil && b.find(r.goid) != r.Goroutine {
 		r.Goroutine = nil // it exited, and its memory may be another's
 	}
 	b.sink.Range(r)

@@ -155,7 +155,7 @@ func TestRegionsOutOfOrder(t *testing.T) {
 	for i := range n { // the outermost first
 		region(f, exptrace.EventRegionEnd, main, fmt.Sprint(i))
 	}
-	g := f.b.goroutines[1]
+	g := f.b.find(1)
 	if g.outOfOrder != nil || len(g.regions) > 0 || len(f.b.openRegions) > 0 {
 		t.Errorf("%d regions, %d kinds of them are remembered, none is open", len(g.regions), len(f.b.openRegions))
 	}

@@ -2,6 +2,8 @@ package model
 
 import (
 	"encoding/binary"
+	"hash/maphash"
+	"slices"
 	"strings"
 
 	"github.com/trace2x/trace2x/internal/decode"
@@ -29,6 +31,7 @@ type Stack struct {
 	Frames []*Frame
 
 	shortened bool
+	next      *Stack // in the stackTable, with the same hash
 }
 
 // Other is the function of a frame that stands for calls that are not kept.
@@ -38,7 +41,7 @@ const Other = "(other)"
 // their innermost call, and frames that come later are one. A large program has some
 // ten thousand stacks in a trace.
 const (
-	maxStacks = 500_000
+	maxStacks = 200_000
 	maxFrames = 500_000
 )
 
@@ -49,10 +52,15 @@ const maxDepth = 128
 // stackTable interns stacks by their frames. Each generation has a table of its own,
 // with numbers and strings of its own.
 type stackTable struct {
-	stacks map[string]*Stack
+	stacks map[uint64]*Stack // by the hash of their frames
+	n      int               // of stacks
+	seed   maphash.Seed
 	frames map[frameKey]*Frame
 	key    []byte
 	buf    []*Frame
+	// Stacks and lists of frames are made many at a time, to spare the collector.
+	unusedStacks []Stack
+	unusedFrames []*Frame
 
 	maxStacks, maxFrames int
 	shortened            int // stacks, of all generations
@@ -66,7 +74,8 @@ type frameKey struct {
 
 func newStackTable() *stackTable {
 	return &stackTable{
-		stacks:    make(map[string]*Stack),
+		stacks:    make(map[uint64]*Stack),
+		seed:      maphash.MakeSeed(),
 		frames:    make(map[frameKey]*Frame),
 		maxStacks: maxStacks,
 		maxFrames: maxFrames,
@@ -75,34 +84,64 @@ func newStackTable() *stackTable {
 
 // intern returns a stack of a generation, nil for one without frames.
 func (t *stackTable) intern(h decode.Stack) *Stack {
-	t.key, t.buf = t.key[:0], t.buf[:0]
+	t.buf = t.buf[:0]
 	shortened := false
 	for _, f := range h {
 		frame := t.frame(f)
 		shortened = shortened || frame.Func == Other
 		t.buf = append(t.buf, frame)
-		t.key = binary.AppendUvarint(t.key, uint64(frame.ID))
 	}
 	// The runtime now and then fails to unwind a goroutine that it preempts, and
 	// writes a single frame of nothing but zeros (go.dev/issue/68090).
 	if len(t.buf) == 0 || len(t.buf) == 1 && t.buf[0].PC == 0 && t.buf[0].Func == "" {
 		return nil
 	}
-	s, ok := t.stacks[string(t.key)]
-	if !ok && len(t.stacks) >= t.maxStacks {
+	s, hash := t.find()
+	if s == nil && t.n >= t.maxStacks {
 		shortened = true
 		t.buf = append(t.buf[:1], t.other())
-		t.key = binary.AppendUvarint(t.key[:0], uint64(t.buf[0].ID))
-		t.key = binary.AppendUvarint(t.key, uint64(t.buf[1].ID))
-		s, ok = t.stacks[string(t.key)]
+		s, hash = t.find()
 	}
-	if !ok {
-		s = &Stack{ID: len(t.stacks) + 1, Frames: append([]*Frame(nil), t.buf...), shortened: shortened}
-		t.stacks[string(t.key)] = s
+	if s == nil {
+		s = t.add(hash)
+		s.shortened = shortened
 	}
 	if shortened {
 		t.shortened++
 	}
+	return s
+}
+
+// find returns the stack with the frames in t.buf, nil for none, and their hash.
+func (t *stackTable) find() (s *Stack, hash uint64) {
+	t.key = t.key[:0]
+	for _, f := range t.buf {
+		t.key = binary.LittleEndian.AppendUint32(t.key, uint32(f.ID))
+	}
+	hash = maphash.Bytes(t.seed, t.key)
+	s = t.stacks[hash]
+	for s != nil && !slices.Equal(s.Frames, t.buf) {
+		s = s.next
+	}
+	return s, hash
+}
+
+// add adds a stack with the frames in t.buf.
+func (t *stackTable) add(hash uint64) *Stack {
+	const many = 64
+	if len(t.unusedStacks) == 0 {
+		t.unusedStacks = make([]Stack, many)
+	}
+	n := len(t.buf)
+	if n > len(t.unusedFrames) {
+		t.unusedFrames = make([]*Frame, max(n, many*maxDepth/4))
+	}
+	s, frames := &t.unusedStacks[0], t.unusedFrames[:n:n]
+	t.unusedStacks, t.unusedFrames = t.unusedStacks[1:], t.unusedFrames[n:]
+	copy(frames, t.buf)
+	t.n++
+	*s = Stack{ID: t.n, Frames: frames, next: t.stacks[hash]}
+	t.stacks[hash] = s
 	return s
 }
 

@@ -125,8 +125,8 @@ func TestManyStacks(t *testing.T) {
 		leaf := &decode.Frame{PC: uint64(i%3 + 1), Func: fmt.Sprint("main.leaf", i%3), Line: 1}
 		last = table.intern(decode.Stack{leaf, {PC: uint64(1000 + i), Func: fmt.Sprint("main.f", i)}})
 	}
-	if len(table.stacks) > 13 || len(table.frames) > 21 {
-		t.Errorf("%d stacks and %d frames are kept", len(table.stacks), len(table.frames))
+	if table.n > 13 || len(table.frames) > 21 {
+		t.Errorf("%d stacks and %d frames are kept", table.n, len(table.frames))
 	}
 	if table.shortened != 990 {
 		t.Errorf("%d stacks were shortened, want 990", table.shortened)

@@ -253,7 +253,7 @@ func (b *builder) restart(sink Sink, from Time) {
 	b.sink, b.begun = sink, true
 	b.trace.Start, b.since, b.now = from, max(b.since, from), from
 	b.summary.Events, b.summary.LinkedSpans, b.summary.OldSpans, b.summary.Generations = 0, 0, 0, 0
-	b.summary.Goroutines, b.summary.MaxAlive = len(b.goroutines), len(b.goroutines)
+	b.summary.Goroutines, b.summary.MaxAlive = b.goroutines.Len(), b.goroutines.Len()
 	clear(b.summary.Unknown)
 	clear(b.summary.Inconsistent)
 	clear(b.summary.Misuse)

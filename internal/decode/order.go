@@ -21,8 +21,8 @@ type order struct {
 type goroutine struct {
 	id     int64
 	seq    uint64
+	ranges *[]rangeOf // nil for most
 	status uint8
-	ranges []rangeOf
 }
 
 // rangeOf is a range that goes on: evSTWBegin with what it is for, or
@@ -70,7 +70,7 @@ const (
 )
 
 func newOrder(t *tables) *order {
-	return &order{tables: t, goroutines: newGoroutineTable(), threads: make(map[int64]*thread)}
+	return &order{tables: t, threads: make(map[int64]*thread)}
 }
 
 func (o *order) thread(id int64) *thread {

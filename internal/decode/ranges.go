@@ -29,22 +29,29 @@ func (o *order) stopped(e *Event, d *Detail, g *goroutine, kind uint64) bool {
 }
 
 func (g *goroutine) begin(r rangeOf) bool {
-	if slices.Contains(g.ranges, r) {
+	if g.ranges == nil {
+		g.ranges = new([]rangeOf)
+	}
+	if slices.Contains(*g.ranges, r) {
 		return false
 	}
-	g.ranges = append(g.ranges, r)
+	*g.ranges = append(*g.ranges, r)
 	return true
 }
 
 // end ends the first range of a type; the last of all takes its place.
 func (g *goroutine) end(typ byte) (rangeOf, bool) {
-	i := slices.IndexFunc(g.ranges, func(r rangeOf) bool { return r.typ == typ })
+	if g.ranges == nil {
+		return rangeOf{}, false
+	}
+	rs := *g.ranges
+	i := slices.IndexFunc(rs, func(r rangeOf) bool { return r.typ == typ })
 	if i < 0 {
 		return rangeOf{}, false
 	}
-	r, last := g.ranges[i], len(g.ranges)-1
-	g.ranges[i] = g.ranges[last]
-	g.ranges = g.ranges[:last]
+	r, last := rs[i], len(rs)-1
+	rs[i] = rs[last]
+	*g.ranges = rs[:last]
 	return r, true
 }
 
