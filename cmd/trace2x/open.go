@@ -31,7 +31,8 @@ func newOpen(e *env) *cobra.Command {
 		Long: `open converts a Go execution trace as trace2x perfetto does and opens it in
 https://ui.perfetto.dev. The trace goes to your browser and no further: it is
 served once, from 127.0.0.1, to that page alone. open prints the link, opens it in
-$BROWSER or the default browser, and ends when the browser has the trace.
+$BROWSER or the default browser, and ends when the browser has the trace. What would
+take the UI long to load is shown in less detail, or only its beginning: see --budget.
 
 ` + sourceHelp + `
 
@@ -74,7 +75,7 @@ If your browser refuses the connection, try --port 0.`,
 	f.Uint16Var(&fl.port, "port", serve.FetchPort, "serve on this `PORT` of 127.0.0.1, 0 for any that is free")
 	f.StringVar(&fl.ui, "ui", serve.PerfettoUI, "open the Perfetto UI at `URL`")
 	c.destination.addFlags(f, "keep the converted trace in `FILE`; compressed if it ends in .gz")
-	c.addFlags(f, defaultSlowest)
+	c.addFlags(f, defaultSlowest, slowToLoad)
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -34,7 +35,9 @@ https://ui.perfetto.dev, or query it with Perfetto's trace processor.
 Without -o, the output is in the working directory and has the name of TRACE with
 the ending .pftrace. For a program's URL, it has the name of the host and the time.
 It replaces an older Perfetto trace with that name, unless it is a recording, and
-any other file only with --force. --split adds numbers to the name:
+any other file only with --force. --budget leaves out short waits and system calls
+first, then lifetimes of goroutines, then the end of the trace, until the file is small
+enough, and says so. --split adds numbers to the name:
 trace-0001.pftrace. Parts of a trace that are damaged are left out, with a warning
 and exit code 1.
 
@@ -57,6 +60,9 @@ then shown without --slowest.`,
   # 200 ms of a long trace; files of 5 s each
   trace2x perfetto --from 1.2s --to 1.4s trace.out
   trace2x perfetto --split 5s trace.out
+
+  # at most 32 MB, which the UI loads in some seconds
+  trace2x perfetto --budget 32MB trace.out
 
   # only the goroutines of one function, or at work for one type of task
   trace2x perfetto --func '^main\.worker$' trace.out
@@ -82,6 +88,8 @@ then shown without --slowest.`,
 				return badValue("--split", split.String(), "1ms at least", "5s")
 			case split > 0 && c.out == "-":
 				return errors.New("--split makes files: leave out -o -")
+			case split > 0 && c.budget > 0:
+				return errors.New("--split makes files of a duration, --budget one of a size: leave out one of them")
 			}
 			e.ran = true
 			name := cmp.Or(c.out, outputName(from, ".pftrace"))
@@ -95,7 +103,7 @@ then shown without --slowest.`,
 	f.SortFlags = false
 	c.destination.addFlags(f, "write to `FILE`, - for standard output; compressed if it ends in .gz")
 	f.DurationVar(&split, "split", 0, "write numbered files of this `DURATION` each")
-	c.addFlags(f, 0)
+	c.addFlags(f, 0, 0)
 	return cmd
 }
 
@@ -104,8 +112,12 @@ type conversion struct {
 	source
 	destination
 	selection
-	opts perfetto.Options
-	part model.Window // of the trace
+	opts   perfetto.Options
+	budget byteSize     // of the file; 0 for any size
+	asked  model.Window // the part of the trace that the user wants
+	part   model.Window // the part of it that is converted
+
+	inputName string // in messages
 }
 
 func newConversion() *conversion {
@@ -117,8 +129,10 @@ func newConversion() *conversion {
 // of the conversion.
 const defaultSlowest = 10
 
-func (c *conversion) addFlags(f *pflag.FlagSet, slowest int) {
+func (c *conversion) addFlags(f *pflag.FlagSet, slowest int, budget byteSize) {
 	f.DurationVar(&c.opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
+	c.budget = budget
+	f.Var(&c.budget, "budget", "lower the detail until the file has at most `SIZE`, such as 32MB; 0 for any size")
 	f.BoolVar(&c.opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
 	f.BoolVar(&c.opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
 	f.IntVar(&c.opts.Slowest, "slowest", slowest, "show the critical paths of the `N` slowest tasks of each type, or, where there are none, regions, requests or goroutines; 0 for none")
@@ -142,50 +156,104 @@ func (c *conversion) parse(arg string) (from location, err error) {
 		return from, err
 	}
 	c.opts.Selection = c.selection.Selection
-	c.part, err = c.window()
+	c.asked, err = c.window()
+	c.part = c.asked
 	return from, err
 }
 
 // run converts an input into a file, which is called shown in the report. The
 // file is there if the error is nil, or a *model.Damage alone.
+//
+// If the file has more bytes than the budget, run converts the input again with less
+// detail.
 func (c *conversion) run(ctx context.Context, e *env, from location, to, shown string) error {
 	target := c.target(e, to, output.Perfetto, from)
 	if err := target.Check(); err != nil {
 		return err
 	}
+	var k *kept
+	if c.budget > 0 {
+		var err error
+		if k, err = keep(from); err != nil {
+			return err
+		}
+		defer k.remove()
+	}
+	for attempt := 1; ; attempt++ {
+		tooLarge, err := c.convert(ctx, e, from, k, target, to == shown, shown, attempt)
+		if tooLarge == nil {
+			return err
+		}
+		c.lower(tooLarge, attempt)
+		if from, err = k.again(from); err != nil {
+			return err
+		}
+		k = nil
+	}
+}
+
+// convert is one attempt of run. It returns the writer if that has written too much. What
+// is read is kept in k, unless k is nil.
+func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept, target output.Target, named bool, shown string, attempt int) (tooLarge *perfetto.Writer, err error) {
 	in, done, err := e.open(ctx, from)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer in.Close()
 	defer done()
+	if attempt == 1 {
+		c.inputName = in.Name
+	}
+	in.Name = c.inputName // not that of what was kept
 	out, err := output.Create(target)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w := perfetto.NewWriter(out, c.opts)
+	opts := c.opts
+	var to io.Writer = out
+	limited := c.budget > 0 && attempt < maxAttempts
+	if limited {
+		to = &upTo{out, int64(c.budget)}
+	}
+	if limited && attempt == 1 {
+		opts.Budget = int64(c.budget) // later on, the exact size is worth more than the time
+	}
+	w := perfetto.NewWriter(to, opts)
 	defer w.Close()
 	defer out.Discard() // which ends a write that is stuck
 
-	sum, err := model.ReadWindow(ctx, in, w, c.part)
+	var r io.Reader = in
+	if k != nil {
+		r = io.TeeReader(in, k)
+	}
+	sum, err := model.ReadWindow(ctx, r, w, c.part)
 	done()
+	if limited && (errors.Is(err, perfetto.ErrBudget) || sum != nil && w.Size() > int64(c.budget)) {
+		return w, nil
+	}
 	if sum == nil {
-		return inInput(in, err)
+		return nil, inInput(in, err)
 	}
 	if missed := c.selection.missed(in, w.Found()); missed != nil {
-		return errors.Join(missed, inDamage(in, err))
+		return nil, errors.Join(missed, inDamage(in, err))
 	}
 	if commitErr := e.commit(out); commitErr != nil {
-		return commitErr
+		return nil, commitErr
 	}
-	if to == shown { // it is not a temporary file
+	if named { // it is not a temporary file
 		shown = out.Name()
 	}
 	e.report(in, sum)
 	e.warnBeyond(sum)
 	c.selection.report(e, w.Found())
 	e.reportFile(outName(shown), out.Size(), sum)
-	return inDamage(in, err)
+	switch {
+	case c.opts.LeftOut != "":
+		fmt.Fprintf(e.stderr, "left out, to fit into %v: %s; --budget 0 leaves out nothing, --from and --to show another part\n", &c.budget, c.opts.LeftOut)
+	case w.Size() > slowToLoad:
+		fmt.Fprintf(e.stderr, "to load it takes the Perfetto UI %s; --budget 32MB, --from and --to, --task or --func, or a longer --min-block make it less\n", loading(w.Size()))
+	}
+	return nil, inDamage(in, err)
 }
 
 // warnBeyond warns that some of what ran is not shown on CPUs.

@@ -36,7 +36,8 @@ type function struct {
 	process *process
 	free    laneHeap
 
-	goName uint64 // iid, 0 until needed
+	goName     uint64 // iid, 0 until needed
+	goroutines int    // that began in the trace
 }
 
 // process is a Perfetto process: a start function, or the runtime. It gets its number,

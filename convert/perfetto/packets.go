@@ -35,6 +35,9 @@ type packets struct {
 	part *part // the part that is being collected
 	mark int   // where the open packet began
 	err  error // why a packet could not be marshalled
+	// size is about how many bytes there are: of scheduling events, which are encoded
+	// later, what they take on average.
+	size int64
 
 	reasons textTable // why lanes are blocked
 }
@@ -51,6 +54,7 @@ func (p *packets) open() {
 
 func (p *packets) close() {
 	p.part.buf = wire.Close(p.part.buf, p.mark)
+	p.size += int64(len(p.part.buf) - p.mark)
 	if len(p.part.buf) >= partSize {
 		p.flush()
 	}
@@ -58,6 +62,7 @@ func (p *packets) close() {
 
 // happened adds a scheduling event.
 func (p *packets) happened(e schedEvent) {
+	p.size += schedSizes[e.kind]
 	if p.part.sched = append(p.part.sched, e); len(p.part.sched) == partEvents {
 		p.flush()
 	}
@@ -95,6 +100,7 @@ func (p *packets) putOn(packet *perfettopb.TracePacket) {
 	}
 	p.part.buf = protowire.AppendTag(p.part.buf, fTracePacket, protowire.BytesType)
 	p.part.buf = protowire.AppendBytes(p.part.buf, b)
+	p.size += int64(len(b))
 }
 
 // putAt is put with a timestamp.

@@ -42,6 +42,9 @@ const (
 	schedEnds
 )
 
+// schedSizes is how many bytes an event takes in the file, on average.
+var schedSizes = [schedEnds + 1]int64{schedRun: 14, schedWaking: 8, schedInterrupt: 8, schedOutside: 8, schedWakingBy: 40, schedBlocked: 20}
+
 // sched encodes what ran on the Ps as Perfetto's scheduling data: a bundle of
 // switches and wakings per P, as the Linux kernel's ftrace gives them per CPU.
 //

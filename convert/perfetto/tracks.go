@@ -97,7 +97,7 @@ func (p *packets) clockSnapshot(c *model.ClockSnapshot) {
 
 // attributes writes what is known of the trace as a whole, which the UI shows
 // on its overview page.
-func (p *packets) attributes(version string, s *model.Summary) {
+func (p *packets) attributes(opts *Options, s *model.Summary) {
 	var list []*perfettopb.TraceAttributes_Attribute
 	text := func(key, value string) {
 		list = append(list, &perfettopb.TraceAttributes_Attribute{Key: proto.String(key), Value: &perfettopb.TraceAttributes_Attribute_StringValue{StringValue: wire.Text(value)}})
@@ -105,7 +105,10 @@ func (p *packets) attributes(version string, s *model.Summary) {
 	number := func(key string, value int64) {
 		list = append(list, &perfettopb.TraceAttributes_Attribute{Key: proto.String(key), Value: &perfettopb.TraceAttributes_Attribute_LongValue{LongValue: value}})
 	}
-	text("trace2x.version", version)
+	text("trace2x.version", opts.Version)
+	if opts.LeftOut != "" {
+		text("trace2x.left_out", opts.LeftOut)
+	}
 	text("go.trace.format", s.Format)
 	number("go.trace.events", s.Events)
 	number("go.trace.goroutines", int64(s.Goroutines))

@@ -37,6 +37,13 @@ type Options struct {
 	// for some units; nil for none. The kind of the unit does not matter. The unit is
 	// valid during the call.
 	Show func(*critical.Unit) bool
+	// Detail lowers the detail of the lanes of goroutines.
+	Detail Detail
+	// Budget ends the writing with [ErrBudget] as soon as the file has about so many bytes
+	// at each detail; 0 for never.
+	Budget int64
+	// LeftOut is what the file says is not in it. It may be empty.
+	LeftOut string
 	// Version is the version of trace2x that the file names. It may be empty.
 	Version string
 }
@@ -72,6 +79,8 @@ type Writer struct {
 	threads  *threads // nil if not asked for
 	beyond   beyond
 	slowest  *slowest // nil if not asked for
+	meter    meter
+	stopped  error // ErrBudget, or nil
 
 	runtime    group
 	gc, stw    lazyTrack
@@ -87,7 +96,8 @@ type goroutine struct {
 	// edge is when the trace began for a goroutine that existed before, or when the
 	// last gap ended. It is -1 for others.
 	edge  model.Time
-	*more // nothing for most
+	bare  bool // without a slice of its lifetime
+	*more      // nothing for most
 }
 
 // more is what the writer knows of some goroutines only. It is read-only in nothing,
@@ -117,7 +127,7 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 	out := &Writer{
 		focus:    newFocus(&opts.Selection),
 		opts:     opts,
-		minBlock: model.Time(opts.MinBlock),
+		minBlock: max(model.Time(opts.MinBlock), details[opts.Detail].shortest),
 		packets:  newPackets(w),
 		procs:    make(map[model.ProcID]*lazyTrack),
 	}
@@ -155,12 +165,13 @@ func (w *Writer) Err() error {
 	if err := cmp.Or(w.packets.err, w.packets.file.failed()); err != nil {
 		return fmt.Errorf("writing the Perfetto trace: %w", err)
 	}
-	return nil
+	return w.stopped
 }
 
 func (w *Writer) Begin(t *model.Trace) {
 	w.trace = *t
 	p := &w.packets
+	w.meter.packets = p
 	w.events = newEvents(p, t.Start)
 	p.beginSched(t.Start)
 	w.lanes = newLanes(p, t.Start, w.opts.LanePerGoroutine)
@@ -229,6 +240,27 @@ func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Gorou
 	if by != nil && w.goroutine(by).lane == nil {
 		by = nil // out of focus
 	}
+	n := 0
+	if f := gr.lane.function; f != nil {
+		f.goroutines++
+		n = f.goroutines
+	}
+	detail := &details[w.opts.Detail]
+	if n > detail.goStatements {
+		by = nil
+	}
+	if gr.bare = n > detail.lifetimes; !gr.bare {
+		before := w.packets.size
+		w.writeCreated(g, gr, by)
+		w.meter.lifetime(n, w.packets.size-before+endSize)
+	}
+	if g.State == model.Runnable {
+		w.wake(gr.lane, creator, g.CreatorProc, g.Start)
+	}
+}
+
+// writeCreated writes the go statement, if by is not nil, and the begin of the lifetime.
+func (w *Writer) writeCreated(g *model.Goroutine, gr *goroutine, by *model.Goroutine) {
 	if by != nil {
 		e := w.events
 		e.event(instant, w.goroutine(by).lane.track, g.Start)
@@ -247,9 +279,6 @@ func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Gorou
 		e.endEvent()
 	}
 	w.beginLifetime(g, gr, g.Start, by)
-	if g.State == model.Runnable {
-		w.wake(gr.lane, creator, g.CreatorProc, g.Start)
-	}
 }
 
 func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine, t model.Time, creator *model.Goroutine) {
@@ -346,7 +375,7 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 		}
 		w.packets.blocked(s.Proc, tid, s.Start, s.End, s.Reason)
 		if s.Duration() >= w.minBlock {
-			w.laneSlice(gr, slice{start: s.Start, end: s.End, open: open, name: s.Reason, category: catWait, stack: s.Stack})
+			w.interval(gr, slice{start: s.Start, end: s.End, open: open, name: s.Reason, category: catWait, stack: s.Stack})
 		}
 		switch {
 		case open && s.Start < s.End:
@@ -363,10 +392,12 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, first, open bool) {
 	tid := gr.lane.tid
 	blocked := s.End - s.ProcLost
-	w.laneSlice(gr, slice{
-		start: s.Start, end: s.End, open: open, name: "syscall", category: catSyscall, stack: s.Stack,
-		args: [2]arg{{argBlocked, int64(blocked)}},
-	})
+	if s.Duration() >= details[w.opts.Detail].shortest {
+		w.interval(gr, slice{
+			start: s.Start, end: s.End, open: open, name: "syscall", category: catSyscall, stack: s.Stack,
+			args: [2]arg{{argBlocked, int64(blocked)}},
+		})
+	}
 	if blocked == 0 {
 		return // it is running, as far as the P is concerned
 	}
@@ -390,6 +421,13 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 	default:
 		w.packets.happened(schedEvent{kind: schedOutside, tid: tid, start: s.End})
 	}
+}
+
+// interval writes a slice of a wait or a system call.
+func (w *Writer) interval(gr *goroutine, s slice) {
+	before := w.packets.size
+	w.laneSlice(gr, s)
+	w.meter.interval(s.end-s.start, w.packets.size-before)
 }
 
 // laneSlice writes a slice on the lane of a goroutine, or keeps it if it began
@@ -436,12 +474,15 @@ func (w *Writer) leaveLane(g *model.Goroutine, gr *goroutine, t model.Time, open
 		for range gr.regions {
 			w.events.end(gr.lane.track, t)
 		}
-		w.events.end(gr.lane.track, t)
+		if !gr.bare {
+			w.events.end(gr.lane.track, t)
+		}
 	}
 	for i := range gr.samples {
 		w.sample(gr.lane, &gr.samples[i])
 	}
 	w.lanes.giveBack(g.ID, gr.lane, t)
+	gr.bare = false
 	gr.lane = nil
 	if gr.more != nothing {
 		gr.samples, gr.regions = nil, nil
@@ -665,6 +706,10 @@ func (w *Writer) Sync(s *model.Sync) {
 	if s.Clock != nil {
 		w.packets.clockSnapshot(s.Clock)
 	}
+	w.meter.sync(s.Time)
+	if w.opts.Budget > 0 && w.meter.sizes()[leastDetail] > w.opts.Budget {
+		w.stopped = ErrBudget
+	}
 	if s.N > 1 {
 		w.counters.complete(w.trace.Start)
 	}
@@ -676,7 +721,8 @@ func (w *Writer) End(s *model.Summary) {
 		w.slowest.write()
 	}
 	w.lanes.finish()
-	w.packets.attributes(w.opts.Version, s)
+	w.meter.sync(s.End)
+	w.packets.attributes(&w.opts, s)
 	w.packets.finish()
 }
 

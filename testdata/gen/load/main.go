@@ -1,6 +1,9 @@
 // Command load writes a large execution trace, for benchmarks: a server under
 // load from clients in the same process, where each request fans out to many
 // goroutines that do not live long.
+//
+// With -fresh, each request has a connection of its own: goroutines of the server and of
+// the client for it, system calls, and short waits in the handler.
 package main
 
 import (
@@ -13,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/trace"
 	"strconv"
@@ -28,6 +32,7 @@ const (
 	eventsPerTask      = 10 // more if there are tasks
 	eventsPerGoroutine = 6
 	eventsPerQuery     = 6
+	eventsPerFresh     = 32 // more with a connection for each request
 )
 
 type config struct {
@@ -37,6 +42,7 @@ type config struct {
 	fanout   int // goroutines per request
 	queries  int // per goroutine, to the pool
 	tasks    bool
+	fresh    bool // a connection for each request
 }
 
 func main() {
@@ -49,6 +55,7 @@ func main() {
 	flag.IntVar(&c.fanout, "fanout", 6, "`number` of goroutines for each request")
 	flag.IntVar(&c.queries, "queries", 2, "`number` of queries that each goroutine sends to the pool of workers")
 	flag.BoolVar(&c.tasks, "tasks", true, "make a task for each request, with regions and logs")
+	flag.BoolVar(&c.fresh, "fresh", false, "make a connection for each request")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		log.Fatal("usage: load [flags] output-file")
@@ -60,7 +67,12 @@ func main() {
 }
 
 func run(output string, c config) error {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	dir, err := os.MkdirTemp("", "load-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	ln, err := c.listen(dir)
 	if err != nil {
 		return err
 	}
@@ -80,7 +92,7 @@ func run(output string, c config) error {
 	if err := trace.Start(f); err != nil {
 		return err
 	}
-	requests, err := s.attack("http://" + ln.Addr().String())
+	requests, err := s.attack(ln.Addr())
 	trace.Stop()
 	if err != nil {
 		return err
@@ -90,11 +102,23 @@ func run(output string, c config) error {
 	return f.Close()
 }
 
+// listen returns the listener of the server. With a connection for each request, it is of
+// a Unix socket in dir: the system has not enough ports for so many.
+func (c config) listen(dir string) (net.Listener, error) {
+	if c.fresh {
+		return net.Listen("unix", filepath.Join(dir, "socket"))
+	}
+	return net.Listen("tcp", "127.0.0.1:0")
+}
+
 // requests returns how many requests it takes to make the events wanted.
 func (c config) requests() int64 {
 	each := eventsPerRequest + c.fanout*(eventsPerGoroutine+c.queries*eventsPerQuery)
 	if c.tasks {
 		each += eventsPerTask
+	}
+	if c.fresh {
+		each += eventsPerFresh
 	}
 	return int64((c.events + each - 1) / each)
 }
@@ -112,10 +136,16 @@ type server struct {
 
 // attack sends requests until there are enough of them, and returns how many
 // there were.
-func (s *server) attack(url string) (int64, error) {
+func (s *server) attack(addr net.Addr) (int64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.duration)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: s.config.clients}}
+	client := &http.Client{Transport: &http.Transport{
+		MaxIdleConnsPerHost: s.config.clients,
+		DisableKeepAlives:   s.config.fresh,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, addr.Network(), addr.String())
+		},
+	}}
 	defer client.CloseIdleConnections()
 
 	var left, served atomic.Int64
@@ -124,7 +154,7 @@ func (s *server) attack(url string) (int64, error) {
 	for id := range s.config.clients {
 		go func() {
 			for left.Add(-1) >= 0 && ctx.Err() == nil {
-				if err := get(client, fmt.Sprintf("%s/?user=user%d", url, id)); err != nil {
+				if err := get(client, fmt.Sprintf("http://server/?user=user%d", id)); err != nil {
 					errs <- err
 					return
 				}
@@ -155,6 +185,9 @@ func get(client *http.Client, url string) error {
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user := r.URL.Query().Get("user")
+	if s.config.fresh {
+		time.Sleep(20 * time.Microsecond)
+	}
 	if !s.config.tasks {
 		io.WriteString(w, strconv.Itoa(s.sum(user)))
 		return
