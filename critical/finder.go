@@ -14,15 +14,16 @@ type Options struct {
 	// which take 32 MB. It is rounded up to a power of 2. A wait, the time runnable
 	// after it and the run after that count as one state.
 	States int
-	// Aside has another goroutine find the units while the trace is read. Then units are
-	// found, in the same order, some time after they ended and before End returns.
+	// Aside has other goroutines find the units while the trace is read. Then units are
+	// found, one after the other and in the same order, some time after they ended and
+	// before End returns.
 	Aside bool
 }
 
 // Finder is a [model.Sink] that finds the units of work of a trace and, as each
 // ends, its critical path.
 //
-// It only notes what happens. A [history] takes the notes, in batches.
+// It only notes what happens. A history takes the notes, in batches.
 type Finder struct {
 	model.NopSink
 	history *history
@@ -30,8 +31,7 @@ type Finder struct {
 	auto    bool
 
 	batch *batch
-	// found says that the batch may have the end of a unit.
-	ends bool
+	ends  bool // the batch may have the end of a unit
 	// With Options.Aside: free are the batches that are not in use, and last is closed
 	// when the last one that was handed over has been taken.
 	free chan *batch
