@@ -11,59 +11,56 @@ type Options struct {
 	// unit of that kind.
 	Kinds Kinds
 	// States is the number of states that are kept, to walk back in; 0 for 1<<19,
-	// which take 40 MB. It is rounded up to a power of 2. A wait, the time runnable
+	// which take 32 MB. It is rounded up to a power of 2. A wait, the time runnable
 	// after it and the run after that count as one state.
 	States int
+	// Aside has other goroutines find the units while the trace is read. Then units are
+	// found, one after the other and in the same order, some time after they ended and
+	// before End returns.
+	Aside bool
 }
 
 // Finder is a [model.Sink] that finds the units of work of a trace and, as each
 // ends, its critical path.
+//
+// It only notes what happens. A history takes the notes, in batches.
 type Finder struct {
 	model.NopSink
-	kinds    Kinds
-	auto     bool
-	complete [kinds]bool // the kind has a complete unit
-	found    func(*Unit)
+	history *history
+	kinds   Kinds
+	auto    bool
 
-	ring    ring
-	slots   model.BySlot[goroutine]
+	batch *batch
+	ends  bool // the batch may have the end of a unit
+	// With Options.Aside: free are the batches that are not in use, and last is closed
+	// when the last one that was handed over has been taken.
+	free chan *batch
+	last chan struct{}
+
+	slots   model.BySlot[known]
+	unnamed int    // goroutines whose start function is not known
+	conns   int    // goroutines that serve connections
+	stacks  []bool // those that are known to the history, by ID
 	funcs   names
 	reasons names
-	stacks  []*model.Stack // by ID
+	recent  [64]recentReason // by length
 	tasks   map[model.TaskID]begun
-	conns   conns
-	runs    runs
-	samples samples
-	stalls  stalls
-
-	frames []frame
-	path   path
-	unit   Unit
-	// states is the number of states so far, steps the number of steps of all walks.
-	states, steps uint64
-
-	reasonCutOff, reasonNoCreator, reasonNoEnd, reasonDamaged uint16
+	// blocked is a goroutine of a connection that has begun to wait, if that has not
+	// been told yet: where it waits is known only after the call that says so.
+	blocked *model.Goroutine
 }
 
-var _ model.Sink = (*Finder)(nil)
+// known is what the history knows of a goroutine that is alive.
+type known struct {
+	task  model.TaskID
+	named bool
+	conn  bool // it serves a connection
+}
 
-// goroutine is what is known of a goroutine that is alive.
-type goroutine struct {
-	id       model.GoID
-	slot, fn int32
-	at       int32 // the last known stack, at first where it was created
-	// running is one more than the index in runs.running, 0 for none; since then.
-	running int32
-	since   model.Time
-	// cur is the turn of its current or last state, prev the turn of the state before,
-	// which may be the same. start, kind and first describe the state, to make a new
-	// turn of it.
-	cur, prev uint64
-	start     model.Time
-	kind      model.StateKind
-	first     bool
-	task      model.TaskID // the task that it is at work for
-	conn      *conn        // the connection that it serves
+// recentReason is a reason and its number.
+type recentReason struct {
+	name string
+	id   uint16
 }
 
 // begun is what is known of a task while it is open.
@@ -72,143 +69,182 @@ type begun struct {
 	stack *model.Stack
 }
 
+// batchesAhead is the number of batches that may wait for the history.
+const batchesAhead = 8
+
 // NewFinder returns a sink that calls found for each unit when it ends, so in the order
 // of the ends. The unit is only valid during the call.
 func NewFinder(opts Options, found func(*Unit)) *Finder {
-	if opts.States <= 0 {
-		opts.States = 1 << 19
-	}
-	f := &Finder{
-		kinds: opts.Kinds, auto: opts.Kinds == 0, found: found,
-		ring:   newRing(opts.States),
-		tasks:  make(map[model.TaskID]begun),
-		stacks: []*model.Stack{nil},
-	}
+	f := &Finder{kinds: opts.Kinds, auto: opts.Kinds == 0, batch: newBatch(), tasks: make(map[model.TaskID]begun)}
 	if f.auto {
 		f.kinds = KindsOf(AllKinds[:]...)
 	}
-	f.reasons.id("")
+	f.history = newHistory(opts.States, f.kinds, found)
+	for _, r := range f.history.reasons {
+		f.reasons.id(r)
+	}
 	f.funcs.id("")
-	f.reasonCutOff = uint16(f.reasons.id(CutOff))
-	f.reasonNoCreator = uint16(f.reasons.id(NoCreator))
-	f.reasonNoEnd = uint16(f.reasons.id(NoEnd))
-	f.reasonDamaged = uint16(f.reasons.id(Damaged))
+	if opts.Aside {
+		f.last = make(chan struct{})
+		close(f.last)
+		f.free = make(chan *batch, batchesAhead)
+		for range batchesAhead - 1 {
+			f.free <- newBatch()
+		}
+	}
 	return f
 }
 
+// note adds an event to the batch, for the caller to complete at once.
+func (f *Finder) note(op op, at model.Time, slot int) *event {
+	n := len(f.batch.events)
+	if n == batchSize {
+		f.hand()
+		n = 0
+	}
+	f.batch.events = f.batch.events[:n+1]
+	e := &f.batch.events[n]
+	*e = event{op: op, at: at, slot: int32(slot), by: -1}
+	return e
+}
+
+// hand hands the batch over to the history.
+func (f *Finder) hand() {
+	b := f.batch
+	f.ends = false
+	if f.free == nil {
+		f.history.take(b)
+		return
+	}
+	before, done := f.last, make(chan struct{})
+	f.last = done
+	go func() {
+		<-before
+		f.history.take(b)
+		f.free <- b
+		close(done)
+	}()
+	f.batch = <-f.free
+}
+
+// told hands over what may have the end of a unit, unless that is done aside.
+func (f *Finder) told() {
+	if f.ends && f.free == nil {
+		f.hand()
+	}
+}
+
+// finish hands everything over, and waits until all units have been found.
+func (f *Finder) finish() {
+	f.hand()
+	if f.free != nil {
+		<-f.last
+	}
+}
+
 // Begin is part of [model.Sink], as the other methods are.
-func (f *Finder) Begin(t *model.Trace) { f.stalls.last = t.Start }
+func (f *Finder) Begin(t *model.Trace) { f.note(opGap, t.Start, -1) }
 
-// enter puts a goroutine into a state from now on.
-func (f *Finder) enter(gr *goroutine, kind model.StateKind, now model.Time, prev uint64, first bool) {
-	gr.start, gr.prev, gr.kind, gr.first = now, prev, kind, first
-	if kind == model.Running {
-		f.running(gr, now)
-	}
-	f.states++
-	if first || !f.ring.has(prev) || !f.ring.at(prev).goOn(kind, now, gr.task) {
-		f.add(gr)
-	}
-}
-
-// mayHoldP reports whether a goroutine in this state can hold a P.
-func (gr *goroutine) mayHoldP() bool { return gr.kind == model.Running || gr.kind == model.Syscall }
-
-// firstOfTurn reports whether the state of the goroutine is the first of its turn.
-func (gr *goroutine) firstOfTurn() bool { return gr.prev != gr.cur }
-
-// add adds a turn to the ring, with the state that a goroutine is in.
-func (f *Finder) add(gr *goroutine) {
-	n, s := f.ring.add()
-	// Assigning the fields one by one takes half the time. This runs for each state.
-	s.start, s.runnable, s.running = gr.start, never, never
-	s.goid, s.task, s.fn, s.slot = gr.id, gr.task, gr.fn, gr.slot
-	s.kind, s.first, s.prev, s.from = gr.kind, gr.first, gr.prev, gr.at
-	s.stack, s.reason, s.waker, s.wakerStack = 0, 0, 0, 0
-	gr.cur = n
-}
-
-// current returns the number of the turn that a goroutine is in. If the turn has lasted
-// so long that it is no longer kept, current adds it again. Assisting the garbage
-// collector is a turn of its own.
-func (f *Finder) current(g *model.Goroutine) uint64 {
-	gr := f.goroutine(g)
-	if !f.ring.has(gr.cur) {
-		f.add(gr)
-	}
-	if since, ok := g.Assist(); ok && gr.kind == model.Running {
-		f.assisted(gr, since, nil)
-	}
-	return gr.cur
-}
-
-// assisted notes that a running goroutine has been assisting the garbage collector
-// since a moment.
-func (f *Finder) assisted(gr *goroutine, since model.Time, stack *model.Stack) {
-	if since > gr.start || !gr.firstOfTurn() {
-		f.enter(gr, model.Running, max(since, gr.start), gr.cur, false)
-	}
-	s := f.ring.at(gr.cur)
-	s.reason, s.stack = f.reason(Assist), f.stackID(stack)
-}
-
-// goroutine is what is known of one that has been announced.
-func (f *Finder) goroutine(g *model.Goroutine) *goroutine { return f.slots.Of(g) }
+// End is part of [model.Sink].
+func (f *Finder) End(*model.Summary) { f.finish() }
 
 // GoroutineStart is part of [model.Sink].
 func (f *Finder) GoroutineStart(g *model.Goroutine) {
-	gr := f.goroutine(g)
-	*gr = goroutine{id: g.ID, slot: int32(g.Slot), fn: f.funcs.id(g.Func), at: f.stackID(g.Creation), task: model.BackgroundTask}
-	var prev uint64
+	*f.slots.Of(g) = known{task: model.BackgroundTask}
+	f.unnamed++
 	if g.Creator != nil {
-		prev = f.current(g.Creator)
-		f.handling(g.Creator, g.Creation, g.Func)
+		f.assists(g.Creator)
+		f.serves(g.Creator)
 	}
-	f.enter(gr, g.State, g.Start, prev, true)
-	f.connStart(g, gr)
+	e := f.note(opStart, g.Start, g.Slot)
+	e.x, e.stack, e.kind, e.edge = int64(g.ID), f.stack(g.Creation), g.State, g.Before
+	if g.Creator != nil {
+		e.by = int32(g.Creator.Slot)
+	}
+	if g.Func != "" {
+		e.byStack = f.fn(g.Func)
+		f.learned(g)
+	}
+	f.told()
+}
+
+// learned notes that the start function of a goroutine is known.
+func (f *Finder) learned(g *model.Goroutine) {
+	k := f.slots.Of(g)
+	k.named = true
+	f.unnamed--
+	if g.Func == serveFunc && f.kinds.Has(HTTP) {
+		k.conn = true
+		f.conns++
+	}
+}
+
+// serves reports whether a goroutine serves a connection. Then what it does may end a
+// request.
+func (f *Finder) serves(g *model.Goroutine) bool {
+	if f.conns == 0 || !f.slots.Of(g).conn {
+		return false
+	}
+	f.ends = true
+	return true
+}
+
+// learn tells the start function of a goroutine, when it became known later.
+func (f *Finder) learn(g *model.Goroutine) {
+	if f.unnamed > 0 && g.Func != "" && !f.slots.Of(g).named {
+		f.note(opFunc, 0, g.Slot).x = int64(f.fn(g.Func))
+		f.learned(g)
+	}
 }
 
 // GoroutineState is part of [model.Sink].
 func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
-	if f.conns.blocked != nil {
-		f.connWaits()
+	if f.blocked != nil {
+		f.waits()
 	}
-	f.heard(s.End)
-	gr := f.goroutine(g)
-	if gr.fn == 0 && g.Func != "" {
-		gr.fn = f.funcs.id(g.Func)
-		f.connStart(g, gr)
+	f.learn(g)
+	f.assists(g)
+	w := s.Waker.Goroutine
+	if w != nil && (w == g || s.Kind != model.Waiting) {
+		w = nil
 	}
-	n := f.current(g)
-	var waker uint64
-	if w := s.Waker.Goroutine; w != nil && w != g && s.Kind == model.Waiting {
-		waker = f.current(w)
-		f.handling(w, s.Waker.Stack, "")
+	if w != nil {
+		f.assists(w)
 	}
-	if f.ring.has(n) { // the waker's turn may have taken its place
-		st := f.ring.at(n)
-		st.fn = gr.fn
-		if s.Stack != nil {
-			st.stack = f.stackID(s.Stack)
-			gr.at = st.stack
-		}
-		switch {
-		case s.Reason != "":
-			st.reason = f.reason(s.Reason)
-		case s.Kind == model.Unknown:
-			st.reason = f.reasonDamaged
-		}
-		// Only a goroutine that holds a P can wake another. A trace that says
-		// otherwise contradicts itself, and could lead in circles.
-		if waker != 0 && f.goroutine(s.Waker.Goroutine).mayHoldP() {
-			st.waker, st.wakerStack = waker, f.stackID(s.Waker.Stack)
-		}
+	e := f.note(opState, s.End, g.Slot)
+	e.kind, e.next, e.edge = s.Kind, s.Next, s.Open
+	if s.Reason != "" {
+		e.reason = f.reason(s.Reason)
 	}
-	if gr.conn != nil {
-		f.connState(g, gr, s)
+	if s.Stack != nil {
+		e.stack = f.stack(s.Stack)
 	}
-	if s.Next != model.NotExist && (!s.Open || s.Next == model.Unknown) {
-		f.enter(gr, s.Next, s.End, n, false)
+	if w != nil {
+		e.by, e.byStack = int32(w.Slot), f.stack(s.Waker.Stack)
+		f.serves(w)
+	}
+	if f.serves(g) && s.Next == model.Waiting && !s.Open {
+		f.blocked = g
+	}
+	f.told()
+}
+
+// waits tells for what a goroutine of a connection has begun to wait.
+func (f *Finder) waits() {
+	g := f.blocked
+	f.blocked = nil
+	if s := g.Current(); s.Kind == model.Waiting {
+		e := f.note(opWait, s.Start, g.Slot)
+		e.reason, e.stack = f.reason(s.Reason), f.stack(s.Stack)
+		f.ends = true
+		f.told()
+	}
+}
+
+// assists tells that a goroutine is assisting the garbage collector, if it is.
+func (f *Finder) assists(g *model.Goroutine) {
+	if since, ok := g.Assist(); ok {
+		f.note(opAssist, since, g.Slot)
 	}
 }
 
@@ -217,55 +253,56 @@ func (f *Finder) Range(r *model.Range) {
 	if r.Kind != model.MarkAssist || r.Goroutine == nil || r.Open {
 		return
 	}
-	if gr := f.goroutine(r.Goroutine); gr.kind == model.Running && gr.start < r.End {
-		f.current(r.Goroutine)
-		f.assisted(gr, r.Start, r.Stack)
-		f.enter(gr, model.Running, r.End, gr.cur, false)
-	}
+	e := f.note(opAssisted, r.End, r.Goroutine.Slot)
+	e.x, e.stack = int64(r.Start), f.stack(r.Stack)
 }
 
 // GoroutineEnd is part of [model.Sink].
 func (f *Finder) GoroutineEnd(g *model.Goroutine) {
-	gr := f.goroutine(g)
-	f.stopped(gr)
-	if gr.conn != nil {
-		f.connEnd(g, gr)
+	if f.blocked == g {
+		f.blocked = nil
 	}
-	if f.kinds.Has(GoroutineLife) && !g.System() {
-		f.end(Unit{
-			Kind: GoroutineLife, Type: g.Func, Goroutine: g.ID, EndGoroutine: g.ID,
-			Start: g.Start, End: g.End, Cut: g.Before || g.Open || gr.kind == model.Unknown, Stack: g.Creation,
-		}, gr.cur, nil)
+	f.learn(g)
+	f.note(opEnd, g.End, g.Slot).edge = g.Open
+	if k := f.slots.Of(g); !k.named {
+		f.unnamed--
 	}
+	if f.serves(g) {
+		f.conns--
+	}
+	f.ends = f.ends || f.kinds.Has(GoroutineLife)
+	f.told()
 }
 
 // TaskStart is part of [model.Sink].
 func (f *Finder) TaskStart(t *model.Task) {
-	if t.Goroutine != nil {
+	if t.Goroutine != nil && f.kinds.Has(Task) {
 		f.tasks[t.ID] = begun{t.Goroutine.ID, t.Stack}
 	}
 }
 
 // TaskEnd is part of [model.Sink].
 func (f *Finder) TaskEnd(t *model.Task) {
+	if !f.kinds.Has(Task) {
+		return
+	}
 	b, ok := f.tasks[t.ID]
 	if ok {
 		delete(f.tasks, t.ID)
 	} else {
 		b.g = model.NoGoroutine
 	}
-	if !f.kinds.Has(Task) {
-		return
+	if !t.Before && !t.Open && f.auto && f.kinds != KindsOf(Task) {
+		f.note(opTasks, 0, -1)
+		f.kinds, f.blocked, f.conns = KindsOf(Task), nil, 0
+		for k := range f.slots.All() {
+			k.conn = false
+		}
 	}
-	u := Unit{
+	f.unit(Unit{
 		Kind: Task, Type: t.Type, Task: t.ID, Span: t.Span, Goroutine: b.g, EndGoroutine: model.NoGoroutine,
 		Start: t.Start, End: t.End, Cut: t.Before || t.Open, Stack: b.stack,
-	}
-	var last uint64
-	if g := t.EndGoroutine; g != nil {
-		u.EndGoroutine, last = g.ID, f.current(g)
-	}
-	f.end(u, last, t.EndStack)
+	}, t.EndGoroutine, t.EndStack)
 }
 
 // RegionEnd is part of [model.Sink].
@@ -273,12 +310,24 @@ func (f *Finder) RegionEnd(r *model.Region) {
 	if !f.kinds.Has(Region) {
 		return
 	}
-	g := r.Goroutine
-	exited := f.goroutine(g).kind == model.Unknown // in a gap
-	f.end(Unit{
-		Kind: Region, Type: r.Type, Task: r.TaskID, Goroutine: g.ID, EndGoroutine: g.ID,
-		Start: r.Start, End: r.End, Cut: r.Before || r.Open || exited, Stack: r.Stack,
-	}, f.current(g), r.EndStack)
+	f.unit(Unit{
+		Kind: Region, Type: r.Type, Task: r.TaskID, Goroutine: r.Goroutine.ID, EndGoroutine: model.NoGoroutine,
+		Start: r.Start, End: r.End, Cut: r.Before || r.Open, Stack: r.Stack,
+	}, r.Goroutine, r.EndStack)
+}
+
+// unit notes a unit that ends with g at a stack.
+func (f *Finder) unit(u Unit, g *model.Goroutine, stack *model.Stack) {
+	slot := -1
+	if g != nil {
+		f.assists(g)
+		slot, u.EndGoroutine = g.Slot, g.ID
+	}
+	e := f.note(opUnit, u.End, slot)
+	e.x, e.stack = int64(len(f.batch.units)), f.stack(stack)
+	f.batch.units = append(f.batch.units, u)
+	f.ends = true
+	f.told()
 }
 
 // WorkStart is part of [model.Sink].
@@ -293,61 +342,66 @@ func (f *Finder) turn(g *model.Goroutine, now model.Time) {
 	if w := g.Work(); w != nil {
 		task = w.Task.ID
 	}
-	gr := f.goroutine(g)
-	if gr.task == task {
-		return
+	if k := f.slots.Of(g); k.task != task {
+		k.task = task
+		f.assists(g)
+		f.note(opWork, now, g.Slot).x = int64(task)
 	}
-	gr.task = task
-	switch {
-	case gr.start == now && gr.firstOfTurn() && f.ring.has(gr.cur):
-		f.ring.at(gr.cur).task = task
-	case gr.start == now || gr.kind == model.Running:
-		f.enter(gr, gr.kind, now, f.current(g), false)
+}
+
+// Run is part of [model.Sink].
+func (f *Finder) Run(r *model.Run) {
+	slot := r.Goroutine.Slot
+	if n := len(f.batch.events); n > 0 {
+		// Nearly always it ended with a state.
+		if e := &f.batch.events[n-1]; e.op == opState && e.slot == int32(slot) && e.at == r.End {
+			e.ran, e.x = true, int64(r.Start)
+			return
+		}
+	}
+	f.note(opRun, r.End, slot).x = int64(r.Start)
+}
+
+// Sample is part of [model.Sink].
+func (f *Finder) Sample(s *model.Sample) {
+	if s.Goroutine != nil && s.Stack != nil {
+		e := f.note(opSample, s.Time, s.Goroutine.Slot)
+		e.x, e.stack = int64(s.Goroutine.ID), f.stack(s.Stack)
 	}
 }
 
 // Gap is part of [model.Sink].
-func (f *Finder) Gap(g *model.Gap) { f.stalls.last = g.End }
+func (f *Finder) Gap(g *model.Gap) { f.note(opGap, g.End, -1) }
 
 // Sync is part of [model.Sink].
-func (f *Finder) Sync(*model.Sync) { f.connWaits() }
-
-// end reports a unit that ended in turn n, with the goroutine at a stack.
-func (f *Finder) end(u Unit, n uint64, stack *model.Stack) {
-	f.unit = u
-	x := &f.unit
-	x.finder = f
-	if x.Cut {
-		f.found(x)
-		return
+func (f *Finder) Sync(*model.Sync) {
+	if f.blocked != nil {
+		f.waits()
 	}
-	if f.auto && !f.complete[x.Kind] {
-		f.complete[x.Kind] = true
-		if x.Kind == Task {
-			f.kinds = KindsOf(Task)
-			f.forgetConns()
-		}
-	}
-	if n == 0 {
-		f.path.segments, f.path.waits = f.path.segments[:0], f.path.waits[:0]
-		f.path.unknown(x.Start, x.End, -1, f.reasonNoEnd)
-	} else {
-		f.walk(n, x.Start, x.End, f.stackID(stack))
-	}
-	x.path = &f.path
-	f.found(x)
 }
 
-// stackID returns the number of a stack, 0 for none.
-func (f *Finder) stackID(s *model.Stack) int32 {
+// stack returns the number of a stack, 0 for none.
+func (f *Finder) stack(s *model.Stack) int32 {
 	if s == nil {
 		return 0
 	}
 	if s.ID >= len(f.stacks) {
-		f.stacks = append(f.stacks, make([]*model.Stack, s.ID+1-len(f.stacks))...)
+		f.stacks = append(f.stacks, make([]bool, s.ID+1-len(f.stacks))...)
 	}
-	f.stacks[s.ID] = s
+	if !f.stacks[s.ID] {
+		f.stacks[s.ID] = true
+		f.batch.stacks = append(f.batch.stacks, s)
+	}
 	return int32(s.ID)
+}
+
+// fn returns the number of a start function.
+func (f *Finder) fn(name string) int32 {
+	id, isNew := f.funcs.id(name)
+	if isNew {
+		f.batch.funcs = append(f.batch.funcs, name)
+	}
+	return id
 }
 
 // maxReasons bounds the number of reasons. The runtime has some thirty.
@@ -355,15 +409,19 @@ const maxReasons = 1 << 12
 
 // reason returns the number of a reason.
 func (f *Finder) reason(name string) uint16 {
-	for i, n := range f.reasons.list[:min(len(f.reasons.list), 64)] {
-		if n == name {
-			return uint16(i)
-		}
+	recent := &f.recent[len(name)%len(f.recent)]
+	if recent.name == name {
+		return recent.id
 	}
 	if _, ok := f.reasons.ids[name]; !ok && len(f.reasons.list) >= maxReasons {
 		name = otherReason
 	}
-	return uint16(f.reasons.id(name))
+	id, isNew := f.reasons.id(name)
+	if isNew {
+		f.batch.reasons = append(f.batch.reasons, name)
+	}
+	*recent = recentReason{name, uint16(id)}
+	return recent.id
 }
 
 // names numbers strings from 0.
@@ -372,7 +430,7 @@ type names struct {
 	list []string
 }
 
-func (n *names) id(s string) int32 {
+func (n *names) id(s string) (id int32, isNew bool) {
 	id, ok := n.ids[s]
 	if !ok {
 		if n.ids == nil {
@@ -382,5 +440,5 @@ func (n *names) id(s string) int32 {
 		n.ids[s] = id
 		n.list = append(n.list, s)
 	}
-	return id
+	return id, !ok
 }

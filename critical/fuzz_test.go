@@ -1,6 +1,7 @@
 package critical_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/trace2x/trace2x/critical"
@@ -136,6 +137,26 @@ func TestInvariants(t *testing.T) {
 	}
 }
 
+// TestAside checks that units are the same if they are found in another goroutine.
+func TestAside(t *testing.T) {
+	for _, name := range testtrace.Readable(t) {
+		data := testtrace.Data(t, name)
+		for _, kinds := range []critical.Kinds{0, all} {
+			var reports [2]*critical.Report
+			for i := range reports {
+				sums := critical.NewSums(critical.SumOptions{Options: critical.Options{Kinds: kinds, Aside: i == 1}})
+				if err := read(data, sums); err != nil {
+					t.Fatal(err)
+				}
+				reports[i] = sums.Report()
+			}
+			if !reflect.DeepEqual(reports[0], reports[1]) {
+				t.Errorf("%s: units of kinds %b are not the same aside", name, kinds)
+			}
+		}
+	}
+}
+
 func FuzzFinder(f *testing.F) {
 	testtrace.SeedStructure(f)
 	f.Fuzz(func(t *testing.T, data []byte, change uint64) {
@@ -148,5 +169,12 @@ func FuzzFinder(f *testing.F) {
 			t.Fatal(err)
 		}
 		checkSums(t, sums.Report())
+		aside := critical.NewSums(critical.SumOptions{Options: critical.Options{Kinds: all, Aside: true}})
+		if err := read(data, aside); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(aside.Report(), sums.Report()) {
+			t.Error("what is found aside is not the same")
+		}
 	})
 }

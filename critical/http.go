@@ -20,6 +20,7 @@ import (
 const (
 	serveFunc      = "net/http.(*conn).serve"
 	backgroundRead = "net/http.(*connReader).backgroundRead"
+	network        = "network" // the reason of a wait
 )
 
 // conn is a connection that a goroutine serves.
@@ -37,15 +38,7 @@ type conn struct {
 	// nextState is the state before that.
 	next      model.Time
 	nextState uint64
-	nextStack *model.Stack
-}
-
-// conns are the connections of servers.
-type conns struct {
-	stacks []connStack // by ID
-	// blocked is a goroutine of a connection that has begun to wait, and whose state
-	// has not been looked at yet.
-	blocked *model.Goroutine
+	nextStack int32
 }
 
 // connStack is what a goroutine that serves a connection does, by its stack.
@@ -66,31 +59,25 @@ const (
 
 // connStart checks whether a goroutine serves a connection. It is called when the start
 // function is known.
-func (f *Finder) connStart(g *model.Goroutine, gr *goroutine) {
-	if g.Func == serveFunc && f.kinds.Has(HTTP) && gr.conn == nil {
-		gr.conn = &conn{from: g.Start, known: !g.Before}
+func (h *history) connStart(gr *goroutine, slot int32) {
+	if h.funcs[gr.fn] == serveFunc && h.kinds.Has(HTTP) && !gr.serves {
+		gr.serves = true
+		x := h.origins.At(int(slot))
+		h.conns[slot] = &conn{from: x.start, known: !x.before}
 	}
-}
-
-// forgetConns forgets all connections: requests are no longer wanted.
-func (f *Finder) forgetConns() {
-	for gr := range f.slots.All() {
-		gr.conn = nil
-	}
-	f.conns.blocked = nil
 }
 
 // connStack returns what a goroutine of a connection does, by its stack.
-func (f *Finder) connStack(s *model.Stack) *connStack {
-	if s == nil {
+func (h *history) connStack(stack int32) *connStack {
+	if stack == 0 {
 		return &connStack{doing: otherThing}
 	}
-	for s.ID >= len(f.conns.stacks) {
-		f.conns.stacks = append(f.conns.stacks, make([]connStack, s.ID+1-len(f.conns.stacks))...)
+	for int(stack) >= len(h.doing) {
+		h.doing = append(h.doing, make([]connStack, int(stack)+1-len(h.doing))...)
 	}
-	x := &f.conns.stacks[s.ID]
+	x := &h.doing[stack]
 	if x.doing == notLooked {
-		*x = lookAtConn(s.Frames)
+		*x = lookAtConn(h.stacks[stack].Frames)
 	}
 	return x
 }
@@ -127,24 +114,20 @@ func lookAtConn(frames []*model.Frame) connStack {
 	return x
 }
 
-// handling notes that a goroutine, which may serve a connection, was at a stack
-// while it ran; created is the function of a goroutine that it started.
-func (f *Finder) handling(g *model.Goroutine, s *model.Stack, created string) {
-	c := f.goroutine(g).conn
-	if c == nil {
-		return
-	}
-	if x := f.connStack(s); x.doing == handling || created == backgroundRead {
-		f.handles(g, c, x)
+// handling notes that a goroutine that serves a connection was at a stack while it ran;
+// created is the function of a goroutine that it started.
+func (h *history) handling(gr *goroutine, slot, stack int32, created string) {
+	if x := h.connStack(stack); x.doing == handling || created == backgroundRead {
+		h.handles(gr, h.conns[slot], x)
 	}
 }
 
 // handles notes that a request is being handled.
-func (f *Finder) handles(g *model.Goroutine, c *conn, x *connStack) {
+func (h *history) handles(gr *goroutine, c *conn, x *connStack) {
 	if c.nextState != 0 {
 		// The request that was being read, without a wait.
 		from := c.next
-		f.requestEnd(g, c, c.next, c.nextState, c.nextStack, false)
+		h.requestEnd(gr, c, c.next, c.nextState, c.nextStack, false)
 		c.from, c.known = from, true
 	}
 	c.handled = true
@@ -156,74 +139,59 @@ func (f *Finder) handles(g *model.Goroutine, c *conn, x *connStack) {
 // connWaits looks at a goroutine that has begun to wait. If it waits for the next
 // request, its request has ended. That is decided now, because when the wait ends the
 // turn may be gone.
-func (f *Finder) connWaits() {
-	g := f.conns.blocked
-	if g == nil {
-		return
-	}
-	f.conns.blocked = nil
-	s := g.Current()
-	gr := f.goroutine(g)
-	if c := gr.conn; c != nil && c.handled && idle(&s) && f.connStack(s.Stack).doing == reading {
-		f.requestEnd(g, c, s.Start, gr.prev, s.Stack, false)
+func (h *history) connWaits(e *event) {
+	gr := h.slots.At(int(e.slot))
+	if c := h.conns[e.slot]; gr.serves && c.handled && e.reason == reasonNetwork && h.connStack(e.stack).doing == reading {
+		h.requestEnd(gr, c, e.at, gr.prev, e.stack, false)
 	}
 }
 
-// idle reports whether a goroutine waits for the network.
-func idle(s *model.GoState) bool { return s.Kind == model.Waiting && s.Reason == "network" }
-
 // connState takes a state of a goroutine that serves a connection.
-func (f *Finder) connState(g *model.Goroutine, gr *goroutine, s *model.GoState) {
-	c := gr.conn
-	if s.Next == model.Waiting && !s.Open {
-		f.conns.blocked = g
-	}
-	if s.Kind == model.Unknown {
+func (h *history) connState(gr *goroutine, e *event) {
+	c := h.conns[e.slot]
+	if e.kind == model.Unknown {
 		// The request from before the gap ended in the gap, or cannot be told
 		// from a later one.
 		if c.handled {
-			f.requestEnd(g, c, s.Start, gr.prev, nil, true)
+			h.requestEnd(gr, c, gr.start, gr.prev, 0, true)
 		}
 		*c = conn{}
 		return
 	}
-	if s.Stack == nil {
+	if e.stack == 0 {
 		return
 	}
-	switch x := f.connStack(s.Stack); {
+	switch x := h.connStack(e.stack); {
 	case x.doing == handling:
-		f.handles(g, c, x)
+		h.handles(gr, c, x)
 	case x.doing != reading:
-	case idle(s):
-		c.from, c.known, c.nextState = s.End, !s.Open, 0
+	case e.kind == model.Waiting && e.reason == reasonNetwork:
+		c.from, c.known, c.nextState = e.at, !e.edge, 0
 	case c.handled && c.nextState == 0:
-		c.next, c.nextState, c.nextStack = s.Start, gr.prev, s.Stack
+		c.next, c.nextState, c.nextStack = gr.start, gr.prev, e.stack
 	}
 }
 
 // connEnd takes the end of a goroutine that serves a connection.
-func (f *Finder) connEnd(g *model.Goroutine, gr *goroutine) {
-	c := gr.conn
-	if f.conns.blocked == g {
-		f.conns.blocked = nil
-	}
+func (h *history) connEnd(gr *goroutine, e *event) {
+	c := h.conns[e.slot]
 	switch {
 	case !c.handled:
 	case c.nextState != 0:
-		f.requestEnd(g, c, c.next, c.nextState, c.nextStack, false)
+		h.requestEnd(gr, c, c.next, c.nextState, c.nextStack, false)
 	default:
-		f.requestEnd(g, c, g.End, gr.cur, nil, g.Open)
+		h.requestEnd(gr, c, e.at, gr.cur, 0, e.edge)
 	}
 }
 
 // requestEnd ends the request of a connection.
-func (f *Finder) requestEnd(g *model.Goroutine, c *conn, end model.Time, n uint64, stack *model.Stack, open bool) {
+func (h *history) requestEnd(gr *goroutine, c *conn, end model.Time, n uint64, stack int32, open bool) {
 	u := Unit{
-		Kind: HTTP, Type: c.handler, Goroutine: g.ID, EndGoroutine: g.ID,
+		Kind: HTTP, Type: c.handler, Goroutine: gr.id, EndGoroutine: gr.id,
 		Start: c.from, End: end, Cut: open || !c.known,
 	}
 	*c = conn{}
-	if f.kinds.Has(HTTP) {
-		f.end(u, n, stack)
+	if h.kinds.Has(HTTP) {
+		h.end(u, n, stack)
 	}
 }

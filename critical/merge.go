@@ -15,7 +15,8 @@ import (
 // Counts and sums are exactly the sums of both, and percentiles those of all units. The
 // tail is the slowest hundredth of all units, as long as that is at most [MaxTail].
 func (s *Sums) Merge(o *Sums, file string, origin model.Time) {
-	m := merging{s, o, file, origin, make(map[int32]int32)}
+	o.finish()
+	m := merging{s, o, file, origin, make(map[int32]int32), nil}
 	s.stats.Units += o.stats.Units
 	s.stats.CutOff += o.stats.CutOff
 	s.stats.CutOffTime += o.stats.CutOffTime
@@ -47,6 +48,7 @@ type merging struct {
 	file   string
 	origin model.Time
 	kinds  map[int32]int32 // those of o as those of s
+	to     *typ            // of s
 }
 
 // unit makes a unit of o one of s.
@@ -54,7 +56,6 @@ func (m *merging) unit(u *Unit) {
 	u.Start -= m.origin
 	u.End -= m.origin
 	u.File = m.file
-	u.finder, u.path = nil, nil
 }
 
 func (m *merging) path(p *Path) {
@@ -74,8 +75,8 @@ func (m *merging) kind(k int32) int32 {
 	if !ok {
 		key := m.o.keys[k]
 		id = m.s.kind(
-			m.stack(key.place), m.s.funcs.id(m.o.funcs.list[key.fn]),
-			uint16(m.s.reasons.id(m.o.reasons.list[key.reason])), key.state, key.own)
+			m.to, m.stack(key.place), m.s.fn(m.o.history.funcs[key.fn]),
+			m.s.reason(m.o.history.reasons[key.reason]), key.state, key.own)
 		m.kinds[k] = id
 	}
 	return id
@@ -99,9 +100,9 @@ func (s *Sums) placeStack(f *model.Frame) int32 {
 		if s.placeStacks == nil {
 			s.placeStacks = make(map[place]int32)
 		}
-		id = int32(len(s.stacks))
+		id = int32(len(s.history.stacks))
 		frame := *f // not the memory of the whole trace
-		s.stacks = append(s.stacks, &model.Stack{ID: int(id), Frames: []*model.Frame{&frame}})
+		s.history.stacks = append(s.history.stacks, &model.Stack{ID: int(id), Frames: []*model.Frame{&frame}})
 		s.placeStacks[key] = id
 	}
 	return id
@@ -111,32 +112,23 @@ func (m *merging) via(v via) via {
 	if v.ns == 0 {
 		return v
 	}
-	return via{v.ns, m.stack(m.o.places.of(v.stack, m.o.stacks)), uint16(m.s.reasons.id(m.o.reasons.list[v.reason]))}
+	return via{v.ns, m.stack(m.o.places.of(v.stack, m.o.history.stacks)), m.s.reason(m.o.history.reasons[v.reason])}
 }
 
 func (m *merging) typ(from *typ) {
 	t := m.s.typ(from.typeKey)
+	m.to = t
 	before := t.count
 	t.cut += from.cut
 	t.count += from.count
 	t.total += from.total
 	t.longest = max(t.longest, from.longest)
 	t.latency.Merge(&from.latency)
-	kinds := make([]int32, 0, len(from.all))
-	for k := range from.all {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	for _, k := range kinds {
-		x, to := from.all[k], m.kind(k)
-		y := t.all[to]
-		if y == nil {
-			y = &sum{}
-			t.all[to] = y
-		}
-		y.ns += x.ns
-		y.units += x.units
-		y.via.add(m.via(x.via))
+	for _, k := range from.kinds {
+		x, to := &m.o.sums[k], &m.s.sums[m.kind(k)]
+		to.ns += x.ns
+		to.units += x.units
+		to.via.add(m.via(x.via))
 	}
 	slices.SortFunc(from.slow, func(a, b slowUnit) int { return cmp.Compare(a.n, b.n) })
 	for _, x := range from.slow {

@@ -41,7 +41,7 @@ func TestPathsAreBounded(t *testing.T) {
 		if size > limit || s.paths > limit || s.slowest < 1 {
 			t.Errorf("limit %d: paths of %d, counted as %d, %d of each type", limit, size, s.paths, s.slowest)
 		}
-		t.Logf("limit %d: %d paths of %d, %d of each type; %d states in %d turns", limit, units, size, s.slowest, s.states, s.ring.last)
+		t.Logf("limit %d: %d paths of %d, %d of each type; %d states in %d turns", limit, units, size, s.slowest, s.history.states, s.history.ring.last)
 		if limit >= 200 && units == 0 {
 			t.Errorf("limit %d: no paths", limit)
 		}

@@ -9,22 +9,20 @@ import (
 // turn is a state of a goroutine, or the part of a run in which it worked for one task.
 // If the goroutine is runnable and runs after it, as nearly always, that is in the same
 // turn, so most turns have three states. A turn has no pointers, so that the garbage
-// collector does not look at half a million of them.
+// collector does not look at half a million of them, and 64 bytes, a line of the cache.
 type turn struct {
 	start model.Time
-	// runnable is when the goroutine became runnable after the first state, and
-	// running when it began to run after that. They are never if that has not
-	// happened, or is in another turn. A state may have taken no time.
-	runnable, running model.Time
-	goid              model.GoID
-	// prev is the goroutine's turn before this one. For its first turn it is the
-	// creator's turn at that moment. It is 0 if there is none.
-	prev uint64
-	// waker is the turn of the goroutine that ended the wait, at that moment; 0 if
-	// none did.
-	waker uint64
+	goid  model.GoID
 	// task is what the goroutine was at work for, BackgroundTask for nothing.
 	task model.TaskID
+	// runnable is when the goroutine became runnable after the first state, and
+	// running when it began to run after that, in ns since start. They are never if
+	// that has not happened, or is in another turn. A state may have taken no time.
+	runnable, running uint32
+	// prev is the goroutine's turn before this one. For its first turn it is the
+	// creator's turn at that moment. waker is the turn of the goroutine that ended the
+	// wait, at that moment. Both are distances from this turn, 0 for none.
+	prev, waker int32
 	// stack is where the goroutine entered the first state, 0 if the trace has no
 	// stack for that. from is the last known place before, or where it was created.
 	// wakerStack is where the waker ended the wait.
@@ -36,18 +34,26 @@ type turn struct {
 	first                   bool            // prev is of another goroutine
 }
 
-const never = model.Time(math.MaxInt64)
+const never = math.MaxUint32
+
+// distance returns how far it is from turn n to another, as far as that matters: what
+// is farther away than maxStates is not kept.
+func distance(to, n uint64) int32 {
+	return int32(min(max(int64(to-n), math.MinInt32), math.MaxInt32))
+}
 
 // goOn adds a state to a turn, and reports whether it could. Only the first state of a
 // turn has a reason, a stack and a waker: the states that goOn takes have none.
 func (s *turn) goOn(kind model.StateKind, now model.Time, task model.TaskID) bool {
-	switch {
-	case s.task != task || s.kind == model.Running || s.running != never:
+	d := uint64(now - s.start)
+	if s.task != task || s.kind == model.Running || s.running != never || d >= never {
 		return false
+	}
+	switch {
 	case kind == model.Running:
-		s.runnable, s.running = min(s.runnable, now), now
+		s.runnable, s.running = min(s.runnable, uint32(d)), uint32(d)
 	case kind == model.Runnable && s.kind != model.Runnable && s.runnable == never:
-		s.runnable = now
+		s.runnable = uint32(d)
 	default:
 		return false
 	}
@@ -56,11 +62,12 @@ func (s *turn) goOn(kind model.StateKind, now model.Time, task model.TaskID) boo
 
 // at returns the state just before a moment, and when it began.
 func (s *turn) at(t model.Time) (model.StateKind, model.Time) {
+	d := t - s.start
 	switch {
-	case s.running < t:
-		return model.Running, s.running
-	case s.runnable < t:
-		return model.Runnable, s.runnable
+	case model.Time(s.running) < d && s.running != never:
+		return model.Running, s.start + model.Time(s.running)
+	case model.Time(s.runnable) < d && s.runnable != never:
+		return model.Runnable, s.start + model.Time(s.runnable)
 	}
 	return s.kind, s.start
 }
@@ -72,11 +79,14 @@ type ring struct {
 	last   uint64 // number of the last turn
 }
 
-const chunkSize = 1 << 12
+const (
+	chunkSize = 1 << 12
+	maxStates = 1 << 30 // distances between turns have 32 bits
+)
 
 func newRing(size int) ring {
 	n := uint64(chunkSize)
-	for n < uint64(size) {
+	for n < uint64(size) && n < maxStates {
 		n *= 2
 	}
 	return ring{chunks: make([]*[chunkSize]turn, n/chunkSize), size: n}

@@ -71,50 +71,47 @@ const (
 )
 
 // running notes that a goroutine runs, and so holds a P until its run is reported.
-func (f *Finder) running(gr *goroutine, now model.Time) {
-	if gr.running == 0 {
-		f.runs.running = append(f.runs.running, gr.slot)
-		gr.running, gr.since = int32(len(f.runs.running)), now
-	}
+func (h *history) running(gr *goroutine, slot int32, now model.Time) {
+	h.runs.running = append(h.runs.running, slot)
+	gr.running, gr.since = int32(len(h.runs.running)), now
 }
 
-// Run is part of [model.Sink].
-func (f *Finder) Run(r *model.Run) {
-	gr := f.goroutine(r.Goroutine)
-	rs := &f.runs
-	x := run{r.Start, r.End, gr.fn}
+func (h *history) run(e *event) {
+	gr := h.slots.At(int(e.slot))
+	rs := &h.runs
+	x := run{model.Time(e.x), e.at, gr.fn}
 	if len(rs.last) < maxRuns {
 		rs.last = append(rs.last, x)
 	} else {
 		rs.last[rs.n%maxRuns] = x
 	}
 	rs.n++
-	f.stopped(gr)
+	h.stopped(gr)
 }
 
 // stopped notes that a goroutine holds no P any more.
-func (f *Finder) stopped(gr *goroutine) {
+func (h *history) stopped(gr *goroutine) {
 	if gr.running == 0 {
 		return
 	}
-	list := f.runs.running
+	list := h.runs.running
 	last := len(list) - 1
-	f.slots.At(int(list[last])).running = gr.running
+	h.slots.At(int(list[last])).running = gr.running
 	list[gr.running-1] = list[last]
-	f.runs.running = list[:last]
+	h.runs.running = list[:last]
 	gr.running = 0
 }
 
 // addRan sets Ran of each segment in which a goroutine was runnable: what held the Ps
 // meanwhile. It must be called when the unit is found: what ran long ago is forgotten.
-func (f *Finder) addRan(segments []Segment) {
+func (h *history) addRan(segments []Segment) {
 	var waits []*Segment
 	for i := range segments {
 		if s := &segments[i]; s.State == model.Runnable {
 			waits = append(waits, s)
 		}
 	}
-	rs := &f.runs
+	rs := &h.runs
 	if len(waits) == 0 || rs.looked > lookedPerRun*rs.n+maxRuns {
 		return
 	}
@@ -137,19 +134,19 @@ func (f *Finder) addRan(segments []Segment) {
 		add(r.start, r.end, r.fn)
 	}
 	for _, slot := range rs.running {
-		gr := f.slots.At(int(slot))
+		gr := h.slots.At(int(slot))
 		add(gr.since, waits[len(waits)-1].End, gr.fn)
 	}
 	for i, s := range waits {
-		s.Ran = f.ran(sums[i])
+		s.Ran = h.ran(sums[i])
 	}
 }
 
 // ran returns the sums of functions, most time first.
-func (f *Finder) ran(sums map[int32]model.Time) []Ran {
+func (h *history) ran(sums map[int32]model.Time) []Ran {
 	out := make([]Ran, 0, len(sums))
 	for fn, d := range sums {
-		out = append(out, Ran{f.funcs.list[fn], time.Duration(d)})
+		out = append(out, Ran{h.funcs[fn], time.Duration(d)})
 	}
 	sortRan(out)
 	return out
@@ -175,12 +172,8 @@ type sample struct {
 
 const maxSamples = 1 << 14
 
-// Sample is part of [model.Sink].
-func (f *Finder) Sample(s *model.Sample) {
-	if s.Goroutine == nil || s.Stack == nil {
-		return
-	}
-	x, ss := sample{s.Time, s.Goroutine.ID, f.stackID(s.Stack)}, &f.samples
+func (h *history) sample(e *event) {
+	x, ss := sample{e.at, model.GoID(e.x), e.stack}, &h.samples
 	if len(ss.last) < maxSamples {
 		ss.last = append(ss.last, x)
 	} else {
@@ -191,11 +184,11 @@ func (f *Finder) Sample(s *model.Sample) {
 
 // divide divides the last segment, in which a goroutine ran, into parts, one around
 // each sample of the CPU profiler.
-func (f *Finder) divide(p *path) {
+func (h *history) divide(p *path) {
 	last := len(p.segments) - 1
 	seg := p.segments[last]
 	p.segments = p.segments[:last]
-	ss := &f.samples
+	ss := &h.samples
 	n := len(ss.last)
 	at := func(i int) *sample { return &ss.last[(ss.n-n+i)%maxSamples] }
 	i := sort.Search(n, func(i int) bool { return at(i).time >= seg.end }) - 1

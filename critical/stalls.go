@@ -30,9 +30,9 @@ type interval struct{ start, end model.Time }
 const maxStalls = 1 << 10
 
 // heard notes that a goroutine changes its state now.
-func (f *Finder) heard(now model.Time) {
-	st := &f.stalls
-	if now-st.last >= model.Time(MinStall) && f.anyRuns() {
+func (h *history) heard(now model.Time) {
+	st := &h.stalls
+	if now-st.last >= model.Time(MinStall) && h.anyRuns() {
 		if len(st.known) == maxStalls {
 			st.known = append(st.known[:0], st.known[maxStalls/2:]...)
 		}
@@ -43,9 +43,9 @@ func (f *Finder) heard(now model.Time) {
 
 // anyRuns reports whether a goroutine runs, and not just holds a P for a system
 // call.
-func (f *Finder) anyRuns() bool {
-	for _, slot := range f.runs.running {
-		if f.slots.At(int(slot)).kind == model.Running {
+func (h *history) anyRuns() bool {
+	for _, slot := range h.runs.running {
+		if h.slots.At(int(slot)).kind == model.Running {
 			return true
 		}
 	}
@@ -53,8 +53,8 @@ func (f *Finder) anyRuns() bool {
 }
 
 // stalled returns how much of [from, to] the whole process did not run.
-func (f *Finder) stalled(from, to model.Time) (sum time.Duration) {
-	known := f.stalls.known
+func (h *history) stalled(from, to model.Time) (sum time.Duration) {
+	known := h.stalls.known
 	i := sort.Search(len(known), func(i int) bool { return known[i].end > from })
 	for ; i < len(known) && known[i].start < to; i++ {
 		sum += time.Duration(min(to, known[i].end) - max(from, known[i].start))

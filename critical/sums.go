@@ -37,7 +37,9 @@ type Sums struct {
 	places places
 	recent [256]recentKind
 
-	// parts has the current unit by kind of segment. touched has the kinds in use.
+	// sums has all units by kind of segment, parts the current unit. touched has the
+	// kinds that the current one has.
+	sums    []sum
 	parts   []part
 	touched []int32
 
@@ -101,18 +103,20 @@ type typeKey struct {
 // typ is all units of a type.
 type typ struct {
 	typeKey
+	id         int32
 	count, cut int64
 	total      model.Time
 	longest    model.Time
 	latency    histogram.Histogram
-	all        map[int32]*sum
-	slow       slow // candidates for the tail, which is known at the end
+	kinds      []int32 // of segments
+	slow       slow    // candidates for the tail, which is known at the end
 	paths      []Kept
 	noPaths    bool // there is no room for paths
 }
 
 // segmentKey is what time on paths is added up by.
 type segmentKey struct {
+	typ       int32
 	place, fn int32
 	reason    uint16
 	state     model.StateKind
@@ -180,14 +184,9 @@ func (s *Sums) add(u *Unit) {
 	t.longest = max(t.longest, d)
 	t.latency.Add(d)
 
-	s.split(u)
+	s.split(t, u)
 	for _, k := range s.touched {
-		p := &s.parts[k]
-		x := t.all[k]
-		if x == nil {
-			x = &sum{}
-			t.all[k] = x
-		}
+		p, x := &s.parts[k], &s.sums[k]
 		x.ns += p.ns
 		x.units++
 		x.via.add(p.via)
@@ -204,23 +203,24 @@ func (s *Sums) add(u *Unit) {
 func (s *Sums) typ(key typeKey) *typ {
 	t := s.types[key]
 	if t == nil {
-		t = &typ{typeKey: key, all: make(map[int32]*sum)}
+		t = &typ{typeKey: key, id: int32(len(s.types))}
 		s.types[key] = t
 	}
 	return t
 }
 
 // split adds up the path of a unit by kinds of segments.
-func (s *Sums) split(u *Unit) {
+func (s *Sums) split(t *typ, u *Unit) {
 	s.stats.Units++
 	var cut model.Time
-	for i := range u.path.segments {
-		x := &u.path.segments[i]
+	path := u.walk()
+	for i := range path.segments {
+		x := &path.segments[i]
 		d := x.end - x.start
-		if x.kind == model.Unknown && x.reason == s.reasonCutOff {
+		if x.kind == model.Unknown && x.reason == reasonCutOff {
 			cut += d
 		}
-		k := s.kind(x.stack, x.fn, x.reason, x.kind, u.own(x.goid))
+		k := s.kind(t, x.stack, x.fn, x.reason, x.kind, u.own(x.goid))
 		p := &s.parts[k]
 		if p.ns == 0 {
 			p.kind = k
@@ -230,10 +230,10 @@ func (s *Sums) split(u *Unit) {
 		if d > p.via.ns {
 			p.via = via{ns: d}
 			if w := x.wait; w >= 0 {
-				for u.path.waits[w].outer >= 0 {
-					w = u.path.waits[w].outer
+				for path.waits[w].outer >= 0 {
+					w = path.waits[w].outer
 				}
-				p.via.stack, p.via.reason = u.path.waits[w].stack, u.path.waits[w].reason
+				p.via.stack, p.via.reason = path.waits[w].stack, path.waits[w].reason
 			}
 		}
 	}
@@ -243,22 +243,22 @@ func (s *Sums) split(u *Unit) {
 	}
 }
 
-// kind returns the number of a kind of segment.
-func (s *Sums) kind(stack, fn int32, reason uint16, state model.StateKind, own bool) int32 {
-	place := s.places.of(stack, s.stacks)
+// kind returns the number of a kind of segment of a type.
+func (s *Sums) kind(t *typ, stack, fn int32, reason uint16, state model.StateKind, own bool) int32 {
+	key := segmentKey{t.id, s.places.of(stack, s.history.stacks), fn, reason, state, own}
 	// Most segments are of a few kinds, and looking them up in the map would take most
 	// of the time.
-	last := &s.recent[(uint32(place)*7+uint32(fn)*31+uint32(reason)*5+uint32(state))%uint32(len(s.recent))]
-	if l := &last.key; l.place == place && l.fn == fn && l.reason == reason && l.state == state && l.own == own && last.known {
+	last := &s.recent[(uint32(key.place)*7+uint32(fn)*31+uint32(reason)*5+uint32(state)+uint32(t.id)*3)%uint32(len(s.recent))]
+	if last.known && last.key == key {
 		return last.kind
 	}
-	key := segmentKey{place, fn, reason, state, own}
 	k, ok := s.kinds[key]
 	if !ok {
 		k = int32(len(s.keys))
 		s.kinds[key] = k
 		s.keys = append(s.keys, key)
-		s.parts = append(s.parts, part{})
+		s.sums, s.parts = append(s.sums, sum{}), append(s.parts, part{})
+		t.kinds = append(t.kinds, k)
 	}
 	*last = recentKind{key, k, true}
 	return k
@@ -313,7 +313,7 @@ func (s *Sums) remember(t *typ, u *Unit) {
 		heap.Push(&t.slow, x)
 	}
 	*x.unit = *u
-	x.unit.path = nil
+	x.unit.detach()
 	s.limitSlow()
 }
 
@@ -344,8 +344,8 @@ func (s *Sums) keep(t *typ, u *Unit) {
 		return
 	}
 	k := Kept{*u, u.Path(MaxSegments)}
-	k.path = nil
-	s.addRan(k.Path.Segments)
+	k.detach()
+	s.history.addRan(k.Path.Segments)
 	if isWanted {
 		s.kept = append(s.kept, k)
 	}
@@ -495,6 +495,7 @@ type SegmentSum struct {
 
 // Report returns the sums of a trace that has ended.
 func (s *Sums) Report() *Report {
+	s.finish()
 	r := &Report{Kinds: s.opts.Kinds, Stats: s.stats, Kept: s.kept}
 	if r.Kinds == 0 {
 		for _, k := range AllKinds {
@@ -532,7 +533,11 @@ func (s *Sums) report(t *typ) *Type {
 		P50: t.latency.Quantile(.5, t.longest), P90: t.latency.Quantile(.9, t.longest), P99: t.latency.Quantile(.99, t.longest),
 		Latencies: t.latency.Buckets(), Slowest: slices.Clone(t.paths),
 	}
-	out.All = s.pathSum(t.count, t.all)
+	all := make(map[int32]*sum)
+	for _, k := range t.kinds {
+		all[k] = &s.sums[k]
+	}
+	out.All = s.pathSum(t.count, all)
 
 	tail := slices.Clone(t.slow)
 	slices.SortFunc(tail, func(a, b slowUnit) int {
@@ -563,13 +568,13 @@ func (s *Sums) pathSum(units int64, sums map[int32]*sum) PathSum {
 	for k, x := range sums {
 		key := s.keys[k]
 		seg := SegmentSum{
-			State: key.state, Reason: s.reasons.list[key.reason], Own: key.own, Func: s.funcs.list[key.fn],
-			Time: time.Duration(x.ns), Units: x.units, WaitReason: s.reasons.list[x.via.reason],
+			State: key.state, Reason: s.history.reasons[key.reason], Own: key.own, Func: s.history.funcs[key.fn],
+			Time: time.Duration(x.ns), Units: x.units, WaitReason: s.history.reasons[x.via.reason],
 		}
 		if key.place != 0 {
 			seg.Place = s.places.frames[key.place]
 		}
-		if w := s.places.of(x.via.stack, s.stacks); w != 0 {
+		if w := s.places.of(x.via.stack, s.history.stacks); w != 0 {
 			seg.WaitPlace = s.places.frames[w]
 		}
 		out.Total += seg.Time

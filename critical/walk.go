@@ -69,70 +69,70 @@ const stepsPerState = 16
 
 // walk finds the path of a unit that began at from, and ended at a moment in a turn with
 // the goroutine at a stack. The path is valid until the next walk.
-func (f *Finder) walk(n uint64, from, at model.Time, stack int32) *path {
-	p := &f.path
+func (h *history) walk(n uint64, from, at model.Time, stack int32) *path {
+	p := &h.path
 	p.segments, p.waits = p.segments[:0], p.waits[:0]
-	f.frames = f.frames[:0]
+	h.frames = h.frames[:0]
 	t, floor, around := at, from, int32(-1)
 	for {
 		if t <= floor {
-			last := len(f.frames) - 1
+			last := len(h.frames) - 1
 			if last < 0 {
 				return p
 			}
 			// The goroutine that waited, before it did.
-			fr := f.frames[last]
-			f.frames = f.frames[:last]
+			fr := h.frames[last]
+			h.frames = h.frames[:last]
 			floor, around = fr.floor, fr.index
 			if t > floor {
 				// The wait was kept when the walk came by, and still is.
-				s := f.ring.at(fr.wait)
-				n, stack = s.before(stack)
+				s := h.ring.at(fr.wait)
+				n, stack = s.before(fr.wait, stack)
 				if n == 0 {
-					p.unknown(floor, t, around, f.reasonNoCreator)
+					p.unknown(floor, t, around, reasonNoCreator)
 					t = floor
 				}
 			}
 			continue
 		}
-		if f.steps >= stepsPerState*f.states+chunkSize || !f.ring.has(n) {
-			p.unknown(floor, t, around, f.reasonCutOff)
+		if h.steps >= stepsPerState*h.states+chunkSize || !h.ring.has(n) {
+			p.unknown(floor, t, around, reasonCutOff)
 			t = floor
 			continue
 		}
-		s := f.ring.at(n)
+		s := h.ring.at(n)
 		kind, start := s.at(t)
 		start = max(start, floor)
 		if s.waker != 0 && kind == model.Waiting && start < t {
 			p.waits = append(p.waits, wait{
 				start: start, end: t, goid: s.goid, task: s.task, stack: s.stack, wakerStack: s.wakerStack,
-				fn: f.funcOf(s), outer: around, reason: s.reason,
+				fn: h.funcOf(s), outer: around, reason: s.reason,
 			})
-			f.frames = append(f.frames, frame{floor, n, around})
+			h.frames = append(h.frames, frame{floor, n, around})
 			floor, around = start, int32(len(p.waits)-1)
-			n, stack = s.waker, s.wakerStack
+			n, stack = n+uint64(s.waker), s.wakerStack
 			continue
 		}
-		f.steps++
+		h.steps++
 		if start < t {
 			// One by one, not all at once, as for a turn.
 			x := p.grow()
-			x.start, x.end, x.goid, x.task, x.fn = start, t, s.goid, s.task, f.funcOf(s)
+			x.start, x.end, x.goid, x.task, x.fn = start, t, s.goid, s.task, h.funcOf(s)
 			x.stack, x.wait, x.kind, x.reason = s.place(kind, stack), around, kind, 0
 			if kind == s.kind {
 				x.reason = s.reason
 			}
-			if kind == model.Running && s.entered(kind) == 0 && f.samples.n > 0 {
-				f.divide(p)
+			if kind == model.Running && s.entered(kind) == 0 && h.samples.n > 0 {
+				h.divide(p)
 			} else {
 				p.join()
 			}
 			t = start
 		}
 		if t > floor && kind == s.kind {
-			n, stack = s.before(stack)
+			n, stack = s.before(n, stack)
 			if n == 0 {
-				p.unknown(floor, t, around, f.reasonNoCreator)
+				p.unknown(floor, t, around, reasonNoCreator)
 				t = floor
 			}
 		}
@@ -148,16 +148,19 @@ func (s *turn) entered(kind model.StateKind) int32 {
 	return s.stack
 }
 
-// before returns the turn before s, 0 for none, and the stack at which it ended. ended is
-// the stack at which the first state of s ended.
-func (s *turn) before(ended int32) (n uint64, stack int32) {
+// before returns the turn before s, which is turn n; 0 for none. stack is that at which
+// it ended. ended is the stack at which the first state of s ended.
+func (s *turn) before(n uint64, ended int32) (prev uint64, stack int32) {
+	if s.prev != 0 {
+		prev = n + uint64(s.prev)
+	}
 	switch {
 	case s.first:
-		return s.prev, s.from
+		return prev, s.from
 	case s.kind == model.Running && s.stack == 0:
-		return s.prev, ended // s may be a later part of the same run
+		return prev, ended // s may be a later part of the same run
 	}
-	return s.prev, s.stack
+	return prev, s.stack
 }
 
 // place returns the stack that says most about a state: where the goroutine waited, made
@@ -175,9 +178,9 @@ func (s *turn) place(kind model.StateKind, stopped int32) int32 {
 
 // funcOf returns the start function of the goroutine of a turn, also if it became known
 // later.
-func (f *Finder) funcOf(s *turn) int32 {
+func (h *history) funcOf(s *turn) int32 {
 	if s.fn == 0 {
-		if g := f.slots.At(int(s.slot)); g.id == s.goid {
+		if g := h.slots.At(int(s.slot)); g.id == s.goid {
 			return g.fn
 		}
 	}

@@ -106,6 +106,7 @@ func newWhy(opts *Options) *why {
 			return (opts.TaskID == model.BackgroundTask || u.Task == opts.TaskID) && (opts.TraceID == [16]byte{} || u.Span != nil) || keep != nil && keep(u)
 		}
 	}
+	units.Aside = units.Only == nil && units.Keep == nil // they are asked here
 	w.sums = critical.NewSums(units)
 	w.Sink = w.sums
 	return w

@@ -18,6 +18,7 @@ type criticalTree struct {
 	*tree
 	finder *critical.Finder
 	ending *model.Task // the task that is ending now
+	times  []critical.StateTime
 	// waits is the number of waits in all root.waits. A wait stays there until its
 	// root ends, or until it is explained.
 	waits int
@@ -32,8 +33,7 @@ type criticalTree struct {
 // them has nearly always ended before it is forgotten.
 const maxEnded = 4096
 
-// maxPath is the largest number of segments of a path that are looked at. Older ones
-// count as unknown.
+// maxPath is the largest number of segments of a path that become spans: the newest.
 const maxPath = 100_000
 
 // waitKey identifies a wait by its end.
@@ -126,13 +126,13 @@ func (c *criticalTree) found(u *critical.Unit) {
 	if u.Cut || r.verdict == unwanted || r.node == n && r.verdict == undecided && u.End-u.Start < c.minTask {
 		return
 	}
-	p := u.Path(maxPath)
-	n.path = newPathSums(p)
+	c.times = u.StateTimes(c.times[:0])
+	n.path = newPathSums(c.times)
 	if n.linked {
 		c.tellOnGoroutine(n, u)
 	}
 	if len(r.waits) > 0 {
-		c.explain(r, p)
+		c.explain(r, u.Path(maxPath))
 	}
 }
 
@@ -322,11 +322,10 @@ type reasonTime struct {
 	time   model.Time
 }
 
-func newPathSums(p *critical.Path) *pathSums {
+func newPathSums(times []critical.StateTime) *pathSums {
 	s := &pathSums{}
-	for i := range p.Segments {
-		x := &p.Segments[i]
-		d := x.End - x.Start
+	for _, x := range times {
+		d := x.Time
 		switch {
 		case x.State == model.Unknown:
 			s.unknown += d

@@ -49,7 +49,7 @@ type Options struct {
 	MaxSpansPerTrace, MaxBytesPerTrace int
 	// CriticalPath adds what the critical path of each task consists of. With the
 	// detail States, it also adds, below each wait for another goroutine, what that
-	// goroutine did, and a link to the task that it was at work for. It takes 40 MB
+	// goroutine did, and a link to the task that it was at work for. It takes 32 MB
 	// to look back.
 	CriticalPath bool
 	// MinTask keeps only root tasks that take at least this long, with all below
