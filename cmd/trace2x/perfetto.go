@@ -95,7 +95,8 @@ then shown without --slowest.`,
 	f.SortFlags = false
 	c.destination.addFlags(f, "write to `FILE`, - for standard output; compressed if it ends in .gz")
 	f.DurationVar(&split, "split", 0, "write numbered files of this `DURATION` each")
-	c.addFlags(f, 0)
+	c.addFlags(f)
+	f.IntVar(&c.opts.Slowest, "slowest", 0, "show the critical paths of the `N` slowest tasks of each type, or, where there are none, regions, requests or goroutines; 0 for none")
 	return cmd
 }
 
@@ -106,6 +107,8 @@ type conversion struct {
 	selection
 	opts perfetto.Options
 	part model.Window // of the trace
+	// place is where the UI opens the result, nil if nobody asks.
+	place *place
 }
 
 func newConversion() *conversion {
@@ -117,11 +120,10 @@ func newConversion() *conversion {
 // of the conversion.
 const defaultSlowest = 10
 
-func (c *conversion) addFlags(f *pflag.FlagSet, slowest int) {
+func (c *conversion) addFlags(f *pflag.FlagSet) {
 	f.DurationVar(&c.opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
 	f.BoolVar(&c.opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
 	f.BoolVar(&c.opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
-	f.IntVar(&c.opts.Slowest, "slowest", slowest, "show the critical paths of the `N` slowest tasks of each type, or, where there are none, regions, requests or goroutines; 0 for none")
 	c.source.addFlags(f)
 	c.addHeader(f, "header")
 	c.selection.addFlags(f)
@@ -167,12 +169,20 @@ func (c *conversion) run(ctx context.Context, e *env, from location, to, shown s
 	defer w.Close()
 	defer out.Discard() // which ends a write that is stuck
 
-	sum, err := model.ReadWindow(ctx, in, w, c.part)
+	var sink model.Sink = w
+	if c.place != nil {
+		sink = c.place.sink(w)
+	}
+	sum, err := model.ReadWindow(ctx, in, sink, c.part)
 	done()
 	if sum == nil {
 		return inInput(in, err)
 	}
-	if missed := c.selection.missed(in, w.Found()); missed != nil {
+	missed := c.selection.missed(in, w.Found())
+	if missed == nil && c.place != nil {
+		missed = c.place.found(in, w, sum)
+	}
+	if missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
 	if commitErr := e.commit(out); commitErr != nil {
