@@ -24,6 +24,8 @@ type openFlags struct {
 
 func newOpen(e *env) *cobra.Command {
 	c := newConversion()
+	c.opts.Slowest = defaultSlowest
+	c.place = &place{}
 	var fl openFlags
 	cmd := &cobra.Command{
 		Use:   "open TRACE",
@@ -34,6 +36,8 @@ served once, from 127.0.0.1, to that page alone. open prints the link, opens it 
 $BROWSER or the default browser, and ends when the browser has the trace. What would
 take the UI long to load is shown in less detail, or only its beginning: see --budget.
 
+` + placeHelp + `
+
 ` + sourceHelp + `
 
 ` + secretsHelp + `
@@ -43,6 +47,11 @@ may fetch from port 9001 only. If that port is taken, or with another --port, th
 link is to a page that hands the trace over inside the browser, which asks nothing.
 If your browser refuses the connection, try --port 0.`,
 		Example: `  trace2x open trace.out
+
+  # why the slowest request was slow; one task, as trace2x summary names it; a moment
+  trace2x open --slowest --task '^handleRequest$' trace.out
+  trace2x open --task 934 trace.out
+  trace2x open --at 1.2s trace.out
 
   # five seconds of a running program that imports net/http/pprof
   trace2x open http://localhost:6060
@@ -57,6 +66,9 @@ If your browser refuses the connection, try --port 0.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := c.parse(args[0])
 			if err != nil {
+				return err
+			}
+			if err := c.place.parse(c); err != nil {
 				return err
 			}
 			ui, err := serve.ParseUI(fl.ui)
@@ -75,7 +87,8 @@ If your browser refuses the connection, try --port 0.`,
 	f.Uint16Var(&fl.port, "port", serve.FetchPort, "serve on this `PORT` of 127.0.0.1, 0 for any that is free")
 	f.StringVar(&fl.ui, "ui", serve.PerfettoUI, "open the Perfetto UI at `URL`")
 	c.destination.addFlags(f, "keep the converted trace in `FILE`; compressed if it ends in .gz")
-	c.addFlags(f, defaultSlowest, slowToLoad)
+	c.place.addFlags(f)
+	c.addFlags(f, slowToLoad)
 	return cmd
 }
 
@@ -117,7 +130,10 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 		return statErr
 	}
 
-	offer := srv.Add(serve.File{Name: filepath.Base(file), Content: f, Size: info.Size()})
+	offer := srv.Add(serve.File{Name: filepath.Base(file), Content: f, Size: info.Size(), Args: c.place.view.Args()})
+	if c.place.context {
+		fmt.Fprintf(e.stderr, "only what is within %v of --at is converted; --from and --to take more\n", aroundMoment)
+	}
 	link := offer.Link()
 	if _, err := fmt.Fprintln(e.stdout, link); err != nil {
 		return err
@@ -128,7 +144,9 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 	}
 	fmt.Fprintf(e.stderr, "waiting for the browser to read the trace%s\n", question)
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ctx) }()
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { served <- srv.Serve(serving) }()
 	var noBrowser <-chan error
 	if !fl.noBrowser {
 		noBrowser = serve.OpenBrowser(link)
@@ -139,6 +157,8 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 			fmt.Fprintf(e.stderr, "warning: no browser was opened (%v): open the link in one\n", err)
 			noBrowser = nil
 		case <-offer.Fetched():
+			stop()
+			<-served
 			fmt.Fprintln(e.stderr, "the browser has it")
 			return err
 		case serveErr := <-served:

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,7 +119,7 @@ func TestOpen(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, p := range pages {
-				if p.URL == ui.URL+"/#!/" {
+				if strings.HasPrefix(p.URL, ui.URL+"/#!/?startupCommands=") {
 					return p
 				}
 			}
@@ -183,6 +186,78 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestOpenAt: the link says what the UI shows, and the file has it.
+func TestOpenAt(t *testing.T) {
+	chain, server := trace(t, "chain"), trace(t, "httpserver")
+	t.Setenv("TMPDIR", t.TempDir())
+	link := func(args ...string) url.Values {
+		t.Helper()
+		pr, pw := io.Pipe()
+		s := start(t, pw, append([]string{"open", "--no-browser", "--port=0"}, args...)...)
+		text, _ := bufio.NewReader(pr).ReadString('\n')
+		go io.Copy(io.Discard, pr)
+		// The page has the address of the UI.
+		resp, err := http.Get(strings.TrimSuffix(text, "\n"))
+		if err != nil {
+			t.Fatalf("%v: %s", err, s.stderr)
+		}
+		defer resp.Body.Close()
+		page, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.interrupt(os.Interrupt, s.abort)
+		s.wait()
+		_, after, ok := strings.Cut(string(page), `ui = "`)
+		address, _, _ := strings.Cut(after, `"`)
+		address, err = strconv.Unquote(`"` + strings.ReplaceAll(address, `\/`, `/`) + `"`)
+		if !ok || err != nil {
+			t.Fatalf("%v: %s", err, page)
+		}
+		_, query, _ := strings.Cut(address, "#!/?")
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return values
+	}
+	for _, test := range []struct {
+		args []string
+		dur  time.Duration // of what is shown; 0 for everything
+		want string        // in the commands
+	}{
+		{[]string{chain}, 0, "Slowest [a-z]+"},
+		{[]string{"--slowest", chain}, 37547713, `Slowest tasks > chain > 1: 37\\.411904ms`},
+		{[]string{"--task", "1", chain}, 37547713, `Slowest tasks > chain > 1: `},
+		{[]string{"--slowest", "--task", "^query$", server}, 0, `Slowest tasks > query > 1: `},
+		{[]string{"--task", "100", server}, 0, `Slowest tasks > `},
+		{[]string{"--at", "600ms", server}, 10 * time.Millisecond, "--at 600ms"},
+		{[]string{"--at", "2026-11-24T03:10:07Z", server}, 10 * time.Millisecond, "AddNoteAtTimestamp"},
+	} {
+		got := link(test.args...)
+		if !strings.Contains(got.Get("startupCommands"), test.want) {
+			t.Errorf("%q: commands %s", test.args, got.Get("startupCommands"))
+		}
+		from, _ := strconv.ParseInt(got.Get("visStart"), 10, 64)
+		to, _ := strconv.ParseInt(got.Get("visEnd"), 10, 64)
+		if test.dur > 0 && time.Duration(to-from) != test.dur {
+			t.Errorf("%q: shows %v, want %v", test.args, time.Duration(to-from), test.dur)
+		}
+	}
+	// 600 ms after the first event.
+	if at := link("--at=600ms", server); at.Get("visStart") != "2002009081536" {
+		t.Errorf("--at=600ms begins at %s", at.Get("visStart"))
+	}
+	for _, test := range []struct{ args, want string }{
+		{"--task 99999 " + server, "no task 99999 that the trace has from its beginning to its end: nothing was written"},
+		{"--slowest --task ^x$ " + server, "matches --task ^x$"},
+		{"--at 2s " + chain, "the trace ends 37.547713ms after it began"},
+		{"--at 300ms " + chain, "does not have --at 300ms"},
+	} {
+		exec(t, append([]string{"open", "--no-browser", "--port=0"}, strings.Fields(test.args)...)...).want(t, exitFailed, test.want)
+	}
+}
+
 func TestOpenUsage(t *testing.T) {
 	in := trace(t, "states")
 	t.Chdir(t.TempDir())
@@ -192,6 +267,11 @@ func TestOpenUsage(t *testing.T) {
 		{"open", "--port", "70000", in},
 		{"open", "-o", "-", in},
 		{"open", "--min-block", "-1s", in},
+		{"open", "--slowest", "--at", "1s", in},
+		{"open", "--task", "1", "--slowest", in},
+		{"open", "--task", "1", "--at", "1s", in},
+		{"open", "--at", "-1s", in},
+		{"open", "--at", "noon", in},
 	} {
 		exec(t, args...).want(t, exitUsage, "trace2x: ", " --help' for usage.")
 	}

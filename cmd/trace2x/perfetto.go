@@ -103,7 +103,8 @@ then shown without --slowest.`,
 	f.SortFlags = false
 	c.destination.addFlags(f, "write to `FILE`, - for standard output; compressed if it ends in .gz")
 	f.DurationVar(&split, "split", 0, "write numbered files of this `DURATION` each")
-	c.addFlags(f, 0, 0)
+	c.addFlags(f, 0)
+	f.IntVar(&c.opts.Slowest, "slowest", 0, "show the critical paths of the `N` slowest tasks of each type, or, where there are none, regions, requests or goroutines; 0 for none")
 	return cmd
 }
 
@@ -118,6 +119,8 @@ type conversion struct {
 	part   model.Window // the part of it that is converted
 
 	inputName string // in messages
+	// place is where the UI opens the result, nil if nobody asks.
+	place *place
 }
 
 func newConversion() *conversion {
@@ -129,13 +132,12 @@ func newConversion() *conversion {
 // of the conversion.
 const defaultSlowest = 10
 
-func (c *conversion) addFlags(f *pflag.FlagSet, slowest int, budget byteSize) {
+func (c *conversion) addFlags(f *pflag.FlagSet, budget byteSize) {
 	f.DurationVar(&c.opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
 	c.budget = budget
 	f.Var(&c.budget, "budget", "lower the detail until the file has at most `SIZE`, such as 32MB; 0 for any size")
 	f.BoolVar(&c.opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
 	f.BoolVar(&c.opts.LanePerGoroutine, "lane-per-goroutine", false, "give each goroutine a lane of its own, instead of the lane of one that exited")
-	f.IntVar(&c.opts.Slowest, "slowest", slowest, "show the critical paths of the `N` slowest tasks of each type, or, where there are none, regions, requests or goroutines; 0 for none")
 	c.source.addFlags(f)
 	c.addHeader(f, "header")
 	c.selection.addFlags(f)
@@ -226,7 +228,11 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	if k != nil {
 		r = io.TeeReader(in, k)
 	}
-	sum, err := model.ReadWindow(ctx, r, w, c.part)
+	var sink model.Sink = w
+	if c.place != nil {
+		sink = c.place.sink(w)
+	}
+	sum, err := model.ReadWindow(ctx, r, sink, c.part)
 	done()
 	if limited && (errors.Is(err, perfetto.ErrBudget) || sum != nil && w.Size() > int64(c.budget)) {
 		return w, nil
@@ -234,7 +240,11 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	if sum == nil {
 		return nil, inInput(in, err)
 	}
-	if missed := c.selection.missed(in, w.Found()); missed != nil {
+	missed := c.selection.missed(in, w.Found())
+	if missed == nil && c.place != nil {
+		missed = c.place.found(in, w, sum)
+	}
+	if missed != nil {
 		return nil, errors.Join(missed, inDamage(in, err))
 	}
 	if commitErr := e.commit(out); commitErr != nil {

@@ -120,12 +120,9 @@ func (v *View) commands(lanes int) string {
 		do("CopyTracksToWorkspaceByRegexWithAncestors", regex, Workspace, "path")
 	}
 	if v.Path == nil {
-		// Tracks stand in the order in which they are copied, behind the Ps. What ends in
-		// a number is a process. The UI's own groups have other names.
-		for _, group := range groups {
-			copyTracks(`^` + group + `$`)
-		}
-		copyTracks(`^(?!` + perfetto.RuntimeProcess + ` )[^>]+ \d+$`)
+		// What ends in a number is a process. Processes stand in the order in which they
+		// are copied. The UI's own groups have other names.
+		copyTracks(`^(` + strings.Join(groups, "|") + `|(?!` + perfetto.RuntimeProcess + ` )[^>]+ \d+)$`)
 		copyTracks(`^` + perfetto.RuntimeProcess + ` \d+$`)
 		do("SwitchWorkspace", Workspace)
 		do("ExpandTracksByRegex", `^(CPU Scheduling|Slowest [a-z]+|Tasks|Go runtime)$`, "path")
@@ -156,9 +153,16 @@ func (v *View) commands(lanes int) string {
 	return strings.TrimSuffix(text.String(), "\n")
 }
 
-// groups are the top-level groups that are not processes, in the order in which they are
-// shown.
-var groups = []string{"CPU Scheduling", "Slowest [a-z]+", "Tasks", "Go runtime", "Ps from 1024 on", "OS threads"}
+// groups are the tracks that are not of processes, as regular expressions. The Go runtime
+// has many; those that are left out hardly change, or are of a single P.
+var groups = []string{
+	"CPU Scheduling",
+	"Go runtime > (GC|Stop-the-world|Damage|Goroutines runn.*|Heap in use)",
+	"Slowest [a-z]+",
+	"Tasks",
+	"Ps from 1024 on",
+	"OS threads",
+}
 
 // quotePath returns a regular expression for the path of a track.
 func quotePath(names []string) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,13 @@ func TestFetch(t *testing.T) {
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL)})
 	wantTook(t, open(t, b, s.Link()), noise, "x.pftrace")
 	s.wantFetched(t)
+	s = s.add(File{Name: "y.pftrace", Content: strings.NewReader("Y"), Size: 1, Args: url.Values{"visStart": {"12"}}})
+	p := open(t, b, s.Link())
+	wantTook(t, p, []byte("Y"), "y.pftrace")
+	var hash string
+	if err := p.Eval("location.hash", &hash); err != nil || !strings.HasSuffix(hash, "&visStart=12") {
+		t.Errorf("fragment %q, %v", hash, err)
+	}
 }
 
 // A UI on the internet, as ui.perfetto.dev: the browser asks the user whether it
@@ -128,14 +136,18 @@ func TestPage(t *testing.T) {
 	u := perfettoUI(t)
 	s := serve(t, "x.pftrace", noise, Options{UI: ui(t, u.URL), Page: true})
 	b := chromium.StartTest(t, "--disable-popup-blocking")
+	s = s.add(File{
+		Name: "y.pftrace", Content: strings.NewReader("Y"), Size: 1,
+		Args: url.Values{"visStart": {"12"}, "startupCommands": {`[{"id": "</script>+"}]`}},
+	})
 	p := open(t, b, s.Link())
 	if err := p.Wait(handedOver); err != nil {
 		t.Fatal(err)
 	}
 	tab := opened(t, b, u.URL)
-	wantTook(t, tab, noise, "x.pftrace")
+	wantTook(t, tab, []byte("Y"), "y.pftrace")
 	var hash string
-	if err := tab.Eval("location.hash", &hash); err != nil || hash != "#!/" {
+	if err := tab.Eval("location.hash", &hash); err != nil || hash != "#!/?startupCommands=%5B%7B%22id%22%3A+%22%3C%2Fscript%3E%2B%22%7D%5D&visStart=12" {
 		t.Errorf("fragment %q, %v", hash, err)
 	}
 	s.wantFetched(t)

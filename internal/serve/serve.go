@@ -126,16 +126,13 @@ func (s *Server) Add(f File) *Offer {
 	f.Name = plain(f.Name)
 	o := &Offer{server: s, file: f, folder: "/" + rand.Text() + "/", fetched: make(chan struct{})}
 	if len(f.Args) > 0 {
-		o.args = "?" + escape(f.Args)
+		o.args = "?" + f.Args.Encode()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.files[o.folder] = o
 	return o
 }
-
-// escape encodes arguments for the UI, which does not read + as a space.
-func escape(args url.Values) string { return strings.ReplaceAll(args.Encode(), "+", "%20") }
 
 // Link returns the address that a browser has to open.
 func (o *Offer) Link() string {
@@ -200,11 +197,11 @@ func (s *Server) Serve(ctx context.Context) error {
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(s.ln) }()
+	// Not Shutdown: a browser opens connections that it may need later, for which that
+	// would wait. The system sends on what it was given.
+	defer srv.Close()
 	select {
 	case <-ctx.Done():
-		// Not Shutdown: a browser opens connections that it may need later, for
-		// which that would wait. The system sends on what it was given.
-		srv.Close()
 		return ctx.Err()
 	case err := <-failed:
 		return err

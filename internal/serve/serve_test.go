@@ -45,6 +45,9 @@ func serve(t *testing.T, name string, data []byte, opts Options) serving {
 	return serving{s, o, ended}
 }
 
+// add adds another file to the server.
+func (s serving) add(f File) serving { return serving{s.Server, s.Add(f), s.ended} }
+
 // wantServing checks that the server still has the file.
 func (s serving) wantServing(t *testing.T) {
 	t.Helper()
@@ -295,12 +298,12 @@ func TestPortTaken(t *testing.T) {
 // fetched or withdrawn.
 func TestFiles(t *testing.T) {
 	a := serve(t, "a", []byte("A"), Options{UI: ui(t, PerfettoUI)})
-	b := serving{a.Server, a.Add(File{
+	b := a.add(File{
 		Name: "b c", Content: strings.NewReader("B"), Size: 1,
 		Args: url.Values{"visStart": {"12"}, "query": {"select '+ &'"}},
-	}), a.ended}
-	c := serving{a.Server, a.Add(File{Name: "a", Content: strings.NewReader("C"), Size: 1}), a.ended}
-	if want := "&query=select%20%27%2B%20%26%27&visStart=12"; !strings.HasSuffix(b.Link(), "%2Fb_c"+want) {
+	})
+	c := a.add(File{Name: "a", Content: strings.NewReader("C"), Size: 1})
+	if want := "&query=select+%27%2B+%26%27&visStart=12"; !strings.HasSuffix(b.Link(), "%2Fb_c"+want) {
 		t.Errorf("link %s", b.Link())
 	}
 	h := header{"Origin": PerfettoUI}
