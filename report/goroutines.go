@@ -48,14 +48,7 @@ func ofRuntime(g *model.Goroutine) bool {
 
 // add adds a goroutine that ended; t is what of its time counts.
 func (gs *groups) add(g *model.Goroutine, gr *goroutine, t *times.Times) {
-	grp := gs.byFunc[g.Func]
-	if grp == nil {
-		if gs.byFunc == nil {
-			gs.byFunc = make(map[string]*group)
-		}
-		grp = &group{}
-		gs.byFunc[g.Func] = grp
-	}
+	grp := gs.of(g.Func)
 	if g.Func == "" && g.Before {
 		gs.nameless++
 	}
@@ -66,6 +59,18 @@ func (gs *groups) add(g *model.Goroutine, gr *goroutine, t *times.Times) {
 	grp.maxBlock = max(grp.maxBlock, t.Blocked())
 	grp.assists += gr.assists
 	grp.maxAssist = max(grp.maxAssist, gr.maxAssist)
+}
+
+func (gs *groups) of(fn string) *group {
+	grp := gs.byFunc[fn]
+	if grp == nil {
+		if gs.byFunc == nil {
+			gs.byFunc = make(map[string]*group)
+		}
+		grp = &group{}
+		gs.byFunc[fn] = grp
+	}
+	return grp
 }
 
 func (gs *groups) report(reasons *times.Reasons) []Group {
