@@ -156,7 +156,11 @@ func (p *printer) overview(r *Report) {
 	if n := len(o.Files); n > 0 {
 		traces = count(n, "trace") + ", "
 	}
-	p.linef("  %s%s of %s, %d events%s", traces, Duration(o.Duration), o.Format, o.Events, when)
+	format := o.Format
+	if list := strings.Split(format, ", "); len(list) > 1 { // sorted
+		format = list[0] + " to " + list[len(list)-1]
+	}
+	p.linef("  %s%s of %s, %d events%s", traces, Duration(o.Duration), format, o.Events, when)
 	procs := fmt.Sprintf("GOMAXPROCS %d", o.GOMAXPROCS)
 	if o.MaxGOMAXPROCS > o.GOMAXPROCS {
 		procs += fmt.Sprintf(" (up to %d)", o.MaxGOMAXPROCS)
@@ -174,14 +178,11 @@ func (p *printer) overview(r *Report) {
 		p.linef("  selected: %s; the sections below are about these, except the pauses and cycles of the GC", selectedLine(s))
 	}
 	for _, l := range o.Lost {
-		when := fmt.Sprintf("  DATA LOST: %s from %s on", dur(l.Duration), moment(l.At))
-		if l.File != "" {
-			when = strings.Replace(when, ":", inFile(p.dir, l.File)+":", 1)
-		}
+		when := fmt.Sprintf("%s from %s on", dur(l.Duration), moment(l.At))
 		if l.Open {
-			when = "  DATA LOST: from " + moment(l.At) + " on"
+			when = "from " + moment(l.At) + " on"
 		}
-		p.wrapped("    ", when+": "+l.Why)
+		p.wrapped("    ", "  DATA LOST"+inFile(p.dir, l.File)+": "+when+": "+l.Why)
 	}
 	for _, what := range r.CannotTell {
 		p.wrapped("    ", "  cannot tell: "+what)

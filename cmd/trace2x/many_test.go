@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// folder makes a folder of traces and other files, and returns its name.
+func folder(t *testing.T) string {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for name, from := range map[string]string{
+		"dumps/a.trace": "httpserver", "dumps/b": "httpserver-go1.25", "dumps/later/c.out": "manytasks",
+	} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		write(t, name, read(t, trace(t, from)))
+	}
+	write(t, "dumps/d.gz", zipped(t, read(t, trace(t, "pipeline"))))
+	write(t, "dumps/README", "not a trace")
+	write(t, "dumps/empty", "")
+	return "dumps"
+}
+
+// jsonOf runs a command that writes JSON.
+func jsonOf[T any](t *testing.T, code int, args ...string) (v T) {
+	t.Helper()
+	r := exec(t, args...)
+	r.want(t, code)
+	if err := json.Unmarshal([]byte(r.stdout), &v); err != nil {
+		t.Fatalf("%v in %q; stderr %s", err, r.stdout, r.stderr)
+	}
+	return v
+}
+
+type sums struct {
+	File     string
+	Overview struct {
+		Files  []string
+		Events int
+	}
+	Scheduling struct{ Count int }
+}
+
+func TestSummaryOfFolder(t *testing.T) {
+	dir := folder(t)
+	all := jsonOf[sums](t, exitOK, "summary", "--json", dir)
+	if got := strings.Join(all.Overview.Files, " "); got != "dumps/a.trace dumps/b dumps/d.gz dumps/later/c.out" {
+		t.Errorf("files %s", got)
+	}
+	events, waits := 0, 0
+	for _, f := range all.Overview.Files {
+		one := jsonOf[sums](t, exitOK, "summary", "--json", f)
+		events += one.Overview.Events
+		waits += one.Scheduling.Count
+	}
+	if all.Overview.Events != events || all.Scheduling.Count != waits {
+		t.Errorf("%d events and %d waits, want %d and %d", all.Overview.Events, all.Scheduling.Count, events, waits)
+	}
+
+	// A file in a folder that is given too counts once.
+	again := jsonOf[sums](t, exitOK, "summary", "--json", "dumps/b", "./dumps")
+	if got := strings.Join(again.Overview.Files, " "); got != "dumps/b dumps/a.trace dumps/d.gz dumps/later/c.out" || again.Overview.Events != events {
+		t.Errorf("files %s, %d events", got, again.Overview.Events)
+	}
+}
+
+func TestSummaryEach(t *testing.T) {
+	dir := folder(t)
+	write(t, "cut", read(t, trace(t, "truncated")))
+	r := exec(t, "summary", "--each", dir, "cut", "missing", "dumps/README")
+	r.want(t, exitFailed, "trace2x: cut: truncated at byte", "trace2x: open missing: no such file or directory; left out\n",
+		"trace2x: dumps/README: not a Go execution trace: it is text that begins with \"not a trace\"; left out\n")
+	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
+	if len(lines) != 6 || !strings.HasPrefix(lines[1], " 1.21s   80.2k  1680  ") || !strings.Contains(lines[1], "  dumps/a.trace  ") ||
+		!strings.Contains(lines[5], "DAMAGED: 2.17 kB lost at the end; ") {
+		t.Errorf("%d lines:\n%s", len(lines), r.stdout)
+	}
+
+	var files []string
+	dec := json.NewDecoder(strings.NewReader(exec(t, "summary", "--each", "--json", dir).stdout))
+	for dec.More() {
+		var s sums
+		if err := dec.Decode(&s); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, s.File)
+	}
+	if got := strings.Join(files, " "); got != "dumps/a.trace dumps/b dumps/d.gz dumps/later/c.out" {
+		t.Errorf("files %s", got)
+	}
+}
+
+// What can be read of damaged files counts, and what cannot be read fails the command.
+func TestSummaryOfDamaged(t *testing.T) {
+	folder(t)
+	write(t, "cut", read(t, trace(t, "truncated")))
+	r := exec(t, "summary", "dumps", "cut", "dumps/empty")
+	r.want(t, exitFailed, "trace2x: cut: truncated at byte", "trace2x: dumps/empty: the input is empty")
+	for _, want := range []string{"  5 traces, ", "DATA LOST in cut: from ", "goroutines runnable at a time"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("no %q in %s", want, r.stdout)
+		}
+	}
+}
+
+func TestManyUsage(t *testing.T) {
+	folder(t)
+	os.Mkdir("none", 0o777)
+	exec(t, "summary").want(t, exitUsage, "which trace? As in trace2x summary trace.out")
+	exec(t, "summary", "dumps", "-").want(t, exitUsage, "- is one trace: several must be files or folders")
+	exec(t, "summary", "dumps", "http://localhost:1").want(t, exitUsage, "http://localhost:1 is one trace")
+	exec(t, "summary", "none").want(t, exitFailed, "none: no Go execution trace in it\n")
+	write(t, "none/x", "x")
+	exec(t, "summary", "none").want(t, exitFailed, "none: no Go execution trace in it; it has 1 file of other kinds\n")
+	exec(t, "summary", "dumps/README", "dumps/empty").want(t, exitFailed, "README: not a Go", "empty: the input is empty")
+	exec(t, "summary", "--from", "2s", "dumps").want(t, exitFailed, "none of the traces has anything between --from and --to")
+	exec(t, "summary", "--from", "1s", "dumps").want(t, exitOK, "3 traces with nothing between --from and --to")
+	exec(t, "summary", "--func", "^nothing$", "dumps").want(t, exitFailed, "4 traces: no goroutine matches --func ^nothing$")
+}
