@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -59,7 +58,10 @@ func (p *printer) why(w *Why) {
 	if t := firstWithTail(w.Types); t != nil {
 		example, file := "--unit "+t.Kind.String()+" --slowest 1", "…"
 		if u := &t.TailUnits[0]; t.Kind == critical.Task {
-			example, file = fmt.Sprintf("--task %d", u.Task), cmp.Or(address.Name(u.File), file)
+			example = fmt.Sprintf("--task %d", u.Task)
+			if u.File != "" {
+				file = address.Name(u.File)
+			}
 		}
 		p.line(faint, "  one unit step by step: trace2x summary "+example+" "+file)
 	}
