@@ -2,10 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/pprof/profile"
 )
 
 // folder makes a folder of traces and other files, and returns its name.
@@ -121,4 +125,41 @@ func TestManyUsage(t *testing.T) {
 	exec(t, "summary", "--from", "2s", "dumps").want(t, exitFailed, "none of the traces has anything between --from and --to")
 	exec(t, "summary", "--from", "1s", "dumps").want(t, exitOK, "3 traces with nothing between --from and --to")
 	exec(t, "summary", "--func", "^nothing$", "dumps").want(t, exitFailed, "4 traces: no goroutine matches --func ^nothing$")
+}
+
+// TestPprofOfFolder: each stack has the sum of what it has in each trace.
+func TestPprofOfFolder(t *testing.T) {
+	dir := folder(t)
+	for _, typ := range []string{"sync", "wall", "critical"} {
+		exec(t, "pprof", "--type", typ, dir).want(t, exitOK, "dumps."+typ+".pb.gz: ")
+		want := make(map[string][2]int64)
+		for i, f := range []string{"a.trace", "b", "d.gz", "later/c.out"} {
+			name := fmt.Sprint(typ, i)
+			exec(t, "pprof", "--type", typ, "-o", name, "dumps/"+f).want(t, exitOK)
+			addProfile(t, want, name)
+		}
+		got := make(map[string][2]int64)
+		addProfile(t, got, "dumps."+typ+".pb.gz")
+		if len(want) < 30 || !maps.Equal(got, want) {
+			t.Errorf("%s: %d stacks, want %d", typ, len(got), len(want))
+		}
+	}
+	exec(t, "pprof", "--type", "sync", "-o", "dumps/b", "--force", dir).want(t, exitUsage, "dumps/b")
+}
+
+// addProfile adds the values of a profile, by stack and labels.
+func addProfile(t *testing.T, to map[string][2]int64, file string) {
+	t.Helper()
+	p, err := profile.ParseData([]byte(read(t, file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.Sample {
+		key := fmt.Sprint(s.Label)
+		for _, l := range s.Location {
+			key += fmt.Sprint(" ", l.Address, l.Line[0].Function.Name, l.Line[0].Line)
+		}
+		sum := to[key]
+		to[key] = [2]int64{sum[0] + s.Value[0], sum[1] + s.Value[1]}
+	}
 }
