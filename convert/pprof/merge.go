@@ -17,11 +17,11 @@ import (
 // For the type Critical, it has the units of the first kind of [critical.AllKinds] that a
 // trace has. Options.Slowest is the share of each trace.
 type Merged struct {
-	parts map[critical.Kinds]*part
+	parts map[critical.Kinds]*ofKind
 }
 
-// part is the profiles with units of one kind. Other types have one part.
-type part struct {
+// ofKind is the profiles with units of one kind. Other types have one of them.
+type ofKind struct {
 	profiles []*profile.Profile // few: many are merged to one
 	stats    Stats
 }
@@ -35,11 +35,11 @@ const mostProfiles = 16
 func (m *Merged) Add(p Profiler) error {
 	s := p.Stats()
 	if m.parts == nil {
-		m.parts = make(map[critical.Kinds]*part)
+		m.parts = make(map[critical.Kinds]*ofKind)
 	}
 	x := m.parts[s.Unit]
 	if x == nil {
-		x = &part{}
+		x = &ofKind{}
 		m.parts[s.Unit] = x
 	}
 	x.stats.add(&s)
@@ -50,7 +50,7 @@ func (m *Merged) Add(p Profiler) error {
 	return x.merge()
 }
 
-func (x *part) merge() error {
+func (x *ofKind) merge() error {
 	one, err := profile.Merge(x.profiles)
 	if err != nil {
 		return fmt.Errorf("merging profiles: %w", err)
