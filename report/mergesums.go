@@ -23,6 +23,8 @@ func (m *merging) groups() {
 	for fn, g := range from.byFunc {
 		x := to.of(fn)
 		x.count += g.count
+		x.started += g.started
+		x.ended += g.ended
 		x.sum.Add(m.times(&g.sum))
 		x.max.Max(m.times(&g.max))
 		x.life = max(x.life, g.life)
