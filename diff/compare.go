@@ -74,11 +74,11 @@ type Change struct {
 
 // Compare compares the runs before with those after. Both sides need one at least.
 func Compare(before, after []*Run) *Result {
-	c := &comparison{sides: [2][]*Run{before, after}}
+	c := &comparison{sides: [2][]*Run{before, after}, significance: len(before) >= MinRuns && len(after) >= MinRuns}
 	c.main = c.mainUnit()
 	r := &Result{
 		Before: side(before), After: side(after),
-		Significance: len(before) >= MinRuns && len(after) >= MinRuns,
+		Significance: c.significance,
 		Changes:      []Change{}, Others: []Change{},
 	}
 	if c.main != nil {
@@ -86,7 +86,7 @@ func Compare(before, after []*Run) *Result {
 	}
 	all := c.changes()
 	r.Compared = len(all)
-	c.judge(all, r.Significance)
+	c.judge(all)
 	slices.SortFunc(all, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(a.key.measure.class, b.key.measure.class), cmp.Compare(math.Abs(b.PerUnit), math.Abs(a.PerUnit)),
 			cmp.Compare(math.Abs(b.Delta), math.Abs(a.Delta)), strings.Compare(a.Section, b.Section), strings.Compare(a.Name, b.Name), strings.Compare(a.What, b.What))
@@ -120,6 +120,8 @@ func side(runs []*Run) Side {
 type comparison struct {
 	sides [2][]*Run
 	main  *unit // to which times refer, nil for none
+	// significance says that there are enough runs for it.
+	significance bool
 }
 
 // mainUnit returns the type of unit that took most time, of those that all runs have.
@@ -223,27 +225,39 @@ func (c *comparison) changes() []Change {
 			p, welch := tests(&a, &b)
 			x.P, x.welch = &p, welch
 		}
-		if diff := math.Abs(x.Delta); diff > minRelative*max(math.Abs(x.Before), math.Abs(x.After)) {
-			x.standsOut = diff > minScale*max(a.scale, b.scale)
-		}
+		x.standsOut = x.isEffect() && math.Abs(x.Delta) > minScale*max(a.scale, b.scale)
 		out = append(out, x)
 	}
 	return out
 }
 
-// hasUnits reports whether both sides have the units of which a number is a part.
+// hasUnits reports whether all runs have the units of which a number tells, and enough of
+// them: of a few runs, the slowest of a few units differ by chance.
 func (c *comparison) hasUnits(k key) bool {
-	if k.measure.class != 1 {
+	least := int64(0)
+	switch k.measure {
+	case partOfAll:
+	case p99, partOfTail:
+		if !c.significance {
+			least = 300
+		}
+	default:
 		return true
 	}
-	_, ok := c.total(unit{k.section, k.name})
-	return ok
+	for _, runs := range c.sides {
+		for _, r := range runs {
+			if x := r.units[unit{k.section, k.name}]; x == nil || x.count < least {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // judge says which numbers have changed. With significance, those are the significant
 // ones, among all.
-func (c *comparison) judge(all []Change, significance bool) {
-	if !significance {
+func (c *comparison) judge(all []Change) {
+	if !c.significance {
 		return
 	}
 	ps := make([]float64, len(all))
@@ -253,9 +267,18 @@ func (c *comparison) judge(all []Change, significance bool) {
 	together := holm(ps, Alpha)
 	for i := range all {
 		x := &all[i]
-		x.Significant = together[i] && *x.P < Alpha && math.Abs(x.Delta) > minRelative*max(math.Abs(x.Before), math.Abs(x.After))
+		x.Significant = together[i] && *x.P < Alpha && x.isEffect()
 		x.standsOut = x.Significant
 	}
+}
+
+// isEffect reports whether a difference is large enough to be one.
+func (x *Change) isEffect() bool {
+	least := minRelative
+	if x.Unit == "ns" {
+		least = minPercentile
+	}
+	return math.Abs(x.Delta) > least*max(math.Abs(x.Before), math.Abs(x.After))
 }
 
 // perUnit returns a difference as time per unit of work.

@@ -204,7 +204,7 @@ func (r *Run) addGoroutines(groups []report.Group) {
 }
 
 func (r *Run) addBlocking(b *report.Blocking) {
-	if b.System {
+	if b.System || b.Place.Func == "" {
 		return
 	}
 	k := key{blocking, Function(b.Place.Func), blocked, part{reason: b.Reason}}

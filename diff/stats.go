@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"golang.org/x/perf/benchmath"
+
+	"github.com/trace2x/trace2x/report"
 )
 
 // Alpha is from which p-value on a difference is significant: it is smaller.
@@ -17,8 +19,10 @@ const MinRuns = 5
 
 // From where on a difference counts.
 const (
-	// minRelative is the share of the larger number.
-	minRelative = 0.01
+	// minRelative is the share of the larger number, minPercentile that for percentiles:
+	// two of them may differ by twice their error and be of the same durations.
+	minRelative   = 0.01
+	minPercentile = 2.5 * report.PercentileError
 	// minScale is how many times as much as the runs of one side differ, where there are
 	// too few for significance.
 	minScale = 2

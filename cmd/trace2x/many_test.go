@@ -163,3 +163,54 @@ func addProfile(t *testing.T, to map[string][2]int64, file string) {
 		to[key] = [2]int64{sum[0] + s.Value[0], sum[1] + s.Value[1]}
 	}
 }
+
+func TestDiff(t *testing.T) {
+	folder(t)
+	same := exec(t, "diff", "dumps/a.trace", "dumps/a.trace")
+	same.want(t, exitOK)
+	if !strings.HasPrefix(same.stdout, "no difference in ") || !strings.Contains(same.stdout, "no significance with one run") {
+		t.Errorf("stdout %s", same.stdout)
+	}
+	r := exec(t, "diff", "dumps/a.trace,dumps/b", "dumps")
+	r.want(t, exitOK)
+	if !strings.Contains(r.stdout, "before: 2 runs, ") || !strings.Contains(r.stdout, "after:  4 runs, ") {
+		t.Errorf("stdout %s", r.stdout)
+	}
+	exec(t, "diff", "--html", "-o", "diff.html", "dumps/a.trace", "dumps/b").want(t, exitOK)
+	exec(t, "diff", "--html", "-o", "diff.html", "dumps/a.trace", "dumps/b").want(t, exitOK) // again
+	if page := read(t, "diff.html"); !strings.HasPrefix(page, "<!DOCTYPE html>") {
+		t.Errorf("page %.100q", page)
+	}
+	v := jsonOf[struct{ Headline, Unit string }](t, exitOK, "diff", "--json", "dumps/a.trace", "dumps/a.trace")
+	if v.Headline == "" || v.Unit != "task handleRequest" {
+		t.Errorf("%+v", v)
+	}
+	exec(t, "diff", "dumps").want(t, exitUsage, "2 arguments, not 1")
+	exec(t, "diff", "--json", "--html", "dumps", "dumps").want(t, exitUsage, "only one of them")
+	exec(t, "diff", "dumps", "missing").want(t, exitFailed, "missing: no such file")
+	exec(t, "diff", "dumps", "dumps/README").want(t, exitFailed, "README: not a Go execution trace")
+	exec(t, "diff", "--html", "--force", "-o", "dumps/b", "dumps", "dumps/b").want(t, exitUsage, "dumps/b")
+	write(t, "cut", read(t, trace(t, "truncated")))
+	exec(t, "diff", "cut", "cut").want(t, exitFailed, "cut: truncated at byte")
+}
+
+func TestCheck(t *testing.T) {
+	folder(t)
+	r := exec(t, "check", "--require", "leaks >= 0", "--require", `tasks["handleRequest"].p99 < 10s`, "dumps")
+	r.want(t, exitOK)
+	if lines := strings.Split(r.stdout, "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "ok    leaks >= 0   ") || !strings.Contains(lines[1], `tasks["handleRequest"].p99 < 10s   `) {
+		t.Errorf("stdout %s", r.stdout)
+	}
+	r = exec(t, "check", "--require", "overview.events < 10", "--require", "overview.events > 10", "dumps/b")
+	r.want(t, exitFailed)
+	if !strings.HasPrefix(r.stdout, "FAIL  overview.events < 10") || !strings.Contains(r.stdout, "\nok    overview.events > 10") {
+		t.Errorf("stdout %s", r.stdout)
+	}
+	exec(t, "check", "--require", "overview.event < 10", "--require", "overview.events < 10", "dumps/b").want(t, exitUsage, `overview has no "event"; did you mean events?`)
+	exec(t, "check", "--before", "dumps/a.trace", "--require", "len(diff.changes) == 0", "dumps/a.trace").want(t, exitOK)
+	exec(t, "check", "--before", "missing", "--require", "len(diff.changes) == 0", "dumps/a.trace").want(t, exitFailed, "missing")
+	exec(t, "check", "dumps").want(t, exitUsage, "what is required?")
+	exec(t, "check", "--require", "", "dumps").want(t, exitUsage)
+	write(t, "cut", read(t, trace(t, "truncated")))
+	exec(t, "check", "--require", "overview.events > 10", "cut").want(t, exitFailed, "cut: truncated")
+}
