@@ -117,7 +117,6 @@ func TestErrors(t *testing.T) {
 
 // Percentiles of nothing are not 0.
 func TestNothing(t *testing.T) {
-	v := check.Values{}
 	r := &report.Report{Tasks: []report.Annotation{{Type: "open", Count: 2, Cut: 2}}}
 	v, err := check.Summary(r)
 	if err != nil {

@@ -84,7 +84,6 @@ type finder struct {
 	values Values
 	found  []path
 	inner  map[ast.Node]bool // parts of a path that was looked at
-	locals map[string]bool
 	err    error
 }
 
