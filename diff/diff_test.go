@@ -93,7 +93,7 @@ func TestPlants(t *testing.T) {
 		want []string // in the first line
 	}{
 		{"-slower", []string{"p50 of ", " running main.price"}},
-		{"-waits", []string{"p50 of request ", "ms sleep in main.ship"}},
+		{"-waits", []string{"sleep in main.ship"}},
 		{"-holds", []string{"p99 of request ", "ms sleep in main.(*store).put"}},
 		{"-leaks", []string{" more goroutines of main.watch each second that do not end: 0/s → "}},
 		{"", []string{"no significant difference in "}},

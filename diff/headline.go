@@ -29,6 +29,13 @@ func (c *comparison) headline(r *Result) string {
 		}
 		return fmt.Sprintf("%s more goroutines of %s each second that do not end: %s → %s", number(x.Delta), address.Name(x.Name), x.format(x.Before), x.format(x.After))
 	}
+	if x.key.measure.class == 1 {
+		of := "each " + unitName(x.Section, x.Name)
+		if x.key.measure == partOfTail {
+			of = "the slowest 1% of " + unitName(x.Section, x.Name) + ", each"
+		}
+		return fmt.Sprintf("%s, in %s: %s → %s, %s", x.key.part, of, x.format(x.Before), x.format(x.After), x.delta())
+	}
 	return fmt.Sprintf("%s %s → %s: %s", x.title(), x.format(x.Before), x.format(x.After), x.delta())
 }
 

@@ -208,7 +208,7 @@ func (r *Run) addBlocking(b *report.Blocking) {
 		return
 	}
 	k := key{blocking, Function(b.Place.Func), blocked, part{reason: b.Reason}}
-	r.add(k, float64(b.Total))
+	r.add(k, float64(b.Total-b.InTasksTime))
 	if b.InTasks > 0 {
 		k.measure = blockedIn
 		r.add(k, float64(b.InTasksTime))
@@ -231,8 +231,15 @@ func (r *Run) addGC(rep *report.Report) {
 }
 
 // String returns what a goroutine did, and where.
-func (p part) String() string {
-	fn := address.Name(model.ShortFunc(p.fn))
+func (p part) String() string { return p.text(model.ShortFunc(p.fn)) }
+
+// brief is String without the package of the function.
+func (p part) brief() string {
+	return p.text(strings.TrimPrefix(p.fn, model.PackageOf(p.fn)+"."))
+}
+
+func (p part) text(fn string) string {
+	fn = address.Name(fn)
 	in := ""
 	if p.fn != "" {
 		in = " in " + fn

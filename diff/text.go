@@ -145,8 +145,8 @@ func (p *printer) table(list []Change) {
 			widths[c] = max(widths[c], utf8.RuneCountInString(cell))
 		}
 	}
-	write := func(style string, row []string, what string) {
-		line := " "
+	write := func(style string, row []string, x *Change) {
+		line, what := " ", ""
 		for c, cell := range row {
 			gap := " "
 			if c == 2 || c == 4 || c == 6 {
@@ -154,10 +154,16 @@ func (p *printer) table(list []Change) {
 			}
 			line += gap + strings.Repeat(" ", widths[c]-utf8.RuneCountInString(cell)) + cell
 		}
+		if x != nil {
+			what = x.What
+			if n := p.Width; n > 0 && utf8.RuneCountInString(line+"  "+what) > n && x.key.measure.class == 1 {
+				what = strings.TrimSuffix(x.key.measure.name, " 1%") + ": " + x.key.part.brief()
+			}
+		}
 		p.line(style, line+"  "+what)
 	}
 	p.line("", "")
-	write("\x1b[2m", rows[0], "")
+	write("\x1b[2m", rows[0], nil)
 	section := ""
 	for i := range list {
 		x := &list[i]
@@ -165,7 +171,7 @@ func (p *printer) table(list []Change) {
 			section = s
 			p.line("\x1b[1m", s)
 		}
-		write("", rows[i+1], x.What)
+		write("", rows[i+1], x)
 	}
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -28,8 +29,7 @@ type Line struct {
 	P99   time.Duration
 	// What made the slowest hundredth of them slow.
 	state      model.StateKind
-	reason, fn string
-	place      Place
+	reason, fn string // the function is that of the place
 	// Damage says how much of the trace could not be read; "" for all could.
 	Damage string
 }
@@ -45,7 +45,7 @@ func NewLine(file string, r *Report) Line {
 			}
 			l.Kind, l.Type, l.Count, l.P99 = t.Kind, t.Name, t.Count, t.P99
 			x := mostSlower(t)
-			l.state, l.reason, l.fn, l.place = x.State, x.Reason, x.Func, framePlace(x.Place)
+			l.state, l.reason, l.fn = x.State, x.Reason, cmp.Or(framePlace(x.Place).Func, x.Func)
 			break
 		}
 	}
@@ -108,7 +108,10 @@ func TextLines(w io.Writer, lines []Line, opts TextOptions) error {
 			about = l.Damage + "; " + about
 		}
 		if l.Count > 0 {
-			about += segmentAt(l.state, l.reason, l.place, l.fn, left(room, name+2+width(about)))
+			about += segmentName(l.state, l.reason)
+			if fn := l.fn; fn != "" {
+				about += "  " + fitFunc(fn, left(room, name+4+width(about)))
+			}
 		}
 		t.rows[i+1].cells[5] = words(shortenLeft(files[i], name), about)
 	}
