@@ -62,6 +62,8 @@ type Moment struct {
 	Goroutine model.GoID `json:"goroutine"`
 	// Func is the start function of the goroutine.
 	Func string `json:"func"`
+	// File is the trace that has it; "" for a report on one trace.
+	File string `json:"file,omitempty"`
 }
 
 // EndedBy is who ended waits.
@@ -111,16 +113,17 @@ type longest struct {
 	goroutine    model.GoID
 	fn           string
 	stack        *model.Stack
+	file         string // of several traces
 }
 
 func (l *longest) offer(g *model.Goroutine, at, d model.Time, stack *model.Stack) {
 	if d > l.duration || l.goroutine == 0 {
-		*l = longest{at, d, g.ID, g.Func, stack}
+		*l = longest{at: at, duration: d, goroutine: g.ID, fn: g.Func, stack: stack}
 	}
 }
 
 func (l *longest) moment(b *Builder) Moment {
-	return Moment{b.since(l.at), time.Duration(l.duration), l.goroutine, l.fn}
+	return Moment{b.since(l.at), time.Duration(l.duration), l.goroutine, l.fn, l.file}
 }
 
 type endedBy struct {

@@ -71,9 +71,10 @@ func (d *durations) report() Spread { return spread(&d.spread, d.total, d.longes
 
 type pause struct {
 	durations
-	at model.Time // of the longest
-	g  model.GoID
-	fn string
+	at   model.Time // of the longest, since the trace began
+	g    model.GoID
+	fn   string
+	file string
 }
 
 func (c *gc) add(r *model.Range, start model.Time) {
@@ -82,14 +83,7 @@ func (c *gc) add(r *model.Range, start model.Time) {
 	case model.GCMark:
 		c.mark.add(d)
 	case model.StopTheWorld:
-		p := c.pauses[r.Reason]
-		if p == nil {
-			if c.pauses == nil {
-				c.pauses = make(map[string]*pause)
-			}
-			p = &pause{}
-			c.pauses[r.Reason] = p
-		}
+		p := c.pause(r.Reason)
 		if d > p.longest || p.spread.N == 0 {
 			p.at, p.g, p.fn = r.Start-start, 0, ""
 			if r.Goroutine != nil {
@@ -98,6 +92,18 @@ func (c *gc) add(r *model.Range, start model.Time) {
 		}
 		p.add(d)
 	}
+}
+
+func (c *gc) pause(reason string) *pause {
+	p := c.pauses[reason]
+	if p == nil {
+		if c.pauses == nil {
+			c.pauses = make(map[string]*pause)
+		}
+		p = &pause{}
+		c.pauses[reason] = p
+	}
+	return p
 }
 
 func (c *gc) metric(m *model.Metric) {
@@ -157,7 +163,7 @@ func (b *Builder) gcReport() GC {
 		Utilization: b.mmu.report(b.trace.Origin),
 	}
 	for reason, p := range c.pauses {
-		out.Pauses = append(out.Pauses, Pause{reason, p.spread.N, p.report(), Moment{time.Duration(p.at), time.Duration(p.longest), p.g, p.fn}})
+		out.Pauses = append(out.Pauses, Pause{reason, p.spread.N, p.report(), Moment{time.Duration(p.at), time.Duration(p.longest), p.g, p.fn, p.file}})
 	}
 	slices.SortFunc(out.Pauses, func(a, b Pause) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), strings.Compare(a.Reason, b.Reason))

@@ -16,8 +16,11 @@ type Group struct {
 	// Func is the function that the go statements started, main.main for the main
 	// goroutine, and "" for goroutines of which the trace does not tell.
 	Func string `json:"func"`
-	// Count is the number of goroutines.
-	Count int64 `json:"count"`
+	// Count is the number of goroutines. Started and Ended are how many of them began and
+	// ended in the trace.
+	Count   int64 `json:"count"`
+	Started int64 `json:"started"`
+	Ended   int64 `json:"ended"`
 	// Sum is the time of all of them, Max the longest time of a single one in each
 	// field by itself.
 	Sum Times `json:"sum"`
@@ -33,6 +36,8 @@ type groups struct {
 
 type group struct {
 	count     int64
+	started   int64
+	ended     int64
 	sum, max  times.Times
 	life      model.Time // of the one that was there longest
 	maxBlock  model.Time // of the one that was blocked longest
@@ -48,18 +53,17 @@ func ofRuntime(g *model.Goroutine) bool {
 
 // add adds a goroutine that ended; t is what of its time counts.
 func (gs *groups) add(g *model.Goroutine, gr *goroutine, t *times.Times) {
-	grp := gs.byFunc[g.Func]
-	if grp == nil {
-		if gs.byFunc == nil {
-			gs.byFunc = make(map[string]*group)
-		}
-		grp = &group{}
-		gs.byFunc[g.Func] = grp
-	}
+	grp := gs.of(g.Func)
 	if g.Func == "" && g.Before {
 		gs.nameless++
 	}
 	grp.count++
+	if !g.Before {
+		grp.started++
+	}
+	if !g.Open {
+		grp.ended++
+	}
 	grp.sum.Add(t)
 	grp.max.Max(t)
 	grp.life = max(grp.life, t.Total())
@@ -68,10 +72,22 @@ func (gs *groups) add(g *model.Goroutine, gr *goroutine, t *times.Times) {
 	grp.maxAssist = max(grp.maxAssist, gr.maxAssist)
 }
 
+func (gs *groups) of(fn string) *group {
+	grp := gs.byFunc[fn]
+	if grp == nil {
+		if gs.byFunc == nil {
+			gs.byFunc = make(map[string]*group)
+		}
+		grp = &group{}
+		gs.byFunc[fn] = grp
+	}
+	return grp
+}
+
 func (gs *groups) report(reasons *times.Reasons) []Group {
 	out := make([]Group, 0, len(gs.byFunc))
 	for fn, g := range gs.byFunc {
-		grp := Group{Func: fn, Count: g.count, Sum: timesOf(&g.sum, reasons), Max: timesOf(&g.max, reasons)}
+		grp := Group{Func: fn, Count: g.count, Started: g.started, Ended: g.ended, Sum: timesOf(&g.sum, reasons), Max: timesOf(&g.max, reasons)}
 		grp.Max.Total = time.Duration(g.life)
 		// The longest wait for each reason may be of different goroutines.
 		grp.Max.Block = time.Duration(g.maxBlock)

@@ -15,6 +15,7 @@ import (
 // place of the go statement.
 type growing struct {
 	byStart map[growingKey]*growth
+	merged  map[growingKey]*grown // of several traces
 }
 
 type growingKey struct {
@@ -26,6 +27,16 @@ type growingKey struct {
 type growth struct {
 	started, ended int64
 	left           []survivor // those that the trace leaves, in the order of their ends
+	creation       *model.Stack
+}
+
+// grown is what a growth adds up to when the trace has ended.
+type grown struct {
+	started, ended int64
+	thirds         [3]int // how many are left of those started in each third of the trace
+	total          model.Time
+	goroutines     []model.GoID // the first ones
+	longest        longest
 	creation       *model.Stack
 }
 
@@ -68,43 +79,57 @@ func (gr *growing) add(b *Builder, g *model.Goroutine) {
 	}
 }
 
+// grown returns what the goroutines of one start function add up to.
+func (x *growth) grown(fn string, start, end model.Time) *grown {
+	sum := &grown{started: x.started, ended: x.ended, creation: x.creation}
+	slices.SortFunc(x.left, func(a, b survivor) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.id, b.id)) })
+	for i, l := range x.left {
+		if i == 0 {
+			sum.longest = longest{at: l.start, duration: end - l.start, goroutine: l.id, fn: fn}
+		}
+		sum.thirds[min(int(3*(l.start-start)/max(end-start, 1)), 2)]++
+		sum.total += end - l.start
+		if i < maxExamples {
+			sum.goroutines = append(sum.goroutines, l.id)
+		}
+	}
+	return sum
+}
+
+// all returns the sums of the trace that has ended, or those that were merged.
+func (gr *growing) all(start, end model.Time) map[growingKey]*grown {
+	if gr.merged != nil {
+		return gr.merged
+	}
+	all := make(map[growingKey]*grown, len(gr.byStart))
+	for key, x := range gr.byStart {
+		all[key] = x.grown(key.fn, start, end)
+	}
+	return all
+}
+
 // suspects has the growing leaks: the number of goroutines grew in each third of the
 // trace.
 func (gr *growing) suspects(b *Builder) []Suspect {
 	var out []Suspect
-	start, length := b.summary.Start, b.summary.End-b.summary.Start
-	for key, x := range gr.byStart {
+	for key, x := range gr.all(b.summary.Start, b.summary.End) {
 		net := x.started - x.ended
-		if net < minGrowth || float64(net) < minGrowthShare*float64(x.started) || length <= 0 {
+		if net < minGrowth || float64(net) < minGrowthShare*float64(x.started) || min(x.thirds[0], x.thirds[1], x.thirds[2]) < minGrowthThird {
 			continue
 		}
-		var thirds [3]int
-		for _, l := range x.left {
-			thirds[min(int(3*(l.start-start)/length), 2)]++
+		of := "the trace"
+		if b.merged != nil {
+			of = "their traces"
 		}
-		if min(thirds[0], thirds[1], thirds[2]) < minGrowthThird {
-			continue
-		}
-		slices.SortFunc(x.left, func(a, b survivor) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.id, b.id)) })
-		s := Suspect{
+		out = append(out, Suspect{
 			Kind: GrowingLeak,
-			Why: fmt.Sprintf("%s of %s were started and %d ended: %d more in %s, %d, %d and %d of them in each third of the trace.",
-				count(int(x.started), "goroutine"), address.Name(model.FuncName(key.fn)), x.ended, net, Duration(length), thirds[0], thirds[1], thirds[2]),
-			Count: net,
-			Stack: placesOf(x.creation),
-		}
-		for _, l := range x.left {
-			s.Total += time.Duration(b.summary.End - l.start)
-			if len(s.Goroutines) < maxExamples {
-				s.Goroutines = append(s.Goroutines, l.id)
-			}
-		}
-		first := x.left[0]
-		s.Longest = Moment{b.since(first.start), time.Duration(b.summary.End - first.start), first.id, key.fn}
-		out = append(out, s)
+			Why: fmt.Sprintf("%s of %s were started and %d ended: %d more in %s, %d, %d and %d of them in each third of %s.",
+				count(int(x.started), "goroutine"), address.Name(model.FuncName(key.fn)), x.ended, net, Duration(b.summary.End-b.summary.Start), x.thirds[0], x.thirds[1], x.thirds[2], of),
+			Count: net, Total: time.Duration(x.total), Longest: x.longest.moment(b), Goroutines: x.goroutines, Stack: placesOf(x.creation),
+		})
 	}
 	slices.SortFunc(out, func(a, b Suspect) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Longest.Func, b.Longest.Func), cmp.Compare(a.Longest.Goroutine, b.Longest.Goroutine))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Longest.Func, b.Longest.Func), cmp.Compare(a.Longest.Goroutine, b.Longest.Goroutine), compareStacks(a.Stack, b.Stack))
 	})
 	return out
 }

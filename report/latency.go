@@ -18,7 +18,8 @@ type Scheduling struct {
 	P999 time.Duration `json:"p999_ns"`
 	// Worst has the longest waits.
 	Worst []SchedWait `json:"worst"`
-	// Runnable is how many goroutines were runnable, over time.
+	// Runnable is how many goroutines were runnable, over time. It is empty for several
+	// traces.
 	Runnable Timeline `json:"runnable"`
 	// MaxRunnable is the most that were runnable at a time.
 	MaxRunnable int `json:"max_runnable"`
@@ -57,7 +58,7 @@ func (l *latency) waited(g *model.Goroutine, st *model.GoState, d model.Time, pr
 	l.longest = max(l.longest, d)
 	l.waits.Add(d)
 	if len(l.worst) < l.keep || d > l.worst[len(l.worst)-1].duration {
-		l.insert(worst{longest{st.Start, d, g.ID, g.Func, st.Stack}, after(st, prev)})
+		l.insert(worst{longest{at: st.Start, duration: d, goroutine: g.ID, fn: g.Func, stack: st.Stack}, after(st, prev)})
 	}
 }
 
@@ -221,7 +222,7 @@ func (s *scheduling) report(sum *model.Summary, l *latency) Scheduling {
 	}
 	for _, w := range l.worst {
 		out.Worst = append(out.Worst, SchedWait{
-			Moment{time.Duration(w.at - sum.Origin), time.Duration(w.duration), w.goroutine, w.fn}, w.after,
+			Moment{time.Duration(w.at - sum.Origin), time.Duration(w.duration), w.goroutine, w.fn, w.file}, w.after,
 		})
 	}
 	return out

@@ -53,7 +53,7 @@ func (b *Builder) tailSuspects(w *Why) []Suspect {
 		u := &t.TailUnits[0]
 		s := Suspect{
 			Kind: SlowTail, Why: why + ".", Count: t.Tail.Units, Total: t.Tail.Total - time.Duration(t.Tail.Units)*t.P50,
-			Longest: Moment{time.Duration(u.Start - w.Origin), u.Duration(), u.Goroutine, ""},
+			Longest: Moment{At: time.Duration(u.Start - w.Origin), Duration: u.Duration(), Goroutine: u.Goroutine, File: u.File},
 			Stack:   []Place{},
 		}
 		if x.Place != nil {

@@ -18,6 +18,8 @@ type Utilization struct {
 	// such interval begins, since the trace began.
 	MMU float64       `json:"mmu"`
 	At  time.Duration `json:"at_ns"`
+	// File is the trace that has it; "" for a report on one trace.
+	File string `json:"file,omitempty"`
 }
 
 var defaultLengths = []time.Duration{
@@ -73,6 +75,7 @@ type slider struct {
 	left   int // index of the last step at or before the left edge, or -1
 	min    float64
 	at     model.Time
+	file   string
 }
 
 const fewChanges = 1024
@@ -227,8 +230,8 @@ func (m *mmu) end(now model.Time) {
 func (m *mmu) report(start model.Time) []Utilization {
 	out := []Utilization{}
 	for _, w := range m.sliders {
-		if m.known && w.length > 0 {
-			out = append(out, Utilization{time.Duration(w.length), min(max(w.min, 0), 1), time.Duration(w.at - start)})
+		if m.known && w.length > 0 && !math.IsInf(w.min, 1) {
+			out = append(out, Utilization{time.Duration(w.length), min(max(w.min, 0), 1), time.Duration(w.at - start), w.file})
 		}
 	}
 	return out

@@ -17,7 +17,11 @@ type Overview struct {
 	Format string `json:"format"`
 	// Start is the time of day at which the trace begins; nil if it does not tell,
 	// as before Go 1.25.
-	Start    *time.Time    `json:"start,omitempty"`
+	Start *time.Time `json:"start,omitempty"`
+	// Files are the traces that were merged, in the order in which that was done; none
+	// for a report on one trace. Durations, events and goroutines are the sums of theirs:
+	// a goroutine counts once in each.
+	Files    []string      `json:"files,omitempty"`
 	Duration time.Duration `json:"duration_ns"`
 	Events   int64         `json:"events"`
 	// Generations is the number of parts of the trace that were read.
@@ -65,6 +69,8 @@ type Procs struct {
 type Lost struct {
 	// Why is what is wrong, as a sentence.
 	Why string `json:"why"`
+	// File is the trace; "" for a report on one trace.
+	File string `json:"file,omitempty"`
 	// Offset is the byte of the uncompressed trace at which it is, Bytes how many
 	// are lost.
 	Offset int64 `json:"offset"`
@@ -160,6 +166,10 @@ func (b *Builder) overview() Overview {
 		o.Start = &start
 	}
 	o.Missing = s.Missing
+	if b.merged != nil {
+		b.merged.overview(&o)
+		return o
+	}
 	for _, gap := range s.Gaps {
 		d := gap.Damage
 		o.Lost = append(o.Lost, Lost{

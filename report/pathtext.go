@@ -166,25 +166,25 @@ func (p *printer) spans(w *Why) {
 		id = hex.EncodeToString(w.Kept[0].Span.TraceID[:]) + "  "
 	}
 	p.section("DISTRIBUTED TRACE", id+about)
-	kept := make(map[model.TaskID]bool)
+	kept := make(map[taskOf]bool)
 	for i := range w.Kept {
-		kept[w.Kept[i].Task] = true
+		kept[taskOf{w.Kept[i].File, w.Kept[i].Task}] = true
 	}
-	below := make(map[model.TaskID][]*critical.Kept) // by the span around them, 0 for none
+	below := make(map[taskOf][]*critical.Kept) // by the span around them, zero for none
 	for i := range w.Kept {
 		k := &w.Kept[i]
-		parent, known := w.parents[k.Task]
+		parent, known := w.parents[taskOf{k.File, k.Task}]
 		for known && !kept[parent] {
 			parent, known = w.parents[parent]
 		}
 		if !known {
-			parent = model.BackgroundTask
+			parent = taskOf{}
 		}
 		below[parent] = append(below[parent], k)
 	}
 	first := true
-	var write func(parent model.TaskID, indent string)
-	write = func(parent model.TaskID, indent string) {
+	var write func(parent taskOf, indent string)
+	write = func(parent taskOf, indent string) {
 		list := below[parent]
 		slices.SortStableFunc(list, func(a, b *critical.Kept) int { return cmp.Compare(a.Start, b.Start) })
 		for _, k := range list {
@@ -193,10 +193,10 @@ func (p *printer) spans(w *Why) {
 			}
 			first = false
 			p.path(w, k, indent)
-			write(k.Task, indent+"    ")
+			write(taskOf{k.File, k.Task}, indent+"    ")
 		}
 	}
-	write(model.BackgroundTask, "  ")
+	write(taskOf{}, "  ")
 }
 
 // path writes the critical path of a unit, the oldest step first.

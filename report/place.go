@@ -74,15 +74,20 @@ func (p *places) fill(st *stack, s *model.Stack) {
 			break
 		}
 	}
-	place := placeOf(s.Place())
-	if p.places == nil {
-		p.places = make(map[Place]*Place)
+	st.place = p.place(placeOf(at))
+}
+
+// place returns the one pointer for a place.
+func (p *places) place(at Place) *Place {
+	known := p.places[at]
+	if known == nil {
+		if p.places == nil {
+			p.places = make(map[Place]*Place)
+		}
+		known = &at
+		p.places[at] = known
 	}
-	st.place = p.places[place]
-	if st.place == nil {
-		st.place = &place
-		p.places[place] = st.place
-	}
+	return known
 }
 
 func placeOf(f *model.Frame) Place { return Place{f.Func, f.File, f.Line} }

@@ -133,6 +133,8 @@ type Builder struct {
 	growing   growing
 	life      *life
 	why       *why
+
+	merged *merged // nil for one trace
 }
 
 var _ model.Sink = (*Builder)(nil)
@@ -331,6 +333,9 @@ func (b *Builder) Report() *Report {
 		CannotTell:      b.cannotTell(),
 		PercentileError: PercentileError,
 	}
+	if b.merged != nil {
+		r.Scheduling.Runnable = Timeline{Mean: []float64{}}
+	}
 	if !b.opts.All() {
 		r.Selected = &Selected{Tasks: b.found.Tasks}
 		for _, g := range r.Goroutines {
@@ -340,6 +345,9 @@ func (b *Builder) Report() *Report {
 	b.singles.cut()
 	r.Singles = slices.Clone(b.singles.list)
 	r.Why = b.why.report(b.trace.Origin, b.found.Spans)
+	if b.merged != nil && r.Why != nil {
+		r.Why.dir = commonFolder(b.merged.files)
+	}
 	r.Suspects = b.suspects(r.Why, &r.Overview.Procs)
 	r.addPaths()
 	if b.life != nil {

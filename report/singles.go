@@ -15,6 +15,8 @@ import (
 type Single struct {
 	ID   model.GoID `json:"id"`
 	Func string     `json:"func"`
+	// File is the trace that has it; "" for a report on one trace.
+	File string `json:"file,omitempty"`
 	// Start is when it was created, or the begin of the trace with Before. End is when
 	// it exited, or the end of the trace with Open.
 	Start  time.Duration `json:"start_ns"`
@@ -36,7 +38,7 @@ func (s *singles) add(b *Builder, g *model.Goroutine, t *times.Times) {
 	if s.keep == 0 {
 		return
 	}
-	s.list = append(s.list, Single{g.ID, g.Func, b.since(g.Start), g.Before, b.since(g.End), g.Open, timesOf(t, &b.ledger.Reasons)})
+	s.list = append(s.list, Single{g.ID, g.Func, "", b.since(g.Start), g.Before, b.since(g.End), g.Open, timesOf(t, &b.ledger.Reasons)})
 	if s.keep > 0 && len(s.list) >= 2*s.keep {
 		s.cut()
 	}
@@ -78,7 +80,7 @@ func (p *printer) singles(list []Single, groups []Group) {
 	t.add(faint, "total", "exec", "wait", "block", "syscall", "assist", "goroutine; blocked on")
 	for i := range list[:p.top(len(list))] {
 		s := &list[i]
-		t.add(plain, append(append([]string{dur(s.Times.Total)}, timesCells(&s.Times)...), s.label())...)
+		t.add(plain, append(append([]string{dur(s.Times.Total)}, timesCells(&s.Times)...), s.label()+inFile(p.dir, s.File))...)
 		note := reasonsLine(s.Times.BlockByReason, 3)
 		if len(groups) > 1 {
 			note = strings.TrimSuffix(fitFunc(s.Func, p.room(11))+"; "+reasonsLine(s.Times.BlockByReason, 2), "; ")

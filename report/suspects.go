@@ -94,6 +94,9 @@ type leak struct {
 	at         model.Time
 	total      model.Time
 	duration   model.Time
+	// Of several traces: that of the first goroutine, and how many have such a leak.
+	file   string
+	traces int
 }
 
 // maxExamples is how many goroutines a suspect names.
@@ -188,7 +191,7 @@ func (b *Builder) siteSuspects(kind SuspectKind, judge func(*site) (total model.
 func (b *Builder) leakSuspects(length model.Time) []Suspect {
 	var out []Suspect
 	for key, l := range b.leaks.groups {
-		if b.isPool(key, l) {
+		if b.merged == nil && b.isPool(key, l) {
 			continue
 		}
 		where := ""
@@ -197,19 +200,29 @@ func (b *Builder) leakSuspects(length model.Time) []Suspect {
 		}
 		out = append(out, Suspect{
 			Kind:       BlockedThroughout,
-			Why:        fmt.Sprintf("%s of %s blocked for all %s of the trace (%s)%s.", count(int(l.count), "goroutine"), funcName(l.fn), Duration(length), address.Name(key.reason), where),
+			Why:        fmt.Sprintf("%s of %s blocked for all %s (%s)%s.", count(int(l.count), "goroutine"), funcName(l.fn), b.length(length, l.traces), address.Name(key.reason), where),
 			Count:      l.count,
 			Total:      time.Duration(l.total),
-			Longest:    Moment{b.since(l.at), time.Duration(l.duration), l.goroutines[0], l.fn},
+			Longest:    Moment{b.since(l.at), time.Duration(l.duration), l.goroutines[0], l.fn, l.file},
 			Goroutines: l.goroutines,
 			Stack:      placesOf(key.stack),
 		})
 	}
 	slices.SortFunc(out, func(a, b Suspect) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Longest.Func, b.Longest.Func), cmp.Compare(a.Goroutines[0], b.Goroutines[0]))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Longest.Func, b.Longest.Func), cmp.Compare(a.Goroutines[0], b.Goroutines[0]), compareStacks(a.Stack, b.Stack))
 	})
 	return out
 }
+
+// length is how much trace there was, of as many as n of several traces.
+func (b *Builder) length(d model.Time, n int) string {
+	if b.merged == nil {
+		return Duration(d) + " of the trace"
+	}
+	return fmt.Sprintf("of %d of %d traces", n, len(b.merged.files))
+}
+
+func compareStacks(a, b []Place) int { return slices.CompareFunc(a, b, Place.compare) }
 
 func often(n int64) string {
 	if n == 1 {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,8 @@ type Longest struct {
 	Task model.TaskID `json:"task"`
 	// Goroutine began it; 0 if unknown.
 	Goroutine model.GoID `json:"goroutine"`
+	// File is the trace that has it; "" for a report on one trace.
+	File string `json:"file,omitempty"`
 }
 
 // annotations are tasks, or regions, by type.
@@ -88,6 +91,23 @@ func (as *annotations) of(typ typeKey) *annotation {
 	return a
 }
 
+// types returns the types in the order of their names.
+func (as *annotations) types() []typeKey {
+	return slices.SortedFunc(maps.Keys(as.byType), func(a, b typeKey) int {
+		return cmp.Or(strings.Compare(a.name, b.name), compareBools(a.unknown, b.unknown), compareBools(a.other, b.other))
+	})
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
 // end counts a task or a region that has ended.
 func (as *annotations) end(a *annotation, start, end model.Time, cut bool, task model.TaskID, g model.GoID) {
 	a.count++
@@ -98,7 +118,7 @@ func (as *annotations) end(a *annotation, start, end model.Time, cut bool, task 
 	}
 	d := end - start
 	if d > a.latency.longest || a.latency.spread.N == 0 {
-		a.longest = Longest{time.Duration(start), time.Duration(d), task, g}
+		a.longest = Longest{At: time.Duration(start), Duration: time.Duration(d), Task: task, Goroutine: g}
 	}
 	a.latency.add(d)
 }

@@ -34,7 +34,7 @@ type TextOptions struct {
 // Text writes a report as text; of one with a goroutine, only that. It returns
 // the error of w.
 func Text(w io.Writer, r *Report, opts TextOptions) error {
-	p := &printer{w: bufio.NewWriter(w), opts: opts, procs: r.Overview.MaxGOMAXPROCS}
+	p := &printer{w: bufio.NewWriter(w), opts: opts, procs: r.Overview.MaxGOMAXPROCS, dir: commonFolder(r.Overview.Files)}
 	if r.Goroutine != nil {
 		p.goroutine(r.Goroutine)
 		return p.w.Flush()
@@ -57,7 +57,8 @@ func Text(w io.Writer, r *Report, opts TextOptions) error {
 type printer struct {
 	w     *bufio.Writer // keeps its error
 	opts  TextOptions
-	procs int // GOMAXPROCS, 0 if unknown
+	procs int    // GOMAXPROCS, 0 if unknown
+	dir   string // the folder of all traces, of several
 	begun bool
 }
 
@@ -151,7 +152,15 @@ func (p *printer) overview(r *Report) {
 	if o.Start != nil {
 		when = ", from " + o.Start.Format("2006-01-02 15:04:05.000 MST") + " on"
 	}
-	p.linef("  %s of %s, %d events%s", Duration(o.Duration), o.Format, o.Events, when)
+	traces := ""
+	if n := len(o.Files); n > 0 {
+		traces = count(n, "trace") + ", "
+	}
+	format := o.Format
+	if list := strings.Split(format, ", "); len(list) > 1 { // sorted
+		format = list[0] + " to " + list[len(list)-1]
+	}
+	p.linef("  %s%s of %s, %d events%s", traces, Duration(o.Duration), format, o.Events, when)
 	procs := fmt.Sprintf("GOMAXPROCS %d", o.GOMAXPROCS)
 	if o.MaxGOMAXPROCS > o.GOMAXPROCS {
 		procs += fmt.Sprintf(" (up to %d)", o.MaxGOMAXPROCS)
@@ -169,11 +178,11 @@ func (p *printer) overview(r *Report) {
 		p.linef("  selected: %s; the sections below are about these, except the pauses and cycles of the GC", selectedLine(s))
 	}
 	for _, l := range o.Lost {
-		when := fmt.Sprintf("  DATA LOST: %s from %s on", dur(l.Duration), moment(l.At))
+		when := fmt.Sprintf("%s from %s on", dur(l.Duration), moment(l.At))
 		if l.Open {
-			when = "  DATA LOST: from " + moment(l.At) + " on"
+			when = "from " + moment(l.At) + " on"
 		}
-		p.wrapped("    ", when+": "+l.Why)
+		p.wrapped("    ", "  DATA LOST"+inFile(p.dir, l.File)+": "+when+": "+l.Why)
 	}
 	for _, what := range r.CannotTell {
 		p.wrapped("    ", "  cannot tell: "+what)
@@ -204,7 +213,7 @@ func (p *printer) suspects(list []Suspect) {
 		s := &list[i]
 		p.wrapped("    ", "  "+suspectNames[s.Kind]+": "+s.Why)
 		if s.Kind != BlockedThroughout && s.Kind != GrowingLeak && s.Longest.Duration > 0 {
-			p.linef("    longest %s", s.Longest)
+			p.linef("    longest %s", s.Longest.String()+inFile(p.dir, s.Longest.File))
 		}
 		where := stackLine(s.Stack)
 		if s.Kind == SlowTail {
@@ -385,16 +394,25 @@ func (p *printer) scheduling(s *Scheduling) {
 		return
 	}
 	p.linef("  p50 %s   p90 %s   p99 %s   p99.9 %s   max %s   total %s", dur(s.P50), dur(s.P90), dur(s.P99), dur(s.P999), dur(s.Max), dur(s.Total))
+	p.runnable(s)
+	var t table
+	t.add(faint, "worst", "at", "goroutine, what it came from")
+	for _, w := range s.Worst[:p.top(len(s.Worst))] {
+		t.add(plain, dur(w.Duration), moment(w.At), fmt.Sprintf("G%d %s, %s", w.Goroutine, shortFunc(w.Func), address.Name(w.After))+inFile(p.dir, w.File))
+	}
+	t.write(p, "  ")
+}
+
+// runnable draws how many goroutines were runnable over time.
+func (p *printer) runnable(s *Scheduling) {
+	if len(s.Runnable.Mean) == 0 {
+		p.linef("  at most %d goroutines runnable at a time", s.MaxRunnable)
+		return
+	}
 	const columns = 60
 	line, step, most := sparkline(&s.Runnable, columns)
 	p.linef("  runnable %s", line)
 	p.line(faint, fmt.Sprintf("  one column: %s; highest: %.2g goroutines on average; at most %d at a time", Duration(step), most, s.MaxRunnable))
-	var t table
-	t.add(faint, "worst", "at", "goroutine, what it came from")
-	for _, w := range s.Worst[:p.top(len(s.Worst))] {
-		t.add(plain, dur(w.Duration), moment(w.At), fmt.Sprintf("G%d %s, %s", w.Goroutine, shortFunc(w.Func), address.Name(w.After)))
-	}
-	t.write(p, "  ")
 }
 
 // sparkline draws numbers over time in at most this many columns.
@@ -442,7 +460,7 @@ func (p *printer) gc(r *Report) {
 		var t table
 		t.add(faint, "count", "total", "p50", "p99", "max", "pause, longest")
 		for _, x := range gc.Pauses[:p.top(len(gc.Pauses))] {
-			t.add(plain, num(x.Count), dur(x.Total), dur(x.P50), dur(x.P99), dur(x.Max), fmt.Sprintf("%s, at %s", address.Name(x.Reason), moment(x.Longest.At)))
+			t.add(plain, num(x.Count), dur(x.Total), dur(x.P50), dur(x.P99), dur(x.Max), fmt.Sprintf("%s, at %s", address.Name(x.Reason), moment(x.Longest.At))+inFile(p.dir, x.Longest.File))
 		}
 		t.write(p, "  ")
 		p.more(len(gc.Pauses), "reason")

@@ -16,9 +16,10 @@ type Why struct {
 	// Spans is how many spans there are of the distributed trace that was asked for, also
 	// those that are not whole in the trace and so have no path.
 	Spans   int
-	parents map[model.TaskID]model.TaskID
+	parents map[taskOf]taskOf
 	// latencies has the units by latency, if only some are selected.
 	latencies map[unitKey]latencies
+	dir       string // the folder of all traces
 }
 
 // Units is all units of work of one type that are neither tasks nor regions.
@@ -76,9 +77,15 @@ type why struct {
 	selected   map[model.TaskID]bool // open tasks, if only some are
 	// parents are those of the spans of the distributed trace that was asked for, and of
 	// their subtasks.
-	parents map[model.TaskID]model.TaskID
+	parents map[taskOf]taskOf
 	// latencies has the units by latency, if only some are selected.
 	latencies map[unitKey]latencies
+}
+
+// taskOf is a task of a trace; the file is "" for the only one.
+type taskOf struct {
+	file string
+	id   model.TaskID
 }
 
 func newWhy(opts *Options) *why {
@@ -86,7 +93,7 @@ func newWhy(opts *Options) *why {
 		return &why{Sink: model.NopSink{}}
 	}
 	units := opts.Units
-	w := &why{selection: &opts.Selection, selected: make(map[model.TaskID]bool), parents: make(map[model.TaskID]model.TaskID)}
+	w := &why{selection: &opts.Selection, selected: make(map[model.TaskID]bool), parents: make(map[taskOf]taskOf)}
 	if opts.ByTask() && units.Kinds == 0 {
 		units.Kinds = critical.KindsOf(critical.Task)
 	}
@@ -134,7 +141,7 @@ func (w *why) taskStarted(t *model.Task, selected bool) {
 	if selected && w.sums != nil && w.selection.ByTask() {
 		w.selected[t.ID] = true
 		if w.selection.TraceID != [16]byte{} {
-			w.parents[t.ID] = t.ParentID
+			w.parents[taskOf{id: t.ID}] = taskOf{id: t.ParentID}
 		}
 	}
 	w.TaskStart(t)
@@ -195,7 +202,7 @@ func (r *Report) addPaths() {
 			}
 			if len(t.TailUnits) > 0 {
 				s := &t.TailUnits[0]
-				u.Longest = Longest{time.Duration(s.Start - r.Why.Origin), s.Duration(), s.Task, s.Goroutine}
+				u.Longest = Longest{time.Duration(s.Start - r.Why.Origin), s.Duration(), s.Task, s.Goroutine, s.File}
 			}
 			r.Units = append(r.Units, u)
 		}

@@ -56,11 +56,14 @@ func (p *printer) why(w *Why) {
 		p.wrapped("    ", english.Sprintf("  cannot tell: %s in the paths of %d units: it is older than what is kept", Duration(w.CutOffTime), w.CutOff))
 	}
 	if t := firstWithTail(w.Types); t != nil {
-		example := "--unit " + t.Kind.String() + " --slowest 1"
+		example, file := "--unit "+t.Kind.String()+" --slowest 1", "…"
 		if u := &t.TailUnits[0]; t.Kind == critical.Task {
 			example = fmt.Sprintf("--task %d", u.Task)
+			if u.File != "" {
+				file = address.Name(u.File)
+			}
 		}
-		p.line(faint, "  one unit step by step: trace2x summary "+example+" …")
+		p.line(faint, "  one unit step by step: trace2x summary "+example+" "+file)
 	}
 }
 
@@ -329,7 +332,7 @@ func (w *Why) unitID(u *critical.Unit) string {
 	case u.Kind == critical.Region && u.Task != 0:
 		id += fmt.Sprintf(" of task %d", u.Task)
 	}
-	return id + " at " + moment(time.Duration(u.Start-w.Origin))
+	return id + " at " + moment(time.Duration(u.Start-w.Origin)) + inFile(w.dir, u.File)
 }
 
 // room is what a line has left behind its beginning, 0 if it may be of any length.

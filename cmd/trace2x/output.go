@@ -34,6 +34,18 @@ func (d *destination) target(e *env, name string, kind *output.Kind, from locati
 	}
 }
 
+// targetOf returns where to write what is made of several traces, which may not be any of
+// them.
+func (d *destination) targetOf(e *env, in inputs, kind *output.Kind) (output.Target, error) {
+	for _, name := range in.files {
+		target := d.target(e, d.out, kind, location{name: name})
+		if err := target.Check(); err != nil {
+			return output.Target{}, err
+		}
+	}
+	return d.target(e, d.out, kind, location{name: in.strictest()}), nil
+}
+
 // outputName returns the name of an output for which the user gave none. The name of a
 // recording has the time, so that all names differ.
 func outputName(from location, ext string) string {

@@ -27,7 +27,7 @@ type pprofFlags struct {
 func newPprof(e *env) *cobra.Command {
 	var fl pprofFlags
 	cmd := &cobra.Command{
-		Use:   "pprof --type TYPE TRACE",
+		Use:   "pprof --type TYPE TRACE...",
 		Short: "Write a profile for go tool pprof",
 		Long: `pprof adds a Go execution trace up by stack, as a profile for go tool pprof. The
 types are
@@ -56,10 +56,13 @@ subtask counts for the tasks around it too.
 
 ` + sourceHelp + `
 
+` + inputsHelp + ` Their profiles
+add up. --slowest is a share of the units of each trace.
+
 ` + secretsHelp + `
 
-Without -o, the output is in the working directory and has the name of TRACE with
-the ending .TYPE.pb.gz. It is always compressed. It replaces an older profile with
+Without -o, the output is in the working directory and has the name of TRACE, a file
+or a folder, with the ending .TYPE.pb.gz; of several it is traces.TYPE.pb.gz. It is always compressed. It replaces an older profile with
 that name, unless it is a recording, and any other file only with --force. Parts of
 a trace that are damaged are left out, with a warning and exit code 1.`,
 		Example: `  # writes trace.sched.pb.gz: who waits for a P, and who made them ready?
@@ -77,9 +80,12 @@ a trace that are damaged are left out, with a warning and exit code 1.`,
   trace2x pprof --type critical --slowest 1% trace.out
   go tool pprof -http=: trace.critical.pb.gz
 
+  # where all dumps of a folder wait: dumps.sync.pb.gz
+  trace2x pprof --type sync dumps/
+
   # two goroutines, five seconds of a running server
   trace2x pprof --type wall --goroutine 18,42 -o g.pb.gz http://localhost:6060`,
-		Args:              oneTrace,
+		Args:              someTraces,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts, err := fl.options()
@@ -93,6 +99,9 @@ a trace that are damaged are left out, with a warning and exit code 1.`,
 			part, err := fl.window()
 			if err != nil {
 				return err
+			}
+			if isMany(args) {
+				return toPprofMany(cmd.Context(), e, args, &fl, opts, part)
 			}
 			e.ran = true
 			if fl.out == "" {
@@ -171,6 +180,52 @@ func toPprof(ctx context.Context, e *env, from location, fl *pprofFlags, opts pp
 	fl.selection.report(e, stats.Found)
 	e.reportProfile(out, opts, stats)
 	return inDamage(in, err)
+}
+
+// toPprofMany writes the profile of several traces.
+func toPprofMany(ctx context.Context, e *env, args []string, fl *pprofFlags, opts pprof.Options, part model.Window) error {
+	in, err := e.expand(args)
+	if err != nil {
+		return err
+	}
+	if fl.out == "" {
+		fl.out = in.outputName(args, "."+opts.Type.String()+".pb.gz")
+	}
+	target, err := fl.targetOf(e, in, output.Profile)
+	if err != nil {
+		return err
+	}
+	out, err := output.Create(target)
+	if err != nil {
+		return err
+	}
+	defer out.Discard()
+
+	var all pprof.Merged
+	n := 0
+	failed := readMany(ctx, e, in, part, func() pprof.Profiler { return pprof.New(opts) }, func(t readTrace[pprof.Profiler]) error {
+		n++
+		return all.Add(t.sink)
+	})
+	if n == 0 || failed != nil && failed != errTold {
+		return nothingRead(n, failed)
+	}
+	prof, stats, err := all.Profile()
+	if err != nil {
+		return err
+	}
+	if missed := fl.missed(&input.Input{Name: in.name()}, opts, stats); missed != nil {
+		return missed
+	}
+	if err := prof.Write(out); err != nil {
+		return fmt.Errorf("writing the profile: %w", err)
+	}
+	if err := e.commit(out); err != nil {
+		return err
+	}
+	fl.selection.report(e, stats.Found)
+	e.reportProfile(out, opts, stats)
+	return failed
 }
 
 // missed returns an error if nothing matches a filter of the user.

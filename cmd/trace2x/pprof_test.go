@@ -165,7 +165,7 @@ func TestPprofUsage(t *testing.T) {
 	for _, args := range []string{
 		in,
 		"--type=net",
-		"--type=net " + in + " " + in,
+		"--type=net " + in + " -",
 		"--type=nonsense " + in,
 		"--type=net --goroutine=0 " + in,
 		"--type=net --goroutine=x " + in,

@@ -9,16 +9,14 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
-
-	"github.com/trace2x/trace2x/internal/input"
 )
 
 // progress shows how much of an input has been read, how fast, and how long the
 // rest will take if its size is known; on a terminal only.
 type progress struct {
 	w       io.Writer
-	opened  chan *input.Input
-	notes   chan string
+	opened  chan amount
+	notes   chan func()
 	done    chan struct{}
 	stopped chan struct{}
 }
@@ -29,7 +27,7 @@ type progress struct {
 func newProgress(w io.Writer, name string) *progress {
 	p := &progress{
 		w:      w,
-		opened: make(chan *input.Input, 1), notes: make(chan string),
+		opened: make(chan amount, 1), notes: make(chan func()),
 		done: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	f, ok := w.(*os.File)
@@ -59,14 +57,14 @@ func newProgress(w io.Writer, name string) *progress {
 		for {
 			select {
 			case in := <-p.opened:
-				read = in.BytesRead
-				if in.Size >= 0 {
+				read = in.read
+				if in.size >= 0 {
 					bar.Clear()
-					bar = newBar(in.Size)
+					bar = newBar(in.size)
 				}
 			case note := <-p.notes:
 				bar.Clear()
-				fmt.Fprintln(w, note)
+				note()
 			case <-tick.C:
 				bar.Set64(read())
 			case <-p.done:
@@ -79,12 +77,27 @@ func newProgress(w io.Writer, name string) *progress {
 	return p
 }
 
+// amount is how much there is to read.
+type amount struct {
+	size int64        // in bytes, negative if unknown
+	read func() int64 // how many of them have been read
+}
+
 // note prints a line above the bar.
-func (p *progress) note(text string) {
+func (p *progress) note(text string) { p.clear(func() { fmt.Fprintln(p.w, text) }) }
+
+// clear calls print, which prints whole lines above the bar.
+func (p *progress) clear(print func()) {
+	printed := make(chan struct{})
+	note := func() {
+		defer close(printed)
+		print()
+	}
 	select {
-	case p.notes <- text:
+	case p.notes <- note:
+		<-printed
 	case <-p.stopped:
-		fmt.Fprintln(p.w, text)
+		note()
 	}
 }
 

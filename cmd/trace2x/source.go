@@ -185,7 +185,7 @@ func (e *env) open(ctx context.Context, from location) (in *input.Input, done fu
 		done()
 		return nil, nil, hint(from.name, err)
 	}
-	bar.opened <- in
+	bar.opened <- amount{in.Size, in.BytesRead}
 	rec.opened(in)
 	return in, done, nil
 }

@@ -27,13 +27,14 @@ type summaryFlags struct {
 	topSet bool
 	sort   string
 	json   bool
+	each   bool
 }
 
 func newSummary(e *env) *cobra.Command {
 	var fl summaryFlags
 	cmd := &cobra.Command{
-		Use:   "summary TRACE",
-		Short: "Sum up a trace: why units of work are slow, goroutines, blocking, latency, GC, tasks, suspects",
+		Use:   "summary TRACE...",
+		Short: "Sum up traces: why units of work are slow, goroutines, blocking, latency, GC, tasks, suspects",
 		Long: `summary first shows why units of work took so long, on their critical paths: all
 units of a type, and the slowest hundredth. Units are tasks. In a program without
 tasks they are regions, HTTP requests of net/http servers, or the lives of
@@ -50,6 +51,10 @@ they wait for a P, what the GC costs, what tasks and regions spend their time on
 and what looks wrong.
 
 ` + sourceHelp + `
+
+` + inputsHelp + ` Their sums add
+up, their percentiles are of all that was counted, and what happened at one moment
+has the name of the file. --each writes a line for each file instead.
 
 ` + secretsHelp + `
 
@@ -94,9 +99,13 @@ time in which goroutines were at work for tasks, so that idle waits come last.
   # a running server
   trace2x summary http://localhost:6060
 
+  # all dumps of a flight recorder: together, and a line for each
+  trace2x summary dumps/
+  trace2x summary --each dumps/
+
   # the 99th percentile of the scheduler latency, in nanoseconds
   trace2x summary --json trace.out | jq .scheduling.p99_ns`,
-		Args:              oneTrace,
+		Args:              someTraces,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			fl.topSet = cmd.Flags().Changed("top")
@@ -130,6 +139,9 @@ time in which goroutines were at work for tasks, so that idle waits come last.
 			if err := fl.units.apply(&opts); err != nil {
 				return err
 			}
+			if isMany(args) || fl.each {
+				return summarizeMany(cmd.Context(), e, args, &fl, opts, part)
+			}
 			e.ran = true
 			return summarize(cmd.Context(), e, from, &fl, opts, part)
 		},
@@ -140,6 +152,7 @@ time in which goroutines were at work for tasks, so that idle waits come last.
 	fl.selection.addFlags(f)
 	fl.units.addFlags(cmd, f)
 	f.BoolVar(&fl.json, "json", false, "write JSON")
+	f.BoolVar(&fl.each, "each", false, "a line for each file; with --json a report for each, on a line of its own")
 	fl.source.addFlags(f)
 	fl.addHeader(f, "header")
 	cmd.RegisterFlagCompletionFunc("sort", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -288,7 +288,7 @@ func TestSummaryUsage(t *testing.T) {
 	in := trace(t, "states")
 	for _, args := range [][]string{
 		{"summary"},
-		{"summary", in, in},
+		{"summary", in, "-"},
 		{"summary", "--nonsense", in},
 		{"summary", "--top", "-1", in},
 		{"summary", "--sort", "nonsense", in},
@@ -379,7 +379,7 @@ func TestSummaryFailures(t *testing.T) {
 	}{
 		{"missing", "missing"},
 		{"text", "text: not a Go execution trace"},
-		{".", ". is a directory"},
+		{".", ".: no Go execution trace in it; it has 1 file of other kinds"},
 		{"-", "standard input: the input is empty"},
 	} {
 		for _, args := range [][]string{{"summary", test.arg}, {"summary", "--json", test.arg}} {

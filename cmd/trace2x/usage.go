@@ -17,6 +17,7 @@ import (
 
 	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/internal/input"
+	"github.com/trace2x/trace2x/internal/spelling"
 )
 
 // shown returns a text of the user as it may be shown: on one line, and, if it could be
@@ -114,9 +115,9 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown):
 		name := unknown.GetSpecifiedName()
 		if unknown.GetSpecifiedShortnames() != "" {
-			return fmt.Errorf("unknown flag: -%s%s", shown(name), didYouMean(longFlags(cmd, unknown.GetSpecifiedShortnames())))
+			return fmt.Errorf("unknown flag: -%s%s", shown(name), spelling.DidYouMean(longFlags(cmd, unknown.GetSpecifiedShortnames())))
 		}
-		return fmt.Errorf("unknown flag: --%s%s", shown(name), didYouMean(nearFlags(cmd, name)))
+		return fmt.Errorf("unknown flag: --%s%s", shown(name), spelling.DidYouMean(nearFlags(cmd, name)))
 	case errors.As(err, &syntax):
 		name, _, _ := strings.Cut(syntax.GetSpecifiedFlag(), "=")
 		return fmt.Errorf("%s is not a flag", shown(name))
@@ -144,7 +145,7 @@ func checkEmpty(cmd *cobra.Command, _ []string) error {
 func nearFlags(cmd *cobra.Command, name string) (near []string) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		most := 1 + len(name)/4
-		if !f.Hidden && (distance(name, f.Name) <= most || len(name) > 1 && strings.HasPrefix(f.Name, name)) {
+		if !f.Hidden && (spelling.Distance(name, f.Name) <= most || len(name) > 1 && strings.HasPrefix(f.Name, name)) {
 			near = append(near, "--"+f.Name)
 		}
 	})
@@ -160,39 +161,6 @@ func longFlags(cmd *cobra.Command, short string) []string {
 	return nearFlags(cmd, name)
 }
 
-// didYouMean returns the end of an error: what the user may have meant.
-func didYouMean(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return "; did you mean " + strings.Join(list, " or ") + "?"
-}
-
-// distance returns how many characters must be changed, added, removed or exchanged with
-// the next one to turn a into b.
-func distance(a, b string) int {
-	before, last := []int(nil), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := last[j]
-			if a[i] != b[j] {
-				changed++
-			}
-			row[j+1] = min(changed, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
-}
-
 // unknownCommand returns the error for an argument that is no command.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -205,12 +173,12 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	}
 	var near []string
 	for _, sub := range cmd.Commands() {
-		if sub.IsAvailableCommand() && (distance(name, sub.Name()) <= 1+len(name)/4 || len(name) > 1 && strings.HasPrefix(sub.Name(), name)) {
+		if sub.IsAvailableCommand() && (spelling.Distance(name, sub.Name()) <= 1+len(name)/4 || len(name) > 1 && strings.HasPrefix(sub.Name(), name)) {
 			near = append(near, sub.Name())
 		}
 	}
-	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
-	return fmt.Errorf("unknown command %s%s", shown(name), didYouMean(near))
+	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(spelling.Distance(name, a), spelling.Distance(name, b)) })
+	return fmt.Errorf("unknown command %s%s", shown(name), spelling.DidYouMean(near))
 }
 
 // oneTrace returns an error unless there is one argument, TRACE.

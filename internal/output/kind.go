@@ -32,7 +32,9 @@ var (
 	Perfetto  = &Kind{Name: "a Perfetto trace", Binary: true, like: isPerfetto}
 	Profile   = &Kind{Name: "a profile", Binary: true, Zipped: true, like: isProfile}
 	Spans     = &Kind{Name: "OTLP JSON Lines", like: regexp.MustCompile(`^\s*\{\s*"resourceSpans"\s*:`).Match}
-	Page      = &Kind{Name: "a manual page", like: regexp.MustCompile(`^\.TH `).Match}
+	// Difference is JSON or a page of trace2x diff.
+	Difference = &Kind{Name: "a difference as JSON or HTML", like: regexp.MustCompile(`^\s*\{\s*"headline"\s*:|^<!DOCTYPE html>\n[^\x00]* – trace2x diff</title>`).Match}
+	Page       = &Kind{Name: "a manual page", like: regexp.MustCompile(`^\.TH `).Match}
 )
 
 // headSize is how much of a file is looked at, in bytes.
