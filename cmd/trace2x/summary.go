@@ -27,6 +27,7 @@ type summaryFlags struct {
 	topSet bool
 	sort   string
 	json   bool
+	html   string
 }
 
 func newSummary(e *env) *cobra.Command {
@@ -70,7 +71,8 @@ front, it sorts by the most of a single goroutine. It also takes one of the colu
 blocking: count, total, p50, p99, max and tasks. Without it, blocking is sorted by the
 time in which goroutines were at work for tasks, so that idle waits come last.
 
---json writes everything; docs/summary.md has the names and units.`,
+--json writes everything; docs/summary.md has the names and units. --html writes pages
+with plots and tables as one file; trace2x web shows them, and more, in the browser.`,
 		Example: `  trace2x summary trace.out
 
   # why one task took so long; why the two slowest requests did
@@ -93,6 +95,9 @@ time in which goroutines were at work for tasks, so that idle waits come last.
 
   # a running server
   trace2x summary http://localhost:6060
+
+  # as one HTML file, for a ticket
+  trace2x summary --html report.html trace.out
 
   # the 99th percentile of the scheduler latency, in nanoseconds
   trace2x summary --json trace.out | jq .scheduling.p99_ns`,
@@ -130,6 +135,13 @@ time in which goroutines were at work for tasks, so that idle waits come last.
 			if err := fl.units.apply(&opts); err != nil {
 				return err
 			}
+			if fl.html != "" {
+				if err := checkHTML(&fl); err != nil {
+					return err
+				}
+				e.ran = true
+				return writeHTML(cmd.Context(), e, from, &fl, opts, part)
+			}
 			e.ran = true
 			return summarize(cmd.Context(), e, from, &fl, opts, part)
 		},
@@ -140,6 +152,7 @@ time in which goroutines were at work for tasks, so that idle waits come last.
 	fl.selection.addFlags(f)
 	fl.units.addFlags(cmd, f)
 	f.BoolVar(&fl.json, "json", false, "write JSON")
+	f.StringVar(&fl.html, "html", "", "write pages with plots and tables into `FILE`, which needs nothing else, - for standard output")
 	fl.source.addFlags(f)
 	fl.addHeader(f, "header")
 	cmd.RegisterFlagCompletionFunc("sort", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -32,8 +32,14 @@ var (
 	Perfetto  = &Kind{Name: "a Perfetto trace", Binary: true, like: isPerfetto}
 	Profile   = &Kind{Name: "a profile", Binary: true, Zipped: true, like: isProfile}
 	Spans     = &Kind{Name: "OTLP JSON Lines", like: regexp.MustCompile(`^\s*\{\s*"resourceSpans"\s*:`).Match}
+	HTML      = &Kind{Name: "an HTML page of trace2x", like: isHTML}
 	Page      = &Kind{Name: "a manual page", like: regexp.MustCompile(`^\.TH `).Match}
 )
+
+// isHTML reports whether a file is a page of package web.
+func isHTML(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("<!DOCTYPE html>\n")) && bytes.Contains(head, []byte(" – trace2x</title>"))
+}
 
 // headSize is how much of a file is looked at, in bytes.
 const headSize = 16 << 10

@@ -23,6 +23,8 @@ func Histogram(bars []Bar, height int) template.HTML {
 	}
 	width := 100 / float64(max(len(bars), 1))
 	var s svg
+	const above = 14 // for numbers
+	height += above
 	s.addf(`<svg class="plot histogram" width="100%%" height="%d" role="group" aria-label="histogram of latencies">`, height+18)
 	s.addf(`<line class="base" x1="0" x2="100%%" y1="%d" y2="%[1]d"/>`, height)
 	for i, b := range bars {
@@ -33,7 +35,7 @@ func Histogram(bars []Bar, height int) template.HTML {
 		if b.Value <= 0 {
 			continue
 		}
-		h := 3 + (float64(height)-3)*math.Log(b.Value)/math.Log(max(most, 2))
+		h := 3 + float64(height-above-3)*math.Log(b.Value)/math.Log(max(most, 2))
 		if most == 1 {
 			h = float64(height) / 2
 		}
@@ -43,6 +45,9 @@ func Histogram(bars []Bar, height int) template.HTML {
 				s.addf(`<rect class="hit" x="%s" width="%s" y="0" height="%d"/>`, percent(x), percent(width), height)
 			}
 			s.addf(`<rect class="bar %s" x="%s" width="%s" y="%s" height="%s">%s</rect>`, escape(b.Class), percent(x+width*.06), percent(width*.88), number(float64(height)-h), number(h), title(b.Title))
+			if len(bars) <= 30 {
+				s.addf(`<text x="%s" y="%s" text-anchor="middle">%s</text>`, percent(x+width/2), number(float64(height)-h-4), grouped(int64(b.Value)))
+			}
 		}
 		if b.Href == "" {
 			draw()

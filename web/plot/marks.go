@@ -58,7 +58,7 @@ type Span struct {
 // RowHeight is the height of a row of [Rows], in pixels.
 const RowHeight = 22
 
-// Rows draws intervals in rows. Two of the same row that touch look like two.
+// Rows draws intervals in rows.
 func Rows(a Axis, rows int, spans []Span) template.HTML {
 	var s svg
 	s.addf(`<svg class="plot rows" width="100%%" height="%d" role="img" aria-label="intervals over time">`, rows*RowHeight)
@@ -73,7 +73,7 @@ func Rows(a Axis, rows int, spans []Span) template.HTML {
 			y, h = y+h/2-1, 3
 		}
 		link(&s, x.Href, x.Title, func() {
-			s.addf(`<rect class="%s" x="%s" width="%s" y="%d" height="%d">%s</rect>`, escape(x.Class), percent(100*from), percent(100*max(to-from, .0005)), y, h, title(x.Title))
+			s.addf(`<rect class="%s" x="%s" width="%s" y="%d" height="%d">%s</rect>`, escape(x.Class), percent(100*from), percent(100*max(to-from, .0002)), y, h, title(x.Title))
 		})
 	}
 	s.addf(`</svg>`)
@@ -88,10 +88,13 @@ type Cell struct {
 	Title         string
 }
 
+// HeatHeight is the height of a row of [Heat], in pixels.
+const HeatHeight = 17
+
 // Heat draws how often something was in each row of each bucket.
 func Heat(a Axis, b Buckets, rows int, cells []Cell) template.HTML {
 	var s svg
-	s.addf(`<svg class="plot heat" width="100%%" height="100%%" aria-hidden="true">`)
+	s.addf(`<svg class="plot heat" width="100%%" height="%d" aria-hidden="true">`, rows*HeatHeight)
 	a.grid(&s)
 	step := float64(max(b.Step, 1))
 	s.addf(`<svg width="100%%" height="100%%" preserveAspectRatio="none" viewBox="%s 0 %s %d">`,
