@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/url"
 	"strconv"
 	"time"
@@ -81,13 +82,14 @@ func (l links) Row(kind critical.Kind, typ string, row series.Row) string {
 
 // Unit is the page of one unit, with its critical path.
 func (l links) Unit(kind critical.Kind, id series.ID, latency time.Duration) string {
-	return l.page("unit", "kind", kind.String(), "task", strconv.FormatUint(uint64(id.Task), 10),
-		"goroutine", strconv.FormatInt(int64(id.Goroutine), 10), "start", strconv.FormatInt(int64(id.Start), 10), "latency", latency.String())
+	v := url.Values{}
+	setUnit(v, kind, id)
+	return l.page("unit", "kind", v.Get("kind"), "task", v.Get("task"), "goroutine", v.Get("goroutine"), "start", v.Get("start"), "latency", latency.String())
 }
 
 // unitOf is Unit of a unit that was found.
 func (l links) unitOf(u *critical.Unit) string {
-	return l.Unit(u.Kind, series.ID{Task: u.Task, Goroutine: u.Goroutine, Start: u.Start}, u.Duration())
+	return l.Unit(u.Kind, unitID(u), u.Duration())
 }
 
 // Around is how much of the trace is shown to each side of what is looked at.
@@ -100,6 +102,18 @@ func (l links) Perfetto(at, d time.Duration) string {
 	return l.perfetto(max(at-around(d), 0), at+d+around(d), at, d)
 }
 
+// PerfettoUnit is Perfetto of a unit of work, whose critical path the UI then shows.
+func (l links) PerfettoUnit(kind critical.Kind, id series.ID, at, latency time.Duration) string {
+	if l.file {
+		return ""
+	}
+	v := l.rangeValues(max(at-around(latency), 0), at+latency+around(latency))
+	v.Set("at", at.String())
+	v.Set("for", latency.String())
+	setUnit(v, kind, id)
+	return join("trace.pftrace", v)
+}
+
 func (l links) perfetto(from, to, at, d time.Duration) string {
 	if l.file {
 		return ""
@@ -110,4 +124,28 @@ func (l links) perfetto(from, to, at, d time.Duration) string {
 		v.Set("for", d.String())
 	}
 	return join("trace.pftrace", v)
+}
+
+// setUnit puts a unit of work into the parameters of an address, and parseUnit reads it.
+func setUnit(v url.Values, kind critical.Kind, id series.ID) {
+	v.Set("kind", kind.String())
+	v.Set("task", strconv.FormatUint(uint64(id.Task), 10))
+	v.Set("goroutine", strconv.FormatInt(int64(id.Goroutine), 10))
+	v.Set("start", strconv.FormatInt(int64(id.Start), 10))
+}
+
+func parseUnit(v url.Values) (key unitKey, err error) {
+	if err := key.kind.UnmarshalText([]byte(v.Get("kind"))); err != nil {
+		return key, err
+	}
+	task, err1 := strconv.ParseUint(v.Get("task"), 10, 64)
+	g, err2 := strconv.ParseInt(v.Get("goroutine"), 10, 64)
+	start, err3 := strconv.ParseInt(v.Get("start"), 10, 64)
+	key.ID = series.ID{Task: model.TaskID(task), Goroutine: model.GoID(g), Start: model.Time(start)}
+	return key, errors.Join(err1, err2, err3)
+}
+
+// unitID tells a unit that was found from the others.
+func unitID(u *critical.Unit) series.ID {
+	return series.ID{Task: u.Task, Goroutine: u.Goroutine, Start: u.Start}
 }

@@ -210,7 +210,7 @@ func newWhyType(w *report.Why, t *critical.Type, l links) whyType {
 		u := &t.TailUnits[i]
 		out.LookAt = append(out.LookAt, namedLink{fmt.Sprintf("%s (%s)", w.UnitID(u), report.Duration(u.Duration())), l.unitOf(u)})
 		if i == 0 {
-			out.Perfetto = l.Perfetto(time.Duration(u.Start-w.Origin), u.Duration())
+			out.Perfetto = l.PerfettoUnit(u.Kind, unitID(u), time.Duration(u.Start-w.Origin), u.Duration())
 		}
 	}
 	return out

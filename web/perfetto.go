@@ -2,14 +2,18 @@ package web
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/trace2x/trace2x/convert/perfetto"
+	"github.com/trace2x/trace2x/internal/deeplink"
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/report"
 )
 
 // slowestPaths is how many critical paths of each type a converted window has.
@@ -19,7 +23,8 @@ const slowestPaths = 10
 // to open it.
 func (s *Server) convert(w http.ResponseWriter, r *http.Request, t *Trace) {
 	q, err := parseQuery(r.URL.Query())
-	if err != nil {
+	at, atErr := parseOpening(r.URL.Query())
+	if err := errors.Join(err, atErr); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
@@ -30,7 +35,7 @@ func (s *Server) convert(w http.ResponseWriter, r *http.Request, t *Trace) {
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	args, err := s.convertTo(f, t, q)
+	args, err := s.convertTo(f, t, q, at)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
@@ -54,19 +59,67 @@ func (s *Server) convert(w http.ResponseWriter, r *http.Request, t *Trace) {
 	io.Copy(w, f)
 }
 
+// opening is where in a trace the UI opens.
+type opening struct {
+	at, length time.Duration // since the trace began; negative for the whole window
+	unit       *unitKey      // whose critical path is shown, nil for none
+}
+
+// parseOpening reads it from the address of a window.
+func parseOpening(v url.Values) (p opening, err error) {
+	p.at, p.length = -1, -1
+	if !v.Has("at") {
+		return p, nil
+	}
+	if p.at, err = time.ParseDuration(v.Get("at")); err != nil {
+		return p, err
+	}
+	if p.length, err = time.ParseDuration(v.Get("for")); err != nil {
+		return p, err
+	}
+	if v.Has("kind") {
+		key, err := parseUnit(v)
+		p.unit = &key
+		return p, err
+	}
+	return p, nil
+}
+
 // convertTo converts a window into a file, and returns the arguments of the UI.
-func (s *Server) convertTo(f *os.File, t *Trace, q query) (url.Values, error) {
+func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (url.Values, error) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
 	in, err := t.again()
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
 	out := bufio.NewWriter(f)
-	p := perfetto.NewWriter(out, perfetto.Options{MinBlock: perfetto.DefaultMinBlock, Slowest: slowestPaths, Version: s.opts.Version})
-	defer p.Close()
-	sum, err := model.ReadWindow(s.ctx, in, p, q.window())
+	opts := perfetto.Options{MinBlock: perfetto.DefaultMinBlock, Slowest: slowestPaths, Version: s.opts.Version}
+	if at.unit != nil {
+		opts.Show = at.unit.is
+	}
+	w := perfetto.NewWriter(out, opts)
+	defer w.Close()
+	sum, err := model.ReadWindow(s.ctx, in, w, q.window())
 	if sum == nil {
 		return nil, err
 	}
-	return nil, out.Flush()
+	view := deeplink.View{Start: sum.Start, End: sum.End}
+	if at.at >= 0 {
+		origin := t.whole.rep.Trace.Origin
+		begin, end := origin+model.Time(at.at), origin+model.Time(at.at+at.length)
+		margin := max((end-begin)/4, model.Time(20*time.Microsecond))
+		view.From, view.To = begin-margin, end+margin
+		view.At, view.Note = begin, report.Duration(at.length)+" from here"
+	}
+	if at.unit != nil {
+		paths := w.Paths()
+		for i := range paths {
+			if at.unit.is(&paths[i].Unit) {
+				view.Path = &paths[i]
+			}
+		}
+	}
+	return view.Args(), out.Flush()
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/model"
-	"github.com/trace2x/trace2x/report/series"
 )
 
 // parseQuery reads the range and the kind of units from the address of a page.
@@ -129,18 +128,11 @@ func parseFilter(v url.Values) (f filter, err error) {
 // unitSection makes the page of one unit of work.
 func (s *Server) unitSection(t *Trace, of *view, l links, v url.Values) (title string, made section, _ *view, err error) {
 	missing := &missingError{"Which unit of work?"}
-	var key unitKey
-	if err := key.kind.UnmarshalText([]byte(v.Get("kind"))); err != nil {
+	key, err := parseUnit(v)
+	latency, latencyErr := time.ParseDuration(v.Get("latency"))
+	if err != nil || latencyErr != nil {
 		return "", made, nil, missing
 	}
-	task, err1 := strconv.ParseUint(v.Get("task"), 10, 64)
-	g, err2 := strconv.ParseInt(v.Get("goroutine"), 10, 64)
-	start, err3 := strconv.ParseInt(v.Get("start"), 10, 64)
-	latency, err4 := time.ParseDuration(v.Get("latency"))
-	if err1 != nil || err2 != nil || err3 != nil || err4 != nil {
-		return "", made, nil, missing
-	}
-	key.ID = series.ID{Task: model.TaskID(task), Goroutine: model.GoID(g), Start: model.Time(start)}
 	found, kept, err := t.unit(s.ctx, of, key, latency)
 	if err != nil {
 		return "", made, nil, err

@@ -202,10 +202,13 @@ func (b *lanes) units(kind critical.Kind, types []*critical.Type) {
 	}
 	bottom, top := logBelow(low), logAbove(high)
 	var dots []plot.Dot
+	taken := make(map[[2]int]bool) // a dot hides those behind it
 	for _, p := range series.Longest(b.s.Points) {
-		if p.Kind != kind {
+		cell := [2]int{int(160 * b.out.Axis.X(p.At)), int(24 * plot.LogY(float64(p.Latency), float64(bottom), float64(top)))}
+		if p.Kind != kind || taken[cell] {
 			continue
 		}
+		taken[cell] = true
 		dots = append(dots, plot.Dot{
 			Class: fmt.Sprintf("type%d", classes[p.Type]), At: p.At, Y: plot.LogY(float64(p.Latency), float64(bottom), float64(top)),
 			Title: fmt.Sprintf("%s, %s, ended at %s", report.UnitType(kind, p.Type), report.Duration(p.Latency), report.SecondsSince(p.At)),

@@ -94,7 +94,7 @@ type view struct {
 }
 
 // maxSingles is how many single goroutines of a function are shown.
-const maxSingles = 500
+const maxSingles = 200
 
 // mmuLengths are lengths of time for the minimum mutator utilization: those of a report,
 // and some between.

@@ -147,7 +147,7 @@ func instances(t *critical.Type, rows []series.Row, v *view, l links) *table {
 			}
 			start := time.Duration(e.Start - v.rep.Why.Origin)
 			out.Rows = append(out.Rows, row{Cells: []cell{
-				dur(e.Latency), moment(start), task, l.goroutineCell(e.Goroutine), text("show").link(l.Unit(t.Kind, e.ID, e.Latency)), openCell(l.Perfetto(start, e.Latency)),
+				dur(e.Latency), moment(start), task, l.goroutineCell(e.Goroutine), text("show").link(l.Unit(t.Kind, e.ID, e.Latency)), openCell(l.PerfettoUnit(t.Kind, e.ID, start, e.Latency)),
 			}})
 		}
 	}
@@ -220,7 +220,7 @@ func newUnit(v *view, k *critical.Kept, l links) *unit {
 	w := v.rep.Why
 	start := time.Duration(k.Start - w.Origin)
 	out := &unit{
-		Title: report.UnitType(k.Kind, k.Type), Kind: report.UnitsName(k.Kind), ID: w.UnitID(&k.Unit), Perfetto: l.Perfetto(start, k.Duration()),
+		Title: report.UnitType(k.Kind, k.Type), Kind: report.UnitsName(k.Kind), ID: w.UnitID(&k.Unit), Perfetto: l.PerfettoUnit(k.Kind, unitID(&k.Unit), start, k.Duration()),
 		Type: namedLink{report.UnitType(k.Kind, k.Type), l.page("units", "kind", k.Kind.String(), "type", k.Type)},
 	}
 	if k.Goroutine > 0 {

@@ -66,3 +66,12 @@ func (p *Page) Screenshot() ([]byte, error) {
 	err := p.browser.call(p.session, "Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true}, &shot)
 	return shot.Data, err
 }
+
+// Close closes the page's tab.
+func (p *Page) Close() error {
+	b := p.browser
+	b.mu.Lock()
+	delete(b.watched, p.session)
+	b.mu.Unlock()
+	return b.call(p.session, "Page.close", nil, nil)
+}

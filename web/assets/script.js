@@ -96,8 +96,6 @@ const timelines = all("[data-timeline]").map((line) => {
     if (t !== null) {
       cursor.style.left = left(t) + "%";
       cursor.firstElementChild.textContent = anchor === null || anchor === t ? seconds(t) : `${seconds(Math.min(anchor, t))} + ${duration(Math.abs(t - anchor))}`;
-      line.setAttribute("aria-valuenow", Math.round(t));
-      line.setAttribute("aria-valuetext", cursor.firstElementChild.textContent);
     }
     const column = t === null ? -1 : Math.floor((t - values.from) / values.step);
     for (const output of outputs) {
@@ -141,6 +139,7 @@ const timelines = all("[data-timeline]").map((line) => {
       if (e.shiftKey && anchor === null) anchor = at ?? from;
       if (!e.shiftKey) anchor = null;
       read(Math.min(to, Math.max(from, target)));
+      line.querySelector(".where").textContent = cursor.firstElementChild.textContent;
       anchor === null ? reset() : place(anchor, at);
     } else if (e.key === "Enter" && anchor !== null) finish();
     else if (e.key === "Escape") { anchor = null; read(null); reset(); } else return;

@@ -61,7 +61,7 @@ const RowHeight = 22
 // Rows draws intervals in rows.
 func Rows(a Axis, rows int, spans []Span) template.HTML {
 	var s svg
-	s.addf(`<svg class="plot rows" width="100%%" height="%d" role="img" aria-label="intervals over time">`, rows*RowHeight)
+	s.addf(`<svg class="plot rows" width="100%%" height="%d" role="group" aria-label="intervals over time">`, rows*RowHeight)
 	a.grid(&s)
 	for _, x := range spans {
 		from, to := max(a.X(x.From), 0), min(a.X(x.To), 1)
