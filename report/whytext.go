@@ -185,10 +185,17 @@ func othersOf(t *critical.Type) *others {
 	return o
 }
 
+// compare returns how long a segment of the tail is in each unit of it and in each other
+// unit, and whether it stands out: it is a good part of why they took longer.
+func (o *others) compare(t *critical.Type, s *critical.SegmentSum) (slow, other time.Duration, standsOut bool) {
+	slower := each(t.Tail.Total, t.Tail.Units) - each(o.total, o.units)
+	slow, other = each(s.Time, t.Tail.Units), each(o.times[kindOf(s)], o.units)
+	return slow, other, o.units > 0 && slower > 0 && float64(slow-other) >= minExcess*float64(slower) && slow > 2*other
+}
+
 // tail writes what the slowest units spent their time on. What stands out is marked:
 // it is a good part of why they took longer than the others.
 func (p *printer) tail(t *critical.Type, o *others, most int) {
-	slower := each(t.Tail.Total, t.Tail.Units) - each(o.total, o.units)
 	header := []string{"share", "each", "others"}
 	if o.units == 0 {
 		header = header[:2]
@@ -198,8 +205,7 @@ func (p *printer) tail(t *critical.Type, o *others, most int) {
 	rest := t.Tail.Total
 	for i := range t.Tail.Segments {
 		s := &t.Tail.Segments[i]
-		slow, other := each(s.Time, t.Tail.Units), each(o.times[kindOf(s)], o.units)
-		standsOut := o.units > 0 && slower > 0 && float64(slow-other) >= minExcess*float64(slower) && slow > 2*other
+		slow, other, standsOut := o.compare(t, s)
 		if p.opts.Top > 0 && i > 0 && (!standsOut || i >= 2*most) && (i >= most || ratio(s.Time, t.Tail.Total) < minShare) {
 			continue
 		}

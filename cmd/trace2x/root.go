@@ -151,6 +151,6 @@ The exit code is ` + exitHelp,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate(versionLine() + "\n")
-	root.AddCommand(newSummary(e), newOpen(e), newCapture(e), newPerfetto(e), newOtel(e), newPprof(e), newDiff(e), newCheck(e), newVersion(e), newMan(e))
+	root.AddCommand(newSummary(e), newWeb(e), newOpen(e), newCapture(e), newPerfetto(e), newOtel(e), newPprof(e), newDiff(e), newCheck(e), newVersion(e), newMan(e))
 	return root
 }

@@ -28,6 +28,7 @@ type summaryFlags struct {
 	sort   string
 	json   bool
 	each   bool
+	html   string
 }
 
 func newSummary(e *env) *cobra.Command {
@@ -75,7 +76,8 @@ front, it sorts by the most of a single goroutine. It also takes one of the colu
 blocking: count, total, p50, p99, max and tasks. Without it, blocking is sorted by the
 time in which goroutines were at work for tasks, so that idle waits come last.
 
---json writes everything; docs/summary.md has the names and units.`,
+--json writes everything; docs/summary.md has the names and units. --html writes pages
+with plots and tables as one file; trace2x web shows them, and more, in the browser.`,
 		Example: `  trace2x summary trace.out
 
   # why one task took so long; why the two slowest requests did
@@ -102,6 +104,9 @@ time in which goroutines were at work for tasks, so that idle waits come last.
   # all dumps of a flight recorder: together, and a line for each
   trace2x summary dumps/
   trace2x summary --each dumps/
+
+  # as one HTML file, for a ticket
+  trace2x summary --html report.html trace.out
 
   # the 99th percentile of the scheduler latency, in nanoseconds
   trace2x summary --json trace.out | jq .scheduling.p99_ns`,
@@ -139,6 +144,16 @@ time in which goroutines were at work for tasks, so that idle waits come last.
 			if err := fl.units.apply(&opts); err != nil {
 				return err
 			}
+			if fl.html != "" {
+				if isMany(args) || fl.each {
+					return errors.New("--html shows one trace: give one file, and not --each")
+				}
+				if err := checkHTML(&fl); err != nil {
+					return err
+				}
+				e.ran = true
+				return writeHTML(cmd.Context(), e, from, &fl, opts, part)
+			}
 			if isMany(args) || fl.each {
 				return summarizeMany(cmd.Context(), e, args, &fl, opts, part)
 			}
@@ -153,6 +168,7 @@ time in which goroutines were at work for tasks, so that idle waits come last.
 	fl.units.addFlags(cmd, f)
 	f.BoolVar(&fl.json, "json", false, "write JSON")
 	f.BoolVar(&fl.each, "each", false, "a line for each file; with --json a report for each, on a line of its own")
+	f.StringVar(&fl.html, "html", "", "write pages with plots and tables into `FILE`, which needs nothing else, - for standard output")
 	fl.source.addFlags(f)
 	fl.addHeader(f, "header")
 	cmd.RegisterFlagCompletionFunc("sort", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -5,7 +5,8 @@
 // open, and the browser ends with the test, whichever way that ends. Each
 // browser has a profile of its own. The package needs chromium (or
 // google-chrome) in PATH. It knows only what the tests here need of the
-// protocol: to open pages, to run JavaScript in them, and to grant permissions.
+// protocol: to open pages, to run JavaScript in them, to use the mouse and the keyboard,
+// to grant permissions, and to hear of errors and requests.
 package chromium
 
 import (
@@ -73,17 +74,21 @@ type Browser struct {
 	w       io.WriteCloser
 	last    int
 	pending map[int]chan<- answer
+	watched map[string]*record // by session
 	ended   bool
 
 	close func() error
 }
 
 // answer is a message from the browser: the result of a call, or an event, which is
-// ignored.
+// ignored if it is not of a page that is watched.
 type answer struct {
 	ID     int
 	Result json.RawMessage
 	Error  *struct{ Message string }
+
+	SessionID, Method string
+	Params            json.RawMessage
 }
 
 // Start starts a browser with additional flags. When ctx is done the process is killed.
@@ -147,10 +152,13 @@ func (b *Browser) receive(r io.ReadCloser) {
 			break
 		}
 		var a answer
-		if json.Unmarshal(bytes.TrimSuffix(message, []byte{0}), &a) != nil || a.ID == 0 {
+		if json.Unmarshal(bytes.TrimSuffix(message, []byte{0}), &a) != nil {
 			continue
 		}
 		b.mu.Lock()
+		if r := b.watched[a.SessionID]; r != nil && a.ID == 0 {
+			r.add(&a)
+		}
 		if c := b.pending[a.ID]; c != nil {
 			c <- a
 			delete(b.pending, a.ID)
@@ -245,7 +253,9 @@ type Page struct {
 }
 
 // Open opens a URL in a new tab, as a user does, and waits until it is there.
-func (b *Browser) Open(url string) (*Page, error) {
+func (b *Browser) Open(url string) (*Page, error) { return b.open(url, false) }
+
+func (b *Browser) open(url string, watch bool) (*Page, error) {
 	var target struct{ TargetID string }
 	if err := b.call("", "Target.createTarget", map[string]any{"url": "about:blank"}, &target); err != nil {
 		return nil, err
@@ -253,6 +263,11 @@ func (b *Browser) Open(url string) (*Page, error) {
 	p, err := b.attach(target.TargetID, url)
 	if err != nil {
 		return nil, err
+	}
+	if watch {
+		if err := p.watch(); err != nil {
+			return nil, err
+		}
 	}
 	var nav struct{ ErrorText string }
 	if err := b.call(p.session, "Page.navigate", map[string]any{"url": url}, &nav); err != nil {

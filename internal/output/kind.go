@@ -34,8 +34,14 @@ var (
 	Spans     = &Kind{Name: "OTLP JSON Lines", like: regexp.MustCompile(`^\s*\{\s*"resourceSpans"\s*:`).Match}
 	// Difference is JSON or a page of trace2x diff.
 	Difference = &Kind{Name: "a difference as JSON or HTML", like: regexp.MustCompile(`^\s*\{\s*"headline"\s*:|^<!DOCTYPE html>\n[^\x00]* – trace2x diff</title>`).Match}
+	HTML       = &Kind{Name: "an HTML page of trace2x", like: isHTML}
 	Page       = &Kind{Name: "a manual page", like: regexp.MustCompile(`^\.TH `).Match}
 )
+
+// isHTML reports whether a file is a page of package web.
+func isHTML(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("<!DOCTYPE html>\n")) && bytes.Contains(head, []byte(" – trace2x</title>"))
+}
 
 // headSize is how much of a file is looked at, in bytes.
 const headSize = 16 << 10

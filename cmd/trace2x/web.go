@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trace2x/trace2x/internal/input"
+	"github.com/trace2x/trace2x/internal/output"
+	"github.com/trace2x/trace2x/internal/serve"
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/report"
+	"github.com/trace2x/trace2x/web"
+)
+
+// webFlags are the flags of trace2x web.
+type webFlags struct {
+	source
+	ui        string
+	listen    string
+	port      uint16
+	noBrowser bool
+}
+
+func newWeb(e *env) *cobra.Command {
+	var fl webFlags
+	cmd := &cobra.Command{
+		Use:   "web TRACE...",
+		Short: "Look at a trace in the browser: why it is slow, over time, in tables and flame graphs",
+		Long: `web shows a Go execution trace in your browser: why units of work are slow,
+suspects, plots over time, goroutines, blocking, scheduler latency, the GC, and flame
+graphs. Drag in a plot to choose a range of time: everything is then of that range.
+Arrows (↗) open the moment in the Perfetto UI, with only the window around it.
+
+web reads the trace once, prints the address of the pages and opens it in $BROWSER or
+the default browser. It ends with Ctrl-C, or with the button Stop on a page. The pages
+are only for this machine: they are on 127.0.0.1, at an address that cannot be guessed,
+and ask no other host for anything. What you open in Perfetto goes to the page of that
+UI in your browser, and no further.
+
+` + sourceHelp + `
+
+A pipe or a recording goes to a temporary folder that only you can read. It is gone
+when web ends.
+
+` + secretsHelp,
+		Example: `  trace2x web trace.out
+
+  # five seconds of a running program that imports net/http/pprof
+  trace2x web http://localhost:6060
+
+  # on another machine, after ssh -L 8080:127.0.0.1:8080
+  trace2x web --no-browser --port 8080 trace.out
+
+  # several traces
+  trace2x web before.out after.out`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var from []location
+			for _, arg := range args {
+				l, err := fl.locate(arg)
+				if err != nil {
+					return err
+				}
+				from = append(from, l)
+			}
+			ui, err := serve.ParseUI(fl.ui)
+			if err != nil {
+				return fmt.Errorf("--ui: %w, as in --ui %s", err, serve.PerfettoUI)
+			}
+			e.ran = true
+			return showWeb(cmd.Context(), e, from, ui, &fl)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&fl.noBrowser, "no-browser", false, "only print the address")
+	f.Uint16Var(&fl.port, "port", 0, "serve on this `PORT`, 0 for any that is free")
+	f.StringVar(&fl.listen, "listen", "127.0.0.1", "serve on this `ADDRESS` of the machine; others on the network can then read the trace if they know the address of the pages")
+	f.StringVar(&fl.ui, "ui", serve.PerfettoUI, "open moments in the Perfetto UI at `URL`")
+	fl.addSeconds(f)
+	fl.addHeader(f, "header")
+	return cmd
+}
+
+func showWeb(ctx context.Context, e *env, from []location, ui *url.URL, fl *webFlags) error {
+	// Before the work, which would be in vain if the port cannot be used.
+	ln, err := net.Listen("tcp", net.JoinHostPort(fl.listen, strconv.Itoa(int(fl.port))))
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	temp, err := output.TempFolder()
+	if err != nil {
+		return err
+	}
+	defer temp.Remove()
+
+	var traces []*web.Trace
+	var damages []error
+	for _, l := range from {
+		t, err := e.readWeb(ctx, l, temp, web.ReadOptions{})
+		if t == nil {
+			return err
+		}
+		if err != nil {
+			fmt.Fprintf(e.stderr, "warning: %s\n", oneLine(err))
+			damages = append(damages, err)
+		}
+		traces = append(traces, t)
+	}
+	s := web.NewServer(ctx, ln.Addr(), traces, web.Options{
+		UI: ui, Version: version(), TempFile: func() (*os.File, error) { return os.CreateTemp(temp.Path, "window-*.pftrace") },
+	})
+	host := ln.Addr().String()
+	if a, ok := ln.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		fmt.Fprintf(e.stderr, "warning: the pages are on %s: everybody on the network who knows their address can read the trace, and it is sent without encryption\n", host)
+		if a.IP.IsUnspecified() {
+			host = net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
+		}
+	}
+	link := "http://" + host + s.Path()
+	if _, err := fmt.Fprintln(e.stdout, link); err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stderr, "Ctrl-C ends it, or the button Stop on a page")
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	var noBrowser <-chan error
+	if !fl.noBrowser {
+		noBrowser = serve.OpenBrowser(link)
+	}
+	for {
+		select {
+		case err := <-noBrowser:
+			fmt.Fprintf(e.stderr, "warning: no browser was opened (%v): open the address in one\n", err)
+			noBrowser = nil
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			srv.Close()
+			return ctx.Err()
+		case <-s.Stopped():
+			// The page that says so is on its way.
+			closing, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			srv.Shutdown(closing)
+			if len(damages) > 0 {
+				return errTold
+			}
+			return nil
+		}
+	}
+}
+
+// writeHTML writes the pages of a trace as one file.
+func writeHTML(ctx context.Context, e *env, from location, fl *summaryFlags, opts report.Options, part model.Window) error {
+	target := output.Target{Name: fl.html, Stdout: e.stdout, Kind: output.HTML, Keep: input.IsURL(from.name), Source: from.file(e.stdin)}
+	if err := target.Check(); err != nil {
+		return err
+	}
+	temp, err := output.TempFolder()
+	if err != nil {
+		return err
+	}
+	defer temp.Remove()
+	t, damage := e.readWeb(ctx, from, temp, web.ReadOptions{Window: part, Units: opts.Units.Kinds})
+	if t == nil {
+		return damage
+	}
+	out, err := output.Create(target)
+	if err != nil {
+		return err
+	}
+	defer out.Discard()
+	if err := web.Write(ctx, out, t, "trace2x summary --html FILE "+shellName(from.name)); err != nil {
+		return err
+	}
+	if err := e.commit(out); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stderr, "%s: %s\n", outName(out.Name()), byteCount(out.Size()))
+	return damage
+}
+
+// checkHTML returns an error about flags that pages do not know.
+func checkHTML(fl *summaryFlags) error {
+	switch {
+	case fl.json:
+		return errors.New("--html and --json contradict each other")
+	case !fl.Selection.All():
+		return errors.New("--html has all goroutines and tasks: leave out --goroutine, --func, --task and --trace-id")
+	case fl.unit == "none":
+		return errors.New("--html explains units of work: leave out --unit none")
+	}
+	return nil
+}
+
+// shellName is the name of a trace as it may be shown in a command.
+func shellName(name string) string {
+	if name == "-" || input.IsURL(name) {
+		return "TRACE"
+	}
+	return shown(filepath.Base(name))
+}
+
+// readWeb reads a trace once. What cannot be read again goes to the temporary folder
+// meanwhile. The error may be that of a damaged trace.
+func (e *env) readWeb(ctx context.Context, from location, temp *output.Folder, opts web.ReadOptions) (*web.Trace, error) {
+	in, done, err := e.open(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	defer done()
+	file := from.name
+	r := io.Reader(in)
+	var spool *os.File
+	if !readsAgain(from.name) {
+		if spool, err = os.CreateTemp(temp.Path, "trace-*"); err != nil {
+			return nil, err
+		}
+		defer spool.Close()
+		file, r = spool.Name(), io.TeeReader(in, spool)
+	}
+	t, err := web.Read(ctx, webName(from), r, func() (io.ReadCloser, error) { return os.Open(file) }, opts)
+	done()
+	if t == nil {
+		return nil, inInput(in, err)
+	}
+	if spool != nil {
+		// What comes behind the end of the trace is not needed.
+		if closeErr := spool.Close(); closeErr != nil && !errors.Is(closeErr, os.ErrClosed) {
+			return nil, closeErr
+		}
+	}
+	e.report(in, t.Report().Trace)
+	if err != nil && !model.IsDamage(err) {
+		return nil, err
+	}
+	return t, inDamage(in, err)
+}
+
+// readsAgain reports whether a trace can be read again, from anywhere in it: it is in a
+// file, and not compressed.
+func readsAgain(name string) bool {
+	info, err := os.Stat(name)
+	if name == "-" || input.IsURL(name) || err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var magic [2]byte
+	_, err = io.ReadFull(f, magic[:])
+	return err != nil || magic != [2]byte{0x1f, 0x8b}
+}
+
+// webName is what pages call a trace.
+func webName(from location) string {
+	switch {
+	case from.name == "-":
+		return "standard input"
+	case input.IsURL(from.name):
+		return label(from.name)
+	}
+	return shown(filepath.Base(from.name))
+}

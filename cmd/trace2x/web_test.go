@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/trace2x/trace2x/internal/testtrace"
+)
+
+// webPage fetches a page, or posts to it as a page of the server does.
+func webPage(t *testing.T, method, address string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", "http://"+req.URL.Host)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", address, resp.Status, err)
+	}
+	return string(body)
+}
+
+// TestWeb shows traces from a file, compressed, and through a pipe. Nothing is left of
+// them when the command has ended, whichever way.
+func TestWeb(t *testing.T) {
+	data := testtrace.Data(t, "chain")
+	for _, test := range []struct {
+		name, arg string
+		code      int
+		spooled   bool
+	}{
+		{"stopped on a page", trace(t, "chain"), exitOK, false},
+		{"interrupted", trace(t, "chain"), exitInterrupted, false},
+		{"a pipe, interrupted", "-", exitInterrupted, true},
+		{"a pipe, stopped", "-", exitOK, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			link, temp := opener(t), t.TempDir()
+			t.Setenv("TMPDIR", temp)
+			pr, pw := io.Pipe()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			e := &env{stdin: strings.NewReader(string(data)), stdout: pw, stderr: new(safeBuffer)}
+			ended := make(chan int, 1)
+			go func() { ended <- e.run(ctx, []string{"web", test.arg}) }()
+			printed, err := bufio.NewReader(pr).ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			address := strings.TrimSpace(printed)
+			if got := link(); got != address {
+				t.Errorf("it opens %s, and prints %s", got, address)
+			}
+			if page := webPage(t, "GET", address); !strings.Contains(page, "Why units of work took so long") {
+				t.Errorf("the first page is %.200s", page)
+			}
+			webPage(t, "GET", address+"trace.pftrace?from=1ms&to=10ms")
+			webPage(t, "GET", address+"goroutines?from=1ms&to=10ms") // reads it again
+			if files, err := filepath.Glob(filepath.Join(temp, "*", "trace-*")); err != nil || len(files) > 0 != test.spooled {
+				t.Errorf("in the temporary folder: %v, %v", files, err)
+			} else if test.spooled {
+				if info, err := os.Stat(filepath.Dir(files[0])); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
+					t.Errorf("the folder is %v, %v", info.Mode(), err)
+				}
+			}
+			if test.code == exitOK {
+				folder, _, _ := strings.Cut(strings.TrimSuffix(address, "/1/"), "/1/")
+				webPage(t, "POST", folder+"/stop")
+			} else {
+				cancel()
+			}
+			if code := <-ended; code != test.code {
+				t.Errorf("exit code %d, want %d: %s", code, test.code, e.stderr)
+			}
+			if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// Ctrl-C in a terminal leaves nothing behind either.
+func TestWebInterrupt(t *testing.T) {
+	if testing.Short() || runtime.GOOS == "windows" {
+		t.Skip("builds the command, and sends it a signal")
+	}
+	temp := t.TempDir()
+	cmd := osexec.Command(testtrace.Command(t), "web", "--no-browser", "-")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	cmd.Stdin = strings.NewReader(string(testtrace.Data(t, "chain")))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	printed, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		cmd.Process.Kill()
+		t.Fatal(err)
+	}
+	webPage(t, "GET", strings.TrimSpace(printed))
+	if left, err := os.ReadDir(temp); err != nil || len(left) != 1 {
+		t.Errorf("while it runs: %v, %v", left, err)
+	}
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit code %d", code)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestWebUsage(t *testing.T) {
+	in := trace(t, "chain")
+	for _, args := range [][]string{
+		{"web"},
+		{"web", "--ui", "x", in},
+		{"web", "--port", "70000", in},
+		{"web", "--seconds", "5", in},
+		{"summary", "--html", "r.html", "--json", in},
+		{"summary", "--html", "r.html", "--task", "x", in},
+		{"summary", "--html", "r.html", "--unit", "none", in},
+	} {
+		exec(t, args...).want(t, exitUsage)
+	}
+	exec(t, "web", "--no-browser", filepath.Join(t.TempDir(), "none.trace")).want(t, exitFailed, "no such file")
+	exec(t, "web", "--no-browser", "--listen", "203.0.113.7", in).want(t, exitFailed, "cannot assign")
+}
+
+// Pages in a file replace only such a file, and are of the window.
+func TestSummaryHTML(t *testing.T) {
+	in := trace(t, "gc")
+	t.Chdir(t.TempDir())
+	exec(t, "summary", "--html", "r.html", in).want(t, exitOK)
+	whole := read(t, "r.html")
+	exec(t, "summary", "--html", "r.html", "--from", "10ms", "--to", "30ms", in).want(t, exitOK)
+	if part := read(t, "r.html"); part == whole || !strings.Contains(part, "20.0ms of Go") {
+		t.Errorf("it is of %.300s", part[strings.Index(part, `class="about"`):])
+	}
+	if r := exec(t, "summary", "--html", "-", in); r.code != exitOK || r.stdout != whole {
+		t.Errorf("to standard output: exit code %d, %d bytes, not %d: %s", r.code, len(r.stdout), len(whole), r.stderr)
+	}
+	if err := os.WriteFile("notes.html", []byte("<!DOCTYPE html>\n<title>mine</title>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, "summary", "--html", "notes.html", in).want(t, exitFailed, "is not an HTML page of trace2x")
+}

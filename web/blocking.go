@@ -1,0 +1,45 @@
+package web
+
+import (
+	"github.com/trace2x/trace2x/report"
+)
+
+// blocking is the section of waits by reason and place.
+type blocking struct{ Table *table }
+
+func newBlocking(v *view, l links) *blocking {
+	t := &table{
+		ID: "blocking-table", Caption: "Waits by reason and place", Filter: "a reason, a function or a file", Empty: "Nothing blocked.",
+		Columns: []column{str("reason", "the runtime's"), {Title: "place", Hint: "who ended the waits is below", Wide: true}, num("count", "how many waits"), num("total", ""), num("p50", ""), num("p99", ""), num("max", "")},
+	}
+	inTasks := false
+	for i := range v.rep.Blocking {
+		inTasks = inTasks || v.rep.Blocking[i].InTasks > 0
+	}
+	if inTasks {
+		t.Columns = append(t.Columns, num("in tasks", "while the goroutine was at work for a task"))
+	}
+	t.Columns = append(t.Columns, str("longest", "the goroutine with the longest wait"))
+	list := v.rep.Blocking
+	sorted := 3
+	if inTasks {
+		sorted = 7
+	}
+	t.Columns[sorted].Sorted = true
+	for i := range list {
+		b := &list[i]
+		where := place(b.Place)
+		if by := b.EndedByLine(); by != "" {
+			where.Sub += " · " + by
+		}
+		cells := []cell{text(b.Reason), where, number(b.Count), dur(b.Total), dur(b.P50), dur(b.P99), dur(b.Max)}
+		if inTasks {
+			cells = append(cells, dur(b.InTasksTime))
+		}
+		longest := l.goroutineCell(b.Longest.Goroutine)
+		longest.Sub = "at " + report.SecondsSince(b.Longest.At)
+		cells = append(cells, longest, openCell(l.Perfetto(b.Longest.At, b.Longest.Duration)))
+		t.Rows = append(t.Rows, row{Cells: cells, Faint: b.System})
+	}
+	return &blocking{t.withPerfetto(l)}
+}

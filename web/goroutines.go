@@ -1,0 +1,256 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/report"
+	"github.com/trace2x/trace2x/report/series"
+	"github.com/trace2x/trace2x/web/plot"
+)
+
+// goroutines is the section of goroutines by start function.
+type goroutines struct{ Table *table }
+
+// mostReasons is how many reasons of waits have a column of their own.
+const mostReasons = 5
+
+// mainReasons are the reasons with the most time.
+func mainReasons(groups []report.Group) []string {
+	sums := make(map[string]time.Duration)
+	for i := range groups {
+		for reason, d := range groups[i].Sum.BlockByReason {
+			sums[reason] += d
+		}
+	}
+	names := slices.Sorted(maps.Keys(sums))
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(sums[b], sums[a]) })
+	return names[:min(len(names), mostReasons)]
+}
+
+// timesColumns are columns of times, the same as of [timesCells].
+func timesColumns(reasons []string) []column {
+	out := []column{
+		{Title: "exec", Hint: "running on a P", Num: true, Sorted: true}, num("wait", "runnable: waiting for a P"),
+		num("block", "waiting for anything else"), num("syscall", "in system calls"), num("assist", "helping the GC"),
+	}
+	for _, r := range reasons {
+		out = append(out, num(r, "waiting: "+r))
+	}
+	return out
+}
+
+func timesCells(t *report.Times, reasons []string) []cell {
+	out := []cell{dur(t.Execution), dur(t.SchedWait), dur(t.Block), dur(t.Syscall + t.SyscallBlock), dur(t.GCAssist)}
+	for _, r := range reasons {
+		out = append(out, dur(t.BlockByReason[r]))
+	}
+	return out
+}
+
+// timesBar shows times by state.
+func timesBar(t *report.Times) cell {
+	return cell{HTML: plot.Stack([]plot.Part{
+		{Class: "running", Value: float64(t.Execution), Title: "running " + report.Duration(t.Execution)},
+		{Class: "runnable", Value: float64(t.SchedWait), Title: "runnable " + report.Duration(t.SchedWait)},
+		{Class: "syscall", Value: float64(t.Syscall + t.SyscallBlock), Title: "system calls " + report.Duration(t.Syscall+t.SyscallBlock)},
+		{Class: "waiting", Value: float64(t.Block), Title: "waiting " + report.Duration(t.Block)},
+	}, float64(t.Total))}
+}
+
+func newGoroutines(v *view, l links) *goroutines {
+	reasons := mainReasons(v.rep.Goroutines)
+	t := &table{
+		ID: "goroutines-table", Caption: "Goroutines by start function", Filter: "a function", Empty: "No goroutines.",
+		Columns: append(append([]column{{Title: "start function", Wide: true}, num("count", "how many goroutines")}, timesColumns(reasons)...), str("states", "its time by state")),
+	}
+	for i := range v.rep.Goroutines {
+		g := &v.rep.Goroutines[i]
+		cells := []cell{l.funcCell(g.Func), number(g.Count)}
+		cells = append(cells, timesCells(&g.Sum, reasons)...)
+		t.Rows = append(t.Rows, row{Cells: append(cells, timesBar(&g.Sum))})
+	}
+	return &goroutines{t}
+}
+
+// function is the page of the goroutines of one start function.
+type function struct {
+	Name, Title string
+	Facts       []fact
+	Singles     *table
+	Blocking    *table
+	Flames      []flameLink
+}
+
+func newFunction(v *view, l links) *function {
+	fn := v.fn[1:]
+	out := &function{Name: report.ShortFunc(fn), Title: model.FuncName(fn), Blocking: newBlocking(v, l).Table, Flames: flames(l, "func", fn)}
+	count := int64(0)
+	for i := range v.rep.Goroutines {
+		g := &v.rep.Goroutines[i]
+		count += g.Count
+		out.Facts = append(out.Facts,
+			fact{"goroutines", english.Sprintf("%d", g.Count), ""}, fact{"exec", report.Duration(g.Sum.Execution), ""}, fact{"wait for a P", report.Duration(g.Sum.SchedWait), ""},
+			fact{"block", report.Duration(g.Sum.Block), ""}, fact{"system calls", report.Duration(g.Sum.Syscall + g.Sum.SyscallBlock), ""},
+			fact{"GC assists", report.Duration(g.Sum.GCAssist), ""})
+	}
+	reasons := mainReasons(v.rep.Goroutines)
+	t := &table{
+		ID: "singles-table", Caption: "Single goroutines", Filter: "a goroutine", Empty: "No goroutines.",
+		Columns: append(append([]column{num("goroutine", "its ID"), num("start", "since the trace began"), num("total", "how long it was in the trace")}, timesColumns(reasons)...), str("states", "its time by state"), str("end", "")),
+	}
+	for i := range v.rep.Singles {
+		s := &v.rep.Singles[i]
+		start := moment(s.Start)
+		if s.Before {
+			start.Text = "before"
+		}
+		end := "exited"
+		if s.Open {
+			end = "still there"
+		}
+		cells := append([]cell{l.goroutineCell(s.ID), start, dur(s.Times.Total)}, timesCells(&s.Times, reasons)...)
+		cells = append(cells, timesBar(&s.Times), text(end), openCell(l.Perfetto(s.Start, s.End-s.Start)))
+		t.Rows = append(t.Rows, row{Cells: cells})
+	}
+	t.More = int(count) - len(t.Rows)
+	out.Singles = t.withPerfetto(l)
+	return out
+}
+
+// goroutine is the page of one goroutine.
+type goroutine struct {
+	ID       model.GoID
+	Func     string
+	FuncHref string
+	Facts    []fact
+	Life     template.HTML
+	Axis     template.HTML
+	States   *table
+	Waits    []waitStack
+	Longest  *table
+	Creation []report.Place
+	Parent   namedLink
+	Perfetto string
+	Flames   []flameLink
+}
+
+type waitStack struct {
+	Reason, Count, Total, Max string
+	Class                     string
+	Top                       report.Place
+	Stack                     []report.Place
+}
+
+func newGoroutine(v *view, l links) *goroutine {
+	g := v.rep.Goroutine
+	out := &goroutine{
+		ID: g.ID, Func: report.ShortFunc(g.Func), FuncHref: l.Func(g.Func), Creation: g.Creation,
+		Perfetto: l.Perfetto(g.Start, g.End-g.Start), Flames: flames(l, "goroutine", fmt.Sprint(g.ID)),
+	}
+	if g.Parent > 0 {
+		out.Parent = namedLink{fmt.Sprintf("G%d", g.Parent), l.Goroutine(g.Parent)}
+	}
+	began, ended := report.SecondsSince(g.Start), report.SecondsSince(g.End)
+	if g.Before {
+		began = "before the trace"
+	}
+	if g.Open {
+		ended = "after it"
+	}
+	out.Facts = []fact{
+		{"began", began, ""}, {"ended", ended, ""}, {"exec", report.Duration(g.Times.Execution), ""}, {"wait for a P", report.Duration(g.Times.SchedWait), ""},
+		{"block", report.Duration(g.Times.Block), ""}, {"system calls", report.Duration(g.Times.Syscall + g.Times.SyscallBlock), ""}, {"GC assists", report.Duration(g.Times.GCAssist), ""},
+	}
+	if g.Lives > 1 {
+		out.Facts = append(out.Facts, fact{"lives", english.Sprintf("%d", g.Lives), "so many goroutines had this ID, one after the other"})
+	}
+	axis := plot.Axis{From: g.Start, To: g.End}
+	out.Life, out.Axis = plot.Rows(axis, 1, lifeSpans(v.life.Pieces(), l)), axis.Labels()
+
+	states := &table{ID: "states-table", Caption: "States", Columns: []column{str("state", ""), num("count", ""), {Title: "total", Num: true, Sorted: true}, num("max", "the longest one")}}
+	for _, s := range g.States {
+		name := s.State
+		if s.Reason != "" {
+			name += ", " + s.Reason
+		}
+		states.Rows = append(states.Rows, row{Cells: []cell{text(name), number(s.Count), dur(s.Total), dur(s.Max)}})
+	}
+	out.States = states
+	for _, w := range g.Waits {
+		x := waitStack{Reason: w.Reason, Count: english.Sprintf("%d", w.Count), Total: report.Duration(w.Total), Max: report.Duration(w.Max), Class: "waiting", Stack: w.Stack}
+		if w.Reason == "syscall" {
+			x.Class = "syscall"
+		}
+		x.Top = topPlace(w.Stack)
+		out.Waits = append(out.Waits, x)
+	}
+	longest := &table{ID: "longest-table", Caption: "Longest states", Filter: "a state or a place", Columns: []column{
+		{Title: "at", Num: true}, num("duration", ""), str("state", ""), {Title: "place", Wide: true}, str("ended by", "the goroutine that ended a wait"),
+	}}
+	for i := range g.Longest {
+		s := &g.Longest[i]
+		name := s.State
+		if s.Reason != "" {
+			name += ", " + s.Reason
+		}
+		by := text("–")
+		if s.EndedBy > 0 {
+			by = l.goroutineCell(s.EndedBy)
+			by.Sub = report.ShortFunc(s.EndedByFunc)
+			if s.EndedByPlace != nil {
+				by.Sub = s.EndedByPlace.Short()
+			}
+		}
+		longest.Rows = append(longest.Rows, row{Cells: []cell{moment(s.At), dur(s.Duration), text(name), place(s.Place), by, openCell(l.Perfetto(s.At, s.Duration))}})
+	}
+	out.Longest = longest.withPerfetto(l)
+	return out
+}
+
+// topPlace is the call of a stack that says most.
+func topPlace(stack []report.Place) report.Place {
+	for _, p := range stack {
+		if !model.IsMechanism(p.Func) {
+			return p
+		}
+	}
+	if len(stack) > 0 {
+		return stack[0]
+	}
+	return report.Place{}
+}
+
+// lifeSpans are the pieces of a life in one row.
+func lifeSpans(pieces []series.Piece, l links) []plot.Span {
+	var out []plot.Span
+	for i := range pieces {
+		p := &pieces[i]
+		what := p.State.String()
+		if p.State == model.Waiting && p.States == 1 {
+			what = report.WaitText(p.Reason, p.Stack)
+		}
+		lines := []string{fmt.Sprintf("%s, %s at %s", what, report.Duration(p.End-p.Start), report.SecondsSince(p.Start))}
+		if p.States > 1 {
+			lines = append(lines, english.Sprintf("and others: %d states", p.States))
+		}
+		if at := p.Stack.Place(); at != nil {
+			lines = append(lines, report.Place{Func: at.Func, File: at.File, Line: at.Line}.Short())
+		}
+		if p.EndedBy > 0 {
+			lines = append(lines, fmt.Sprintf("ended by G%d", p.EndedBy))
+		}
+		href := ""
+		if p.EndedBy > 0 {
+			href = l.Goroutine(p.EndedBy)
+		}
+		out = append(out, plot.Span{From: p.Start, To: p.End, Class: stateClass(p.State), Title: strings.Join(lines, "\n"), Href: href})
+	}
+	return out
+}

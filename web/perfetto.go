@@ -1,0 +1,125 @@
+package web
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/trace2x/trace2x/convert/perfetto"
+	"github.com/trace2x/trace2x/internal/deeplink"
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/report"
+)
+
+// slowestPaths is how many critical paths of each type a converted window has.
+const slowestPaths = 10
+
+// convert serves a window of a trace as a Perfetto trace. The headers say where the UI is
+// to open it.
+func (s *Server) convert(w http.ResponseWriter, r *http.Request, t *Trace) {
+	q, err := parseQuery(r.URL.Query())
+	at, atErr := parseOpening(r.URL.Query())
+	if err := errors.Join(err, atErr); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	f, err := s.opts.TempFile()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	args, err := s.convertTo(f, t, q, at)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", `attachment; filename="trace.pftrace"`)
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
+	h.Set("Trace2x-Title", url.PathEscape(t.Name))
+	if len(args) > 0 {
+		h.Set("Trace2x-UI-Arguments", args.Encode())
+	}
+	io.Copy(w, f)
+}
+
+// opening is where in a trace the UI opens.
+type opening struct {
+	at, length time.Duration // since the trace began; negative for the whole window
+	unit       *unitKey      // whose critical path is shown, nil for none
+}
+
+// parseOpening reads it from the address of a window.
+func parseOpening(v url.Values) (p opening, err error) {
+	p.at, p.length = -1, -1
+	if !v.Has("at") {
+		return p, nil
+	}
+	if p.at, err = time.ParseDuration(v.Get("at")); err != nil {
+		return p, err
+	}
+	if p.length, err = time.ParseDuration(v.Get("for")); err != nil {
+		return p, err
+	}
+	if v.Has("kind") {
+		key, err := parseUnit(v)
+		p.unit = &key
+		return p, err
+	}
+	return p, nil
+}
+
+// convertTo converts a window into a file, and returns the arguments of the UI.
+func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (url.Values, error) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
+	in, err := t.again()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	out := bufio.NewWriter(f)
+	opts := perfetto.Options{MinBlock: perfetto.DefaultMinBlock, Slowest: slowestPaths, Version: s.opts.Version}
+	if at.unit != nil {
+		opts.Show = at.unit.is
+	}
+	w := perfetto.NewWriter(out, opts)
+	defer w.Close()
+	sum, err := model.ReadWindow(s.ctx, in, w, q.window())
+	if sum == nil {
+		return nil, err
+	}
+	view := deeplink.View{Start: sum.Start, End: sum.End}
+	if at.at >= 0 {
+		origin := t.whole.rep.Trace.Origin
+		begin, end := origin+model.Time(at.at), origin+model.Time(at.at+at.length)
+		margin := max((end-begin)/4, model.Time(20*time.Microsecond))
+		view.From, view.To = begin-margin, end+margin
+		view.At, view.Note = begin, report.Duration(at.length)+" from here"
+	}
+	if at.unit != nil {
+		paths := w.Paths()
+		for i := range paths {
+			if at.unit.is(&paths[i].Unit) {
+				view.Path = &paths[i]
+			}
+		}
+	}
+	return view.Args(), out.Flush()
+}

@@ -1,0 +1,166 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"time"
+
+	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/report"
+	"github.com/trace2x/trace2x/report/series"
+	"github.com/trace2x/trace2x/web/plot"
+)
+
+// scheduling is the section of waits for a P.
+type scheduling struct {
+	Facts    []fact
+	Timeline *timeline
+	Rows     []heatRow
+	Levels   []int
+	Worst    *table
+}
+
+// heatRow is a row of the histogram over time.
+type heatRow struct {
+	Label string
+	Count string
+	Bar   template.HTML
+}
+
+// worstIntervals are the worst waits for a P, of which it is found out what ran meanwhile.
+func worstIntervals(r *report.Report) (out []series.Interval) {
+	for i := range r.Scheduling.Worst {
+		if w := &r.Scheduling.Worst[i]; i < mostWorst {
+			out = append(out, series.Interval{From: w.At, To: w.At + w.Duration})
+		}
+	}
+	return out
+}
+
+// mostWorst is how many of the worst waits are shown.
+const mostWorst = 12
+
+func newScheduling(v *view, l links, ran [][]critical.Ran) *scheduling {
+	s := &v.rep.Scheduling
+	out := &scheduling{Facts: []fact{
+		{"times", english.Sprintf("%d", s.Count), "how often a goroutine became runnable and then ran"}, {"p50", report.Duration(s.P50), ""}, {"p90", report.Duration(s.P90), ""},
+		{"p99", report.Duration(s.P99), ""}, {"p99.9", report.Duration(s.P999), ""}, {"max", report.Duration(s.Max), ""}, {"total", report.Duration(s.Total), ""},
+		{"most at a time", english.Sprintf("%d", s.MaxRunnable), "goroutines that were runnable at a time"},
+	}}
+	out.Timeline = newHeat(v.series, out)
+	t := &table{
+		ID: "worst-table", Caption: "The worst waits for a P", Filter: "a goroutine or a function", Empty: "No goroutine waited.",
+		Columns: []column{{Title: "wait", Num: true, Sorted: true}, num("at", "since the trace began"), num("goroutine", ""), str("start function", ""), str("came from", "what made it runnable"), {Title: "what ran instead", Hint: "what held the Ps meanwhile", Wide: true}},
+	}
+	procs := v.rep.Overview.MaxGOMAXPROCS
+	for i := range s.Worst {
+		if i == mostWorst {
+			break
+		}
+		w := &s.Worst[i]
+		instead := text("")
+		if i < len(ran) {
+			instead = ranCell(ran[i], float64(w.Duration), procs)
+		}
+		t.Rows = append(t.Rows, row{Cells: []cell{
+			dur(w.Duration), moment(w.At), l.goroutineCell(w.Goroutine), l.funcCell(w.Func), text(w.After), instead, openCell(l.Perfetto(w.At, w.Duration)),
+		}})
+	}
+	out.Worst = t.withPerfetto(l)
+	return out
+}
+
+// ranCell says what held the Ps for a time.
+func ranCell(ran []critical.Ran, of float64, procs int) cell {
+	busy := 0.0
+	for _, r := range ran {
+		busy += float64(r.Time)
+	}
+	switch {
+	case procs == 0 || of <= 0:
+		return text(report.RanLine(ran))
+	case busy == 0:
+		return text("nothing: all Ps were idle")
+	}
+	share := 100 * busy / (of * float64(procs))
+	return text(report.RanLine(ran)).sub(fmt.Sprintf("%.0f%% of the time of %d Ps", share, procs))
+}
+
+// newHeat draws how long waits were over time.
+func newHeat(s *series.Series, out *scheduling) *timeline {
+	t := &timeline{Axis: plot.Axis{From: s.Start, To: s.End}}
+	group := (s.Len() + columns - 1) / columns
+	var totals [series.WaitRows]int64
+	var counts [][series.WaitRows]int64
+	most := int64(1)
+	for i := 0; i < s.Len(); i += group {
+		var c [series.WaitRows]int64
+		for j := i; j < min(i+group, s.Len()); j++ {
+			for r, n := range s.Waits[j] {
+				c[r] += int64(n)
+			}
+		}
+		for r, n := range c {
+			totals[r] += n
+			most = max(most, n)
+		}
+		counts = append(counts, c)
+	}
+	first, last := 0, series.WaitRows-1
+	for first < last && totals[first] == 0 {
+		first++
+	}
+	for last > first && totals[last] == 0 {
+		last--
+	}
+	var cells []plot.Cell
+	for r := first; r <= last; r++ {
+		for i := 0; i < len(counts); i++ {
+			level := heatLevel(counts[i][r], most)
+			if level == 0 {
+				continue
+			}
+			from, n := i, counts[i][r]
+			for i+1 < len(counts) && heatLevel(counts[i+1][r], most) == level {
+				i++
+				n += counts[i][r]
+			}
+			cells = append(cells, plot.Cell{Row: r - first, From: from, To: i + 1, Level: level, Title: english.Sprintf("%d waits of %s", n, waitRange(r))})
+		}
+	}
+	highest := int64(1)
+	for _, n := range totals {
+		highest = max(highest, n)
+	}
+	for r := last; r >= first; r-- {
+		out.Rows = append(out.Rows, heatRow{
+			Label: waitRange(r), Count: english.Sprintf("%d", totals[r]),
+			Bar: plot.Stack([]plot.Part{{Class: "runnable", Value: math.Log1p(float64(totals[r]))}}, math.Log1p(float64(highest))),
+		})
+	}
+	t.Lanes = []lane{{
+		Title: "Waits for a P", Hint: "by length, over time", Class: "heat",
+		SVG: plot.Heat(t.Axis, plot.Buckets{From: s.Start, Step: s.Step * time.Duration(group)}, last-first+1, cells),
+	}}
+	t.Values = values{From: int64(s.Start), To: int64(s.End)}
+	return t
+}
+
+// heatLevel is how dark a cell is, from 1 to 5, 0 for none.
+func heatLevel(n, most int64) int {
+	if n == 0 {
+		return 0
+	}
+	return 1 + int(4*math.Log(float64(n))/math.Log(float64(max(most, 2)))+.5)
+}
+
+func waitRange(row int) string {
+	switch {
+	case row == 0:
+		return "< " + report.Duration(series.WaitFrom(1))
+	case row == series.WaitRows-1:
+		return "≥ " + report.Duration(series.WaitFrom(row))
+	}
+	return report.Duration(series.WaitFrom(row)) + " – " + report.Duration(series.WaitFrom(row+1))
+}

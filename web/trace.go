@@ -1,0 +1,277 @@
+package web
+
+import (
+	"cmp"
+	"container/list"
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/report"
+	"github.com/trace2x/trace2x/report/series"
+)
+
+// Trace is a trace of which there are pages.
+type Trace struct {
+	// Name is what people call it.
+	Name string
+	// again opens it once more.
+	again func() (io.ReadCloser, error)
+	// whole is what the first pass found. Some other views are kept.
+	whole *view
+	views cache[query, *view]
+	// reading is one at a time, as each needs memory of its own.
+	reading sync.Mutex
+}
+
+// ReadOptions say what of a trace is read first.
+type ReadOptions struct {
+	// Window is a part of the trace, for [Write].
+	Window model.Window
+	// Units are the kinds of units of work that are explained; none means the first that
+	// the trace has.
+	Units critical.Kinds
+}
+
+// Read reads a trace from r. The pages call again to open it once more, for a part of it:
+// if that returns an io.ReaderAt with a size, as a file, parts are found fast. Read
+// returns a Trace and the error if that is of a damaged trace.
+func Read(ctx context.Context, name string, r io.Reader, again func() (io.ReadCloser, error), opts ReadOptions) (*Trace, error) {
+	t := &Trace{Name: name, again: again}
+	v, err := read(ctx, r, query{}, opts)
+	if v == nil {
+		return nil, err
+	}
+	t.whole = v
+	t.views.limit = 8
+	return t, err
+}
+
+// Report is the report of the whole trace.
+func (t *Trace) Report() *report.Report { return t.whole.rep }
+
+// query says what of a trace a page shows.
+type query struct {
+	from, to time.Duration // since the trace began; 0 is its edge
+	// unit is the kind of units of work to explain, one more than a critical.Kind; 0 for
+	// the first that the trace has.
+	unit int
+	// fn is one more than nothing: "=" and a start function whose goroutines are
+	// selected, "" for all.
+	fn string
+	// goroutine is shown alone, 0 for none.
+	goroutine model.GoID
+	// path is a unit whose critical path is looked for.
+	path unitKey
+}
+
+// unitKey tells a unit of work from all others.
+type unitKey struct {
+	kind critical.Kind
+	series.ID
+}
+
+func (q query) window() model.Window {
+	return model.Window{From: model.Moment{Since: q.from}, To: model.Moment{Since: q.to}}
+}
+
+// isWhole reports whether the window is the whole trace.
+func (q query) isWhole() bool { return q.from == 0 && q.to == 0 }
+
+// view is what one pass found.
+type view struct {
+	query
+	rep    *report.Report
+	series *series.Series // nil for a part of the goroutines
+	units  *series.Units
+	life   *series.Life
+	damage error
+}
+
+// maxSingles is how many single goroutines of a function are shown.
+const maxSingles = 200
+
+// mmuLengths are lengths of time for the minimum mutator utilization: those of a report,
+// and some between.
+var mmuLengths = func() (all []time.Duration) {
+	for _, scale := range []time.Duration{1e6, 1e7, 1e8} {
+		for _, x := range []time.Duration{100, 140, 200, 300, 500, 700} {
+			all = append(all, x*scale/100)
+		}
+	}
+	return append(all, time.Second)
+}()
+
+// read reads what a query asks for.
+func read(ctx context.Context, r io.Reader, q query, first ReadOptions) (*view, error) {
+	v := &view{query: q}
+	opts := report.Options{Worst: 20, MMULengths: mmuLengths, NoUnits: q.goroutine != 0}
+	opts.Units.Kinds = first.Units
+	if q.unit > 0 {
+		opts.Units.Kinds = critical.KindsOf(critical.Kind(q.unit - 1))
+	}
+	var samples *series.Builder
+	sinks := []model.Sink{nil}
+	switch {
+	case q.goroutine != 0:
+		opts.Selection.Goroutines = []model.GoID{q.goroutine}
+		opts.Goroutine = q.goroutine
+		v.life = series.NewLife(q.goroutine)
+		sinks = append(sinks, v.life)
+	case q.fn != "":
+		opts.Selection.Func = regexp.MustCompile("^" + regexp.QuoteMeta(q.fn[1:]) + "$")
+		opts.Singles = maxSingles
+	case q.path != unitKey{}:
+		opts.Units.Kinds = critical.KindsOf(q.path.kind)
+		opts.Units.Only = func(u *critical.Unit) bool { return q.path.is(u) }
+		opts.Units.Keep = opts.Units.Only
+	default:
+		samples, v.units = series.New(), series.NewUnits()
+		opts.Units.Only = func(u *critical.Unit) bool {
+			samples.Unit(u)
+			v.units.Add(u)
+			return true
+		}
+		sinks = append(sinks, samples)
+	}
+	b := report.New(opts)
+	sinks[0] = b
+	sum, err := model.ReadWindow(ctx, r, model.Tee(sinks...), first.Window)
+	if sum == nil {
+		return nil, err
+	}
+	v.rep, v.damage = b.Report(), err
+	if samples != nil {
+		v.series = samples.Series()
+	}
+	return v, err
+}
+
+// is reports whether a unit is the one.
+func (k unitKey) is(u *critical.Unit) bool {
+	return u.Kind == k.kind && u.Start == k.Start && u.Task == k.Task && u.Goroutine == k.Goroutine
+}
+
+// view returns what there is in a window. Its error is nil for damage alone.
+func (t *Trace) view(ctx context.Context, q query) (*view, error) {
+	if q == (query{}) {
+		return t.whole, nil
+	}
+	return t.views.get(q, func() (*view, error) {
+		t.reading.Lock()
+		defer t.reading.Unlock()
+		r, err := t.again()
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		v, err := read(ctx, r, q, ReadOptions{Window: q.window()})
+		if v == nil {
+			return nil, err
+		}
+		return v, nil
+	})
+}
+
+// unit returns the critical path of a unit, nil if it cannot be found.
+func (t *Trace) unit(ctx context.Context, v *view, key unitKey, latency time.Duration) (*view, *critical.Kept, error) {
+	for _, typ := range v.rep.Why.Types {
+		for i := range typ.Slowest {
+			if key.is(&typ.Slowest[i].Unit) {
+				return v, &typ.Slowest[i], nil
+			}
+		}
+	}
+	// Around the unit, or, if something is needed that is farther away, in all.
+	origin := v.rep.Why.Origin
+	start := time.Duration(key.Start - origin)
+	const around = 2 * time.Millisecond
+	near := query{from: max(start-around, 0), to: start + latency + around, path: key}
+	for _, q := range []query{near, {from: v.from, to: v.to, path: key}} {
+		found, err := t.view(ctx, q)
+		var none *model.WindowError
+		switch {
+		case errors.As(err, &none):
+			continue
+		case err != nil:
+			return nil, nil, err
+		}
+		if kept := found.rep.Why.Kept; len(kept) > 0 {
+			return found, &kept[0], nil
+		}
+	}
+	return v, nil, nil
+}
+
+// ran returns what held the Ps in some intervals.
+func (t *Trace) ran(ctx context.Context, intervals []series.Interval) ([][]critical.Ran, error) {
+	out := make([][]critical.Ran, len(intervals))
+	for i, x := range intervals {
+		r, err := t.again()
+		if err != nil {
+			return nil, err
+		}
+		sink := series.NewRan([]series.Interval{x})
+		_, err = model.ReadWindow(ctx, r, sink, model.Window{From: model.Moment{Since: x.From}, To: model.Moment{Since: x.To}})
+		r.Close()
+		if err != nil && !model.IsDamage(err) {
+			return nil, err
+		}
+		out[i] = sink.Of(0)
+	}
+	return out, nil
+}
+
+// cache keeps what was made last.
+type cache[K comparable, V any] struct {
+	limit   int
+	mu      sync.Mutex
+	entries map[K]*list.Element
+	order   list.List // the latest first
+}
+
+type entry[K comparable, V any] struct {
+	key   K
+	once  sync.Once
+	value V
+	err   error
+}
+
+// get returns what make makes, which runs once for several that ask at a time. Errors are
+// not kept.
+func (c *cache[K, V]) get(key K, make func() (V, error)) (V, error) {
+	c.mu.Lock()
+	if c.entries == nil {
+		c.entries = map[K]*list.Element{}
+	}
+	e := c.entries[key]
+	if e == nil {
+		e = c.order.PushFront(&entry[K, V]{key: key})
+		c.entries[key] = e
+		for c.order.Len() > cmp.Or(c.limit, 1) {
+			c.drop(c.order.Back())
+		}
+	}
+	c.order.MoveToFront(e)
+	c.mu.Unlock()
+	x := e.Value.(*entry[K, V])
+	x.once.Do(func() { x.value, x.err = make() })
+	if x.err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.entries[key] == e {
+			c.drop(e)
+		}
+	}
+	return x.value, x.err
+}
+
+func (c *cache[K, V]) drop(e *list.Element) {
+	c.order.Remove(e)
+	delete(c.entries, e.Value.(*entry[K, V]).key)
+}

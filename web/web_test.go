@@ -1,0 +1,431 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime/trace"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/trace2x/trace2x/internal/testtrace"
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/report"
+)
+
+// load reads a trace of testdata/traces.
+func load(t *testing.T, name string) *Trace {
+	t.Helper()
+	return loadFile(t, testtrace.Path(name))
+}
+
+func loadFile(t *testing.T, file string) *Trace {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	tr, err := Read(t.Context(), filepath.Base(file), f, func() (io.ReadCloser, error) { return os.Open(file) }, ReadOptions{})
+	if tr == nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// served is a server of pages at work.
+type served struct {
+	*Server
+	url  string // of the first page
+	temp string // folder for windows
+}
+
+func serve(t *testing.T, ui string, traces ...*Trace) served {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(nil)
+	address, err := url.Parse(ui)
+	if err != nil {
+		t.Fatal(err)
+	}
+	temp := t.TempDir()
+	s := NewServer(context.Background(), srv.Listener.Addr(), traces, Options{
+		UI: address, Version: "test", TempFile: func() (*os.File, error) { return os.CreateTemp(temp, "window-*") },
+	})
+	srv.Config.Handler = s
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return served{s, srv.URL + s.Path(), temp}
+}
+
+// at is the address of a page, relative to the first one.
+func (s served) at(relative string) string {
+	base, err := url.Parse(s.url)
+	if err != nil {
+		return s.url
+	}
+	u, err := base.Parse(relative)
+	if err != nil {
+		return s.url
+	}
+	return u.String()
+}
+
+// get returns the body of a page.
+func get(t *testing.T, address string) string {
+	t.Helper()
+	resp, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		_, text, _ := strings.Cut(string(body), "<main")
+		t.Fatalf("%s: %s, %v: %.500s", address, resp.Status, err, text)
+	}
+	return string(body)
+}
+
+// tableRows returns the values of the cells of a table: what it is sorted by, or its text.
+func tableRows(t *testing.T, page, id string) (rows [][]string) {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(n *html.Node, in bool)
+	walk = func(n *html.Node, in bool) {
+		in = in || n.Type == html.ElementNode && n.Data == "table" && attribute(n, "id") == id
+		if in && n.Data == "tr" && n.Parent.Data == "tbody" {
+			var row []string
+			for c := n.FirstChild; c != nil; c = c.NextSibling {
+				if c.Type == html.ElementNode {
+					v := attribute(c, "data-v")
+					if v == "" {
+						v = textOf(c)
+					}
+					row = append(row, v)
+				}
+			}
+			rows = append(rows, row)
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			walk(c, in)
+		}
+	}
+	walk(doc, false)
+	return rows
+}
+
+func attribute(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func textOf(n *html.Node) string {
+	if n.Type == html.TextNode {
+		return n.Data
+	}
+	var b strings.Builder
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		b.WriteString(textOf(c))
+	}
+	return b.String()
+}
+
+// summary is what trace2x summary --json says of a window.
+func summary(t *testing.T, name string, w model.Window) *report.Report {
+	t.Helper()
+	f, err := os.Open(testtrace.Path(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b := report.New(report.Options{})
+	if sum, err := model.ReadWindow(t.Context(), f, b, w); sum == nil {
+		t.Fatal(err)
+	}
+	return b.Report()
+}
+
+func ns(d time.Duration) string { return strconv.FormatInt(int64(d), 10) }
+
+// The numbers in the tables are those of the report, of the whole trace and of a window.
+func TestNumbers(t *testing.T) {
+	for _, name := range []string{"httpserver", "gc", "slow", "leak", "leak-go1.21", "pipeline", "damaged"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, "https://ui.example", load(t, name))
+			end := s.traces[0].whole.series.End
+			for _, q := range []query{{}, {from: end / 4, to: end / 2}} {
+				v := links{}.rangeValues(q.from, q.to)
+				want := summary(t, name, q.window())
+				checkTable(t, s.at(join("goroutines", v)), "goroutines-table", want.Goroutines, func(g *report.Group) []string {
+					return []string{report.ShortFunc(g.Func), strconv.FormatInt(g.Count, 10), ns(g.Sum.Execution), ns(g.Sum.SchedWait), ns(g.Sum.Block), ns(g.Sum.Syscall + g.Sum.SyscallBlock), ns(g.Sum.GCAssist)}
+				})
+				checkTable(t, s.at(join("blocking", v)), "blocking-table", want.Blocking, func(b *report.Blocking) []string {
+					return []string{b.Reason, "", strconv.FormatInt(b.Count, 10), ns(b.Total), ns(b.P50), ns(b.P99), ns(b.Max)}
+				})
+				checkTable(t, s.at(join("gc", v)), "pauses-table", want.GC.Pauses, func(p *report.Pause) []string {
+					return []string{p.Reason, strconv.FormatInt(p.Count, 10), ns(p.Total), ns(p.P50), ns(p.P99), ns(p.Max), ns(p.Longest.At)}
+				})
+				checkTable(t, s.at(join("gc", v)), "assists-table", want.GC.Assists, func(a *report.Assist) []string {
+					return []string{report.ShortFunc(a.Func), strconv.FormatInt(a.Count, 10), ns(a.Total), ns(a.Max)}
+				})
+				checkTable(t, s.at(join("units", v)), "tasks-table", want.Tasks, func(a *report.Annotation) []string {
+					return []string{"", strconv.FormatInt(a.Count, 10), strconv.FormatInt(a.Cut, 10), ns(a.Latency.Total), ns(a.Latency.P50), ns(a.Latency.P90), ns(a.Latency.P99), ns(a.Latency.Max), ns(a.Times.Execution), ns(a.Times.SchedWait), ns(a.Times.Block)}
+				})
+				checkTable(t, s.at(join("gc", v)), "mmu-table", want.GC.Utilization, func(u *report.Utilization) []string {
+					return []string{ns(u.Length), strconv.FormatFloat(u.MMU, 'g', -1, 64), ns(u.At)}
+				})
+				worst := want.Scheduling.Worst[:min(len(want.Scheduling.Worst), mostWorst)]
+				checkTable(t, s.at(join("scheduling", v)), "worst-table", worst, func(w *report.SchedWait) []string {
+					return []string{ns(w.Duration), ns(w.At), strconv.FormatInt(int64(w.Goroutine), 10), report.ShortFunc(w.Func), w.After}
+				})
+				overview := get(t, s.at(join(".", v)))
+				for _, typ := range want.Why.Types[:min(len(want.Why.Types), mostWhy)] {
+					if line := report.UnitType(typ.Kind, typ.Name); !strings.Contains(overview, html.EscapeString(line)) {
+						t.Errorf("%+v: the overview does not have %s", q, line)
+					}
+				}
+			}
+		})
+	}
+}
+
+// checkTable compares a table with what a report has. "" is not compared.
+func checkTable[T any](t *testing.T, address, id string, list []T, want func(*T) []string) {
+	t.Helper()
+	rows := tableRows(t, get(t, address), id)
+	if len(rows) < len(list) {
+		t.Errorf("%s: %s has %d rows, the report %d", address, id, len(rows), len(list))
+		return
+	}
+	for i := range list {
+		for c, w := range want(&list[i]) {
+			if w != "" && rows[i][c] != w {
+				t.Errorf("%s: %s, row %d: %q, the report has %q", address, id, i, rows[i], want(&list[i]))
+				break
+			}
+		}
+	}
+}
+
+// hostile is a trace whose names are HTML, which its test may look at.
+func hostile(t *testing.T) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := trace.Start(&out); err != nil {
+		t.Skip(err) // the tests themselves are traced
+	}
+	for range 30 {
+		ctx, task := trace.NewTask(t.Context(), hostileName)
+		trace.WithRegion(ctx, hostileName+"region", func() { time.Sleep(10 * time.Microsecond) })
+		trace.Log(ctx, hostileName, hostileName)
+		task.End()
+	}
+	trace.Stop()
+	file := filepath.Join(t.TempDir(), "<img src=x onerror=alert(1)>.trace")
+	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+const hostileName = `</script></style></title>"'><script>alert(1)</script><img src=x onerror=alert(1)>`
+
+// Names in a trace are text, wherever they are.
+func TestHostileNames(t *testing.T) {
+	tr := loadFile(t, hostile(t))
+	s := serve(t, "https://ui.example", tr)
+	var file bytes.Buffer
+	if err := Write(t.Context(), &file, tr, "trace2x summary --html FILE <script>"); err != nil {
+		t.Fatal(err)
+	}
+	v := url.Values{"kind": {"task"}, "type": {hostileName}}
+	pages := map[string]string{"the file": file.String()}
+	for _, p := range []string{".", "goroutines", "units", "units?" + v.Encode(), "units?unit=region", "blocking", "scheduling", "gc", "flame"} {
+		pages[p] = get(t, s.at(p))
+	}
+	u := tr.whole.rep.Why.Types[0].Slowest[0]
+	pages["unit"] = get(t, s.at(links{}.unitOf(&u.Unit)))
+	for name, page := range pages {
+		doc, err := html.Parse(strings.NewReader(page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var walk func(n *html.Node)
+		scripts := 0
+		walk = func(n *html.Node) {
+			if n.Type == html.ElementNode {
+				switch {
+				case n.Data == "script" && attribute(n, "type") == "":
+					if scripts++; textOf(n) != script {
+						t.Errorf("%s: a script of another: %.80s", name, textOf(n))
+					}
+				case n.Data == "style" && textOf(n) != style:
+					t.Errorf("%s: a style of another", name)
+				case n.Data == "img", n.Data == "iframe", n.Data == "base":
+					t.Errorf("%s: <%s>", name, n.Data)
+				}
+				for _, a := range n.Attr {
+					if strings.HasPrefix(a.Key, "on") || a.Key == "style" || a.Key == "href" && strings.HasPrefix(strings.ToLower(strings.TrimSpace(a.Val)), "javascript") {
+						t.Errorf("%s: <%s %s=%q>", name, n.Data, a.Key, a.Val)
+					}
+				}
+			}
+			for c := n.FirstChild; c != nil; c = c.NextSibling {
+				walk(c)
+			}
+		}
+		walk(doc)
+		if scripts != 1 {
+			t.Errorf("%s: %d scripts", name, scripts)
+		}
+	}
+	if !strings.Contains(pages["units"], "&lt;script&gt;alert(1)&lt;/script&gt;") {
+		t.Error("the name of the task is not on the page")
+	}
+}
+
+// What does not exist is said so, on a page.
+func TestMissing(t *testing.T) {
+	s := serve(t, "https://ui.example", load(t, "chain"))
+	for path, want := range map[string]int{
+		"nothing": 404, "goroutine?id=99999": 404, "goroutine?id=x": 404, "goroutines?func=nobody": 404, "?from=1h": 404, "?from=x": 400, "?from=-1s": 400,
+		"?from=2s&to=1s": 400, "?unit=week": 400, "unit?kind=task": 404, "unit?kind=task&task=77&goroutine=1&start=5&latency=1ms": 404, "units?kind=x": 404,
+		"units?kind=task&least=x": 404, "trace.pftrace?from=1h": 404, "trace.pftrace?from=x": 400, "flame/wall/all/": 301, "flame/week/all/top": 404, "flame/cpu/all/top": 404,
+		"flame/wall/from=x/top": 404, "flame/wall/task-id=x/top": 404, "flame/wall": 404, "flame/wall/all/saveconfig": 404, "flame/wall/all/source": 404, "flame/wall/all/disasm": 404,
+	} {
+		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		resp, err := client.Get(s.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %s, want %d: %.200s", path, resp.Status, want, body)
+		}
+	}
+}
+
+// Only the user's own pages get an answer.
+func TestGuard(t *testing.T) {
+	s := serve(t, "https://ui.example", load(t, "chain"))
+	host := strings.TrimPrefix(strings.TrimSuffix(s.url, s.Path()), "http://")
+	_, port, _ := strings.Cut(host, ":")
+	for _, test := range []struct {
+		name, method, path string
+		header             map[string]string
+		want               int
+	}{
+		{"a page", "GET", s.Path(), nil, 200},
+		{"a page by name", "GET", s.Path(), map[string]string{"Host": "localhost:" + port}, 200},
+		{"from the address bar", "GET", s.Path(), map[string]string{"Sec-Fetch-Site": "none"}, 200},
+		{"a page of the server", "GET", s.Path(), map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "http://" + host}, 200},
+		{"root", "GET", "/", nil, 404},
+		{"a guess", "GET", "/AAAAAAAAAAAAAAAAAAAAAAAAAA/1/", nil, 404},
+		{"another trace", "GET", s.folder + "2/", nil, 404},
+		{"another name", "GET", s.Path(), map[string]string{"Host": "evil.example:" + port}, 421},
+		{"another port", "GET", s.Path(), map[string]string{"Host": "127.0.0.1:1"}, 421},
+		{"another address", "GET", s.Path(), map[string]string{"Host": "10.0.0.1:" + port}, 421},
+		{"another origin", "GET", s.Path(), map[string]string{"Origin": "https://evil.example"}, 403},
+		{"a sandboxed frame", "GET", s.Path(), map[string]string{"Origin": "null"}, 403},
+		{"a link of another site", "GET", s.Path(), map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
+		{"another port of this machine", "GET", s.Path(), map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
+		{"a window for another origin", "GET", s.Path() + "trace.pftrace", map[string]string{"Origin": "https://ui.example"}, 403},
+		{"POST", "POST", s.Path(), nil, 405},
+		{"stop by GET", "GET", s.folder + "stop", nil, 405},
+		{"stop by nobody", "POST", s.folder + "stop", nil, 405},
+		{"stop by another site", "POST", s.folder + "stop", map[string]string{"Origin": "https://evil.example"}, 403},
+	} {
+		req := httptest.NewRequest(test.method, "http://"+host+test.path, nil)
+		for k, v := range test.header {
+			req.Header.Set(k, v)
+			if k == "Host" {
+				req.Host = v
+			}
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, req)
+		h := w.Header()
+		if w.Code != test.want {
+			t.Errorf("%s: %d, want %d", test.name, w.Code, test.want)
+		}
+		if h.Get("Cache-Control") != "no-store" || h.Get("Cross-Origin-Resource-Policy") != "same-origin" || h.Get("Referrer-Policy") != "same-origin" || h.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: headers %v", test.name, h)
+		}
+		if csp := h.Get("Content-Security-Policy"); w.Code == 200 && (!strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || !strings.Contains(csp, "frame-ancestors 'none'")) {
+			t.Errorf("%s: policy %q", test.name, csp)
+		}
+	}
+	select {
+	case <-s.Stopped():
+		t.Error("it was stopped")
+	default:
+	}
+	req := httptest.NewRequest("POST", "http://"+host+s.folder+"stop", nil)
+	req.Header.Set("Origin", "http://"+host)
+	w := httptest.NewRecorder()
+	if s.ServeHTTP(w, req); w.Code != 200 {
+		t.Errorf("stop: %d", w.Code)
+	}
+	select {
+	case <-s.Stopped():
+	default:
+		t.Error("it was not stopped")
+	}
+}
+
+// A file has all sections, is the same each time, and refers to nothing.
+func TestWrite(t *testing.T) {
+	var last string
+	for range 2 {
+		var b bytes.Buffer
+		if err := Write(t.Context(), &b, load(t, "gc"), "trace2x"); err != nil {
+			t.Fatal(err)
+		}
+		if last != "" && b.String() != last {
+			t.Error("the file is not the same")
+		}
+		last = b.String()
+	}
+	for _, id := range []string{"overview", "goroutines", "units", "blocking", "scheduling", "gc"} {
+		if !strings.Contains(last, `<section id="`+id+`"`) {
+			t.Errorf("no section %s", id)
+		}
+	}
+	for _, bad := range []string{"http://", "https://", "src=", "url("} {
+		if i := strings.Index(strings.ReplaceAll(last, script, ""), bad); i >= 0 {
+			t.Errorf("it has %s: %.100s", bad, last[i:])
+		}
+	}
+}
+
+// Several traces have a page that leads to each.
+func TestIndex(t *testing.T) {
+	s := serve(t, "https://ui.example", load(t, "chain"), load(t, "gc"))
+	index := get(t, s.url)
+	for i, name := range []string{"chain.trace", "gc.trace"} {
+		if !strings.Contains(index, name) {
+			t.Errorf("no %s in the index", name)
+		}
+		if page := get(t, s.url+strconv.Itoa(i+1)+"/"); !strings.Contains(page, "<title>"+name+": Overview") {
+			t.Errorf("page %d is not of %s", i+1, name)
+		}
+	}
+}
