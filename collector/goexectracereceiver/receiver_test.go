@@ -431,8 +431,8 @@ func (c *counted) Read(p []byte) (n int, err error) {
 func TestUploads(t *testing.T) {
 	good := testTrace(t, "chain.trace")
 	header := "go 1.26 trace\x00\x00\x00"
-	bomb := zipped(t, io.LimitReader(zeros{}, 200<<20))
-	headed := zipped(t, io.MultiReader(strings.NewReader(header), io.LimitReader(zeros{}, 200<<20)))
+	bomb := zipped(t, io.LimitReader(zeros{}, 32<<20))
+	headed := zipped(t, io.MultiReader(strings.NewReader(header), io.LimitReader(zeros{}, 32<<20)))
 	tests := []struct {
 		name   string
 		body   io.Reader
@@ -479,7 +479,7 @@ func TestUploads(t *testing.T) {
 			if resp.StatusCode != tt.status || !strings.Contains(string(text), tt.text) {
 				t.Errorf("%s: %s", resp.Status, text)
 			}
-			if c, ok := tt.body.(*counted); ok && c.n > 20<<20 {
+			if c, ok := tt.body.(*counted); ok && c.n > 10<<20 {
 				t.Errorf("%d bytes are read", c.n)
 			}
 		})
