@@ -20,9 +20,9 @@ const hidden = "…"
 var schemePattern = regexp.MustCompile(`^[a-zA-Z]+://`)
 
 // Printable returns a URL, or HOST:PORT, as it may be shown to anybody: without user,
-// password, values in the query and fragment, on one line and without control
-// characters. Keys of the query stay. It takes any text, and hides too much rather than
-// too little.
+// password, values in the query, fragment and parts of the path that may be tokens, on
+// one line and without control characters. Keys of the query stay. It takes any text,
+// and hides too much rather than too little.
 func Printable(raw string) string {
 	scheme := schemePattern.FindString(raw)
 	rest := raw[len(scheme):]
@@ -36,7 +36,54 @@ func Printable(raw string) string {
 		return scheme + hidden
 	}
 	place = place[strings.LastIndexByte(place, '@')+1:]
-	return scheme + printable(place) + printableQuery(query)
+	return scheme + printablePath(place) + printableQuery(query)
+}
+
+// printablePath returns a host with a path without what may be a token in it. Webhooks
+// and gateways have some there.
+func printablePath(place string) string {
+	parts := strings.Split(place, "/")
+	for i := 1; i < len(parts); i++ {
+		if mayBeToken(parts[i]) {
+			parts[i] = hidden
+		} else {
+			parts[i] = printable(parts[i])
+		}
+	}
+	parts[0] = printable(parts[0])
+	return strings.Join(parts, "/")
+}
+
+// A part of a path that is random is longer than a word, and has what words do not have:
+// digits among letters, or letters of both cases.
+const (
+	longWord  = 16 // letters and digits in a row
+	longToken = 24 // with - and _ and others between them
+)
+
+var uuid = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+
+// mayBeToken reports whether a part of a path may be a secret.
+func mayBeToken(part string) bool {
+	word, lower, upper, digit := 0, 0, 0, 0
+	var kinds int // of characters in the word
+	for _, c := range []byte(part) {
+		switch {
+		case 'a' <= c && c <= 'z':
+			lower, kinds = 1, kinds|1
+		case 'A' <= c && c <= 'Z':
+			upper, kinds = 1, kinds|2
+		case '0' <= c && c <= '9':
+			digit, kinds = 1, kinds|4
+		default:
+			word, kinds = 0, 0
+			continue
+		}
+		if word++; word >= longWord && kinds&(kinds-1) != 0 || word >= 2*longWord {
+			return true
+		}
+	}
+	return len(part) >= longToken && lower+upper+digit == 3 || uuid.MatchString(part)
 }
 
 // printableQuery returns a query with its values hidden. It also hides what has no =,

@@ -26,6 +26,15 @@ func TestPrintable(t *testing.T) {
 		"user:s3cret@h:4317":                              "h:4317",
 		"h:4317":                                          "h:4317",
 		"http:/user:s3cret@h/x":                           "h/x",
+		// Tokens in the path.
+		"https://h/services/T02AB/xoxBs3cretS3cretS3cret/v1/traces":           "https://h/services/T02AB/…/v1/traces",
+		"h:1/0123456789abcdef0123":                                            "h:1/…",
+		"https://h/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.s3cret/x": "https://h/…/x",
+		"https://h/key-A1-b2-C3-d4-E5-f6-G7-s3cret":                           "https://h/…",
+		"https://h/123e4567-e89b-12d3-a456-426614174000":                      "https://h/…",
+		"https://checkout-7d9f8b6c5d-x2x9k.namespace:6060/debug/pprof/trace":  "https://checkout-7d9f8b6c5d-x2x9k.namespace:6060/debug/pprof/trace",
+		"https://h/recordings/checkout-20261126-130507.trace":                 "https://h/recordings/checkout-20261126-130507.trace",
+		"https://h/api/configuration-management/v1beta1":                      "https://h/api/configuration-management/v1beta1",
 		// What does not parse, or otherwise than was meant.
 		"http://user:s3cret/1@h/x":        "http://h/x",
 		"http://user:12/s3cret@h/x":       "http://h/x",
