@@ -52,6 +52,7 @@ func newBirdcage(t *testing.T, traceData string) *birdcage {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("/file.trace", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, traceData) })
+	mux.HandleFunc("/hook/", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, traceData) })
 	mux.HandleFunc("/debug/pprof/trace", func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, traceData)
 		http.NewResponseController(w).Flush() // a recording: it has no size
@@ -91,6 +92,9 @@ func secretly(url string) string {
 	return strings.Replace(url, "://", "://user"+canary+":"+canary+"@", 1) + "?token=" + canary + "&sig=" + canary
 }
 
+// pathToken is a part of a path that is a secret.
+const pathToken = "q8" + canary + "Z3kf0" + canary
+
 // leaks are the forms of the canary that would be found.
 var leaks = []string{canary, base64.StdEncoding.EncodeToString([]byte("user" + canary + ":" + canary))}
 
@@ -124,6 +128,9 @@ func TestCanary(t *testing.T) {
 		secretly(c.program.URL):                                      true,
 		secretly(c.program.URL + "/redirect"):                        true,
 		secretly(c.program.URL+"/file.trace") + "#" + canary:         true,
+		c.program.URL + "/hook/" + pathToken + "/file.trace":         true,
+		c.program.URL + "/hook/" + pathToken:                         true,
+		c.program.URL + "/missing/" + pathToken + "/x":               false,
 		secretly(c.program.URL + "/echo"):                            false,
 		secretly(c.program.URL + "/denied"):                          false,
 		secretly(c.program.URL + "/missing"):                         false,
@@ -249,6 +256,7 @@ func TestCanaryBackend(t *testing.T) {
 		c.backend.URL:                            true,
 		c.backend.URL + "/denied":                false,
 		c.backend.URL + "/redirect":              false,
+		c.backend.URL + "/missing/" + pathToken:  false,
 		secretly(c.backend.URL):                  false, // user and query are not sent
 		"http://user:" + canary + "/1@127.0.0.1": false,
 		"http://user:" + canary + "?1@127.0.0.1": false,

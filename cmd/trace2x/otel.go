@@ -127,15 +127,18 @@ which the file was written, less the duration of the trace.`,
 			}
 			notes := &sendNotes{e: e}
 			backends := make(map[*otel.Signal]*otlpclient.Client)
-			if !fl.dryRun && fl.out == "" {
+			if fl.out == "" {
 				client.Notify = notes.retry
 				for _, s := range fl.signals {
 					client.Signal = s
 					if backends[s], err = otlpclient.New(client); err != nil {
-						return err
+						return endpointError(err)
 					}
 					defer backends[s].Close()
 				}
+			}
+			if fl.dryRun { // whether the flags say where to send is known now
+				clear(backends)
 			}
 			e.ran = true
 			return toOtel(cmd.Context(), e, from, &fl, &sel, opts, backends, notes)
@@ -146,7 +149,7 @@ which the file was written, less the duration of the trace.`,
 	f.StringSliceVar(&signals, "signal", []string{"traces"}, "what to send: `SIGNALS` are traces, metrics and profiles, with commas")
 	f.Lookup("signal").DefValue = "traces" // not [traces]
 	f.StringVar(&client.Endpoint, "endpoint", "", "send to `URL`")
-	f.StringVar(&client.Protocol, "protocol", "", "`grpc` or http/protobuf (default http/protobuf)")
+	f.StringVar(&client.Protocol, "protocol", "", "`PROTOCOL`: http/protobuf, http/json or grpc (default http/protobuf)")
 	f.StringArrayVar(&fl.headers, "header", nil, headerHelp)
 	f.BoolVar(&client.Insecure, "insecure", false, "use no TLS for an endpoint HOST:PORT")
 	f.DurationVar(&fl.wait, "wait", noWait, "wait up to `TIME` for a backend that is down or busy (default 5s, or 1m if it was up before); 0 does not wait")
@@ -192,6 +195,9 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otlp
 		}
 		opts.WallStart = t
 	}
+	if p := client.Protocol; p != "" && p != "grpc" && p != "http/protobuf" && p != "http/json" {
+		return badValue("--protocol", p, "http/protobuf, http/json or grpc", "grpc")
+	}
 	if fl.dryRun && fl.out != "" {
 		return errors.New("--dry-run writes nothing: leave out --output")
 	}
@@ -207,6 +213,14 @@ func (fl *otelFlags) apply(ctx context.Context, opts *otel.Options, client *otlp
 		return badValue("--wait", fl.wait.String(), "0, to not wait, or more", "30s")
 	}
 	opts.Resource, err = fl.attributes(ctx)
+	return err
+}
+
+// endpointError names the flag if the error is about its value.
+func endpointError(err error) error {
+	if strings.HasPrefix(err.Error(), "endpoint: ") {
+		return fmt.Errorf("--%w; give it as in --endpoint http://localhost:4318", err)
+	}
 	return err
 }
 

@@ -44,7 +44,7 @@ func Printable(raw string) string {
 func printablePath(place string) string {
 	parts := strings.Split(place, "/")
 	for i := 1; i < len(parts); i++ {
-		if mayBeToken(parts[i]) {
+		if MayBeToken(parts[i]) {
 			parts[i] = hidden
 		} else {
 			parts[i] = printable(parts[i])
@@ -63,8 +63,8 @@ const (
 
 var uuid = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
 
-// mayBeToken reports whether a part of a path may be a secret.
-func mayBeToken(part string) bool {
+// MayBeToken reports whether a part of a path may be a secret.
+func MayBeToken(part string) bool {
 	word, lower, upper, digit := 0, 0, 0, 0
 	var kinds int // of characters in the word
 	for _, c := range []byte(part) {

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -87,6 +88,12 @@ func Open(ctx context.Context, name string, opts Options) (*Input, error) {
 		zr, err := gzip.NewReader(br)
 		if err != nil {
 			in.Close()
+			switch {
+			case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+				err = fmt.Errorf("compressed with gzip, and ends after %d bytes, before the trace in it begins: copy or record it again", in.BytesRead())
+			case errors.Is(err, gzip.ErrHeader):
+				err = fmt.Errorf("begins as a gzip file does, but its header is damaged (%w): copy it again", err)
+			}
 			return nil, fmt.Errorf("%s: %w", in.Name, err)
 		}
 		in.r, in.file = zr, nil

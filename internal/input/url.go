@@ -59,15 +59,15 @@ func Endpoint(rawURL string, seconds float64) (string, error) {
 func isTraces(u *url.URL) bool { return strings.HasSuffix(u.Path, tracePath) }
 
 // BaseName returns the file name, without a directory, of what Open opens under this
-// name. For a URL it is the last part of the path; for a program that is traced, the
-// host and port.
+// name. For a URL it is the last part of the path; for a program that is traced, or if
+// that part may be a secret, the host and port.
 func BaseName(name string) string {
 	u, err := url.Parse(name)
 	if !IsURL(name) || err != nil {
 		return filepath.Base(name)
 	}
 	base := path.Base(u.Path)
-	if isTraces(u) || base == "/" || base == "." {
+	if isTraces(u) || base == "/" || base == "." || address.MayBeToken(base) {
 		base = strings.NewReplacer("[", "", "]", "").Replace(u.Host)
 	}
 	// It may have any character, escaped; systems forbid some in file names.
