@@ -256,6 +256,8 @@ func TestUsage(t *testing.T) {
 		{"otel --output= " + in, "--output is empty"}, // and nothing is sent
 		{"otel --trace-id= " + in, "--trace-id is empty"},
 		{"otel --detail all " + in, "--detail all: it must be tasks, regions, goroutines or states, as in --detail goroutines"},
+		{"otel --dry-run --protocol http " + in, "--protocol http: it must be http/protobuf, http/json or grpc, as in --protocol grpc"},
+		{"otel --dry-run --endpoint ftp://h " + in, `--endpoint: "ftp" is neither http nor https; give it as in --endpoint http://localhost:4318`},
 		{"otel --min-span -1ms " + in, "--min-span -1ms: it must be 0 or more, as in --min-span 1ms"},
 		{"otel --min-task -1ms " + in, "--min-task -1ms: it must be 0 or more"},
 		{"otel --max-spans-per-trace -1 " + in, "--max-spans-per-trace -1: it must be 0, for no limit, or more, as in --max-spans-per-trace 10000"},

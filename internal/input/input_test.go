@@ -222,3 +222,16 @@ func TestSection(t *testing.T) {
 		t.Errorf("%d bytes in the section, %v; %d were read", len(got), err, in.BytesRead())
 	}
 }
+
+// TestDamagedGzip: an input that only begins as a gzip file does says what to do.
+func TestDamagedGzip(t *testing.T) {
+	for data, want := range map[string]string{
+		"\x1f\x8b\x08\x00\x00":            "standard input: compressed with gzip, and ends after 5 bytes, before the trace in it begins: copy or record it again",
+		"\x1f\x8b":                        "standard input: compressed with gzip, and ends after 2 bytes, before the trace in it begins: copy or record it again",
+		"\x1f\x8b\x09 and some more text": "standard input: begins as a gzip file does, but its header is damaged (gzip: invalid header): copy it again",
+	} {
+		if _, err := Open(t.Context(), "-", Options{Stdin: strings.NewReader(data)}); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", data, err, want)
+		}
+	}
+}
