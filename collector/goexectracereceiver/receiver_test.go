@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,9 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configauth"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -489,6 +493,47 @@ func TestUploads(t *testing.T) {
 	}
 }
 
+// secret is an authentication extension.
+type secret struct {
+	component.StartFunc
+	component.ShutdownFunc
+}
+
+func (secret) Authenticate(ctx context.Context, sources map[string][]string) (context.Context, error) {
+	if v := sources["Authorization"]; len(v) != 1 || v[0] != "secret" {
+		return ctx, errors.New("who are you?")
+	}
+	return ctx, nil
+}
+
+// TestAuthentication: an extension of the Collector decides who may upload.
+func TestAuthentication(t *testing.T) {
+	cfg, url := httpConfig(t, 1<<20)
+	id := component.MustNewID("secret")
+	cfg.HTTP.Get().Auth = configoptional.Some(confighttp.AuthConfig{Config: configauth.Config{AuthenticatorID: id}})
+	b := &backend{}
+	tr, err := NewFactory().CreateTraces(t.Context(), receivertest.NewNopSettings(Type), cfg, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Start(t.Context(), host{map[component.ID]component.Component{id: secret{}}}); err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Shutdown(context.Background())
+	for key, want := range map[string]int{"": 401, "wrong": 401, "secret": 200} {
+		req, _ := http.NewRequest(http.MethodPost, url, bytes.NewReader(testTrace(t, "chain.trace")))
+		req.Header.Set("Authorization", key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%q: %s", key, resp.Status)
+		}
+	}
+}
+
 // TestUploadRefused: the answer says whether to send a dump again.
 func TestUploadRefused(t *testing.T) {
 	for _, tt := range []struct {
@@ -511,7 +556,8 @@ func TestUploadRefused(t *testing.T) {
 	}
 }
 
-// TestPull: programs are recorded, and their resources are as configured or told.
+// TestPull: programs are recorded, this one too, and their resources are as configured
+// or told.
 func TestPull(t *testing.T) {
 	data := testTrace(t, "chain.trace")
 	address := freeAddress(t)
@@ -521,7 +567,7 @@ func TestPull(t *testing.T) {
 			if r.URL.Query().Get("seconds") != "1" {
 				t.Errorf("asked for %v", r.URL)
 			}
-			w.Write(data)
+			pprof.Trace(w, r)
 		case "/dump":
 			w.Header().Set(metadataHeader, `{"resource":{"service.name":"told"}}`)
 			w.Write(data[:len(data)*3/4])
