@@ -49,7 +49,7 @@ SELECT
   extract_arg(t.arg_set_id, 'debug.task') AS task
 FROM slice AS t
 JOIN go_goroutine AS g
-  ON g.goroutine = 'G' || coalesce(
+  ON g.goroutine = coalesce(
     extract_arg(t.arg_set_id, 'debug.ended by goroutine'),
     extract_arg(t.arg_set_id, 'debug.goroutine'))
   AND g.ts <= t.ts + t.dur AND g.ts + g.dur >= t.ts + t.dur

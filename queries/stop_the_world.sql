@@ -63,7 +63,7 @@ SELECT
   (
     SELECT function
     FROM go_goroutine AS by
-    WHERE by.goroutine = 'G' || extract_arg(s.arg_set_id, 'debug.goroutine')
+    WHERE by.goroutine = extract_arg(s.arg_set_id, 'debug.goroutine')
       AND by.ts <= s.ts AND by.ts + by.dur >= s.ts
   ) AS stopped_by,
   ran.function AS ran, ran.dur / 1e3 AS ran_us,

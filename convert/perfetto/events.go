@@ -101,6 +101,7 @@ const (
 	catDamage
 	catRun
 	catSlowest
+	catWork
 )
 
 var categories = [...]string{
@@ -117,6 +118,7 @@ var categories = [...]string{
 	catDamage:    "damage",
 	catRun:       "run",
 	catSlowest:   "slowest",
+	catWork:      "work",
 }
 
 const (
@@ -240,7 +242,15 @@ func (e *events) stack(s *model.Stack) {
 	}
 }
 
+// arg adds a number. The IDs of goroutines are given as the names of their slices, which
+// the UI finds.
 func (e *events) arg(name argName, value int64) {
+	switch name {
+	case argParent, argGoroutine, argEndedBy:
+		var digits [24]byte
+		e.closeArg(wire.AppendBytes(e.openArg(name), fAnnotationString, strconv.AppendInt(append(digits[:0], 'G'), value, 10)))
+		return
+	}
 	e.closeArg(wire.AppendUint(e.openArg(name), fAnnotationInt, uint64(value)))
 }
 
@@ -277,6 +287,18 @@ func (e *events) flow(tid int32) {
 
 func (e *events) terminatingFlow(tid int32) {
 	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, fEventTerminatingFlow, uint64(tid))
+}
+
+// Where numbers of flows begin. Smaller ones are for lanes. A number is used once.
+const (
+	pathFlow = 1 << 32 // from critical paths
+	workFlow = 1 << 62 // from tasks
+)
+
+// numberedFlow adds a flow to the event. With fEventFlow it begins with the event, or goes
+// on, with fEventTerminatingFlow it ends.
+func (e *events) numberedFlow(field wire.Number, n uint64) {
+	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, field, n)
 }
 
 // openArg begins an argument and returns the buffer that its value is appended to.

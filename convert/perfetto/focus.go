@@ -79,6 +79,14 @@ func (w *Writer) WorkStart(work *model.Work) {
 	if w.slowest != nil {
 		w.slowest.WorkStart(work)
 	}
+	w.focusOnWork(work)
+	if gr := w.goroutine(work.Goroutine); gr.lane != nil {
+		w.tasks.worked(work, gr.lane)
+	}
+}
+
+// focusOnWork shows a goroutine that is at work for a selected task.
+func (w *Writer) focusOnWork(work *model.Work) {
 	if w.focus == nil || !w.focus.tasks.Has(work.Task) {
 		return
 	}

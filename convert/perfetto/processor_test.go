@@ -129,6 +129,7 @@ func TestTraces(t *testing.T) {
 			checkStates(t, c)
 			checkWakers(t, c)
 			checkSlices(t, c, defaults.MinBlock.Nanoseconds())
+			checkWorks(t, c, name)
 			checkCounters(t, c)
 			checkMetadata(t, c)
 		})
@@ -339,7 +340,7 @@ func checkSlices(t *testing.T, c *converted, minBlock int64) {
 		where o.category = 'go' and f.category = 'goroutine' and o.ts = f.ts`),
 		c.query(t, "select s.name, s.ts from slice s join args a using (arg_set_id) where s.category = 'goroutine' and a.key = 'debug.parent' and s.ts > trace_start()"))
 	same(t, "number of flows, logs, samples", c.query(t, `
-		select (select count(*) from flow), (select count(*) from on_lane where category = 'log'), (select count(*) from perf_sample)`),
+		select (select count(*) from flow join slice o on o.id = slice_out where o.category = 'go'), (select count(*) from on_lane where category = 'log'), (select count(*) from perf_sample)`),
 		[]string{fmt.Sprint(c.Creations, " ", c.Logs, " ", c.Samples)})
 }
 

@@ -369,22 +369,17 @@ func (p *pathWriter) segment(u *slowUnit, i int) {
 	}
 	if comes {
 		p.flows++
-		e.pathFlow(fEventFlow, p.flows)
+		e.numberedFlow(fEventFlow, pathFlow+p.flows)
 	}
 	e.endEvent()
 	if comes {
 		e.event(instant, lane.track, seg.Start)
 		e.category(catSlowest)
 		e.name("on the path of " + unitName(&u.Unit))
-		e.pathFlow(fEventTerminatingFlow, p.flows)
+		e.numberedFlow(fEventTerminatingFlow, pathFlow+p.flows)
 		e.endEvent()
 	}
 	e.end(p.track, seg.End)
-}
-
-// pathFlow returns a new number of a flow. Numbers up to 1<<32 are for lanes.
-func (e *events) pathFlow(field wire.Number, n uint64) {
-	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, field, 1<<32+n)
 }
 
 // unitName returns the name of a unit's slice.

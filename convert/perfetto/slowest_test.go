@@ -133,7 +133,7 @@ func checkFlows(t *testing.T, c *converted) {
 		t.Fatal(err)
 	}
 	flows := `
-		select o.ts, o.name, 'G' || extract_arg(o.arg_set_id, 'debug.goroutine') as want, l.goroutine, l.ts as lane_ts
+		select o.ts, o.name, extract_arg(o.arg_set_id, 'debug.goroutine') as want, l.goroutine, l.ts as lane_ts
 		from flow join slice o on o.id = flow.slice_out join on_lane l on l.id = flow.slice_in
 		where o.category = 'slowest'`
 	if n := len(c.query(t, flows)); n == 0 {

@@ -21,9 +21,26 @@ type tasks struct {
 	events *events
 	group  *group
 	root   taskTrack
-	open   map[*model.Task]*taskTrack
+	open   map[*model.Task]*openTask
 	types  map[string]bool // that have tracks
+	flows  uint64          // how many there are
+
+	workNames map[string]string // by type
 }
+
+// openTask is a task that has not ended. Flows lead from it to where goroutines begin and
+// resume to work for it. The slice has the first with its beginning, when its goroutine
+// begins to work for it, and the others with its end, when they are known: for the trace
+// processor, a flow leads from what begins earlier to what begins later, whichever of them
+// names it first.
+type openTask struct {
+	track *taskTrack
+	first uint64   // until a goroutine has begun to work for it
+	flows []uint64 // the others
+}
+
+// maxTaskFlows is the number of flows of a task.
+const maxTaskFlows = 64
 
 // maxTypes is the number of types of tasks that have tracks of their own. A program
 // that gives each task its own name has millions. The later ones share tracks.
@@ -41,11 +58,11 @@ type taskTrack struct {
 }
 
 func (ts *tasks) start(t *model.Task) {
-	track := ts.take(t)
-	ts.open[t] = track
+	o := &openTask{track: ts.take(t)}
+	ts.open[t] = o
 
 	e := ts.events
-	e.event(sliceBegin, track.uuid, t.Start)
+	e.event(sliceBegin, o.track.uuid, t.Start)
 	e.category(catTask)
 	e.name(typeName(t))
 	e.stack(t.Stack)
@@ -58,6 +75,9 @@ func (ts *tasks) start(t *model.Task) {
 	}
 	if t.Before {
 		e.argBool(argBefore)
+	} else {
+		o.first = ts.newFlow()
+		e.numberedFlow(fEventFlow, o.first)
 	}
 	if t.Span != nil {
 		e.argText(argTraceID, hex.EncodeToString(t.Span.TraceID[:]))
@@ -67,13 +87,16 @@ func (ts *tasks) start(t *model.Task) {
 }
 
 func (ts *tasks) end(t *model.Task) {
-	track := ts.open[t]
+	o := ts.open[t]
 	delete(ts.open, t)
 	if t.Open {
 		return
 	}
 	e := ts.events
-	e.event(sliceEnd, track.uuid, t.End)
+	e.event(sliceEnd, o.track.uuid, t.End)
+	for _, flow := range o.flows {
+		e.numberedFlow(fEventTerminatingFlow, flow)
+	}
 	if t.DatadogSpanID != 0 {
 		e.argText(argDatadogSpanID, strconv.FormatUint(t.DatadogSpanID, 10))
 	}
@@ -81,7 +104,47 @@ func (ts *tasks) end(t *model.Task) {
 		e.arg(argEndedBy, int64(t.EndGoroutine.ID))
 	}
 	e.endEvent()
-	ts.giveBack(track)
+	ts.giveBack(o.track)
+}
+
+// worked marks on a lane that its goroutine is at work for a task from now on.
+func (ts *tasks) worked(work *model.Work, l *lane) {
+	o := ts.open[work.Task]
+	if o == nil {
+		return
+	}
+	e := ts.events
+	e.event(instant, l.track, work.Start)
+	e.category(catWork)
+	e.name(ts.workName(typeName(work.Task)))
+	e.arg(argTask, int64(work.Task.ID))
+	switch {
+	case o.first != 0:
+		e.numberedFlow(fEventTerminatingFlow, o.first)
+		o.first = 0
+	case work.Start > work.Task.Start && len(o.flows) < maxTaskFlows:
+		flow := ts.newFlow()
+		o.flows = append(o.flows, flow)
+		e.numberedFlow(fEventFlow, flow)
+	}
+	e.endEvent()
+}
+
+func (ts *tasks) newFlow() uint64 {
+	ts.flows++
+	return workFlow + ts.flows
+}
+
+// workName returns the name of the marks of a type of tasks.
+func (ts *tasks) workName(typ string) string {
+	name, ok := ts.workNames[typ]
+	if !ok {
+		name = "at work for " + typ
+		if len(ts.workNames) < maxTypes {
+			ts.workNames[typ] = name
+		}
+	}
+	return name
 }
 
 // take returns a track for a task. A task from before the trace gets a new track:
@@ -89,7 +152,7 @@ func (ts *tasks) end(t *model.Task) {
 func (ts *tasks) take(t *model.Task) *taskTrack {
 	parent := &ts.root
 	if p := ts.open[t.Parent]; p != nil {
-		parent = p // else the parent ended, or is out of focus
+		parent = p.track // else the parent ended, or is out of focus
 	}
 	typ := typeName(t)
 	if !ts.types[typ] {

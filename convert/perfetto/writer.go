@@ -193,8 +193,10 @@ func (w *Writer) Begin(t *model.Trace) {
 	w.tasks = &tasks{
 		lanes: w.lanes, events: w.events,
 		group: &group{lanes: w.lanes, name: "Tasks"},
-		open:  make(map[*model.Task]*taskTrack),
+		open:  make(map[*model.Task]*openTask),
 		types: make(map[string]bool),
+
+		workNames: make(map[string]string),
 	}
 	w.beyond = beyond{events: w.events, group: &group{lanes: w.lanes, name: beyondGroup}, tracks: make(map[model.ProcID]uint64)}
 	if w.opts.Threads {
