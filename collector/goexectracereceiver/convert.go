@@ -87,13 +87,13 @@ func (d *dumps) convert(ctx context.Context, x *dump) (res result, err error) {
 	}
 	var sums *metrics.Collector
 	if d.nextMetrics != nil {
-		sums = metrics.New(metrics.Options{Resource: resource, WallStart: x.info.began(), Version: d.set.BuildInfo.Version})
+		sums = metrics.New(metrics.Options{Resource: resource, WallStart: x.info.began(), Version: version()})
 		sinks = append(sinks, sums)
 	}
 	out := &profilesOut{d: d, ctx: ctx, x: x}
 	if d.nextProfiles != nil {
 		sinks = append(sinks, profiles.New(profiles.Options{
-			OwnSpans: d.nextTraces != nil, Resource: resource, WallStart: x.info.began(), Version: d.set.BuildInfo.Version,
+			OwnSpans: d.nextTraces != nil, Resource: resource, WallStart: x.info.began(), Version: version(),
 		}, out.send))
 	}
 
@@ -137,7 +137,7 @@ func (d *dumps) spanOptions() otel.Options {
 	opts := otel.Options{
 		MinSpan: s.MinSpan, MinTask: s.MinTask, CriticalPath: s.CriticalPath,
 		MaxSpansPerTrace: s.MaxSpansPerTrace, MaxBytesPerTrace: s.MaxBytesPerTrace,
-		Version: d.set.BuildInfo.Version,
+		Version: version(),
 	}
 	opts.Detail, _ = otel.ParseDetail(s.Detail)
 	return opts
