@@ -166,7 +166,8 @@ func NewCriticalCollector(opts Options) *CriticalCollector {
 		limit:   MaxTail,
 	}
 	c.opts.Unit = opts.unit()
-	c.finder = critical.NewFinder(critical.Options{Kinds: c.opts.Unit, Aside: true}, c.found)
+	// Options.Spans knows a task only until that ends.
+	c.finder = critical.NewFinder(critical.Options{Kinds: c.opts.Unit, Aside: opts.Spans == nil}, c.found)
 	c.Sink = model.Tee(&c.extent, c.finder)
 	return c
 }
@@ -204,7 +205,7 @@ func (o *Options) wants(u *critical.Unit) bool {
 	return o.Func == nil || u.Kind == critical.GoroutineLife && o.Func.MatchString(u.Type)
 }
 
-// found adds a unit up, in another goroutine.
+// found adds a unit up, in another goroutine unless Options.Spans is set.
 func (c *CriticalCollector) found(u *critical.Unit) {
 	if u.Cut || !c.opts.wants(u) {
 		return
