@@ -89,11 +89,6 @@ func parseOpening(v url.Values) (p opening, err error) {
 func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (url.Values, error) {
 	t.reading.Lock()
 	defer t.reading.Unlock()
-	in, err := t.again()
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
 	out := bufio.NewWriter(f)
 	opts := perfetto.Options{MinBlock: perfetto.DefaultMinBlock, Slowest: slowestPaths, Version: s.opts.Version}
 	if at.unit != nil {
@@ -101,7 +96,7 @@ func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (url.Value
 	}
 	w := perfetto.NewWriter(out, opts)
 	defer w.Close()
-	sum, err := model.ReadWindow(s.ctx, in, w, q.window())
+	sum, err := t.readWindow(s.ctx, w, q.window())
 	if sum == nil {
 		return nil, err
 	}

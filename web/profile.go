@@ -71,13 +71,8 @@ func (s *Server) profile(t *Trace, typ pprof.Type, key string) (http.Handler, er
 	}
 	t.reading.Lock()
 	defer t.reading.Unlock()
-	in, err := t.again()
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
 	c := pprof.New(opts)
-	sum, err := model.ReadWindow(s.ctx, in, c, q.window())
+	sum, err := t.readWindow(s.ctx, c, q.window())
 	if sum == nil {
 		return nil, err
 	}

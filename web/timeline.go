@@ -221,7 +221,7 @@ func (b *lanes) units(kind critical.Kind, types []*critical.Type) {
 	})
 }
 
-// logBelow and logAbove are the next powers of 10.
+// logBelow and logAbove are the next powers of 10, the latter above a latency.
 func logBelow(d time.Duration) time.Duration {
 	x := time.Duration(1)
 	for x <= d/10 {
@@ -232,7 +232,7 @@ func logBelow(d time.Duration) time.Duration {
 
 func logAbove(d time.Duration) time.Duration {
 	x := time.Duration(10)
-	for x < d && x < math.MaxInt64/10 {
+	for x <= d && x < math.MaxInt64/10 {
 		x *= 10
 	}
 	return x

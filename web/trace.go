@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"regexp"
 	"sync"
 	"time"
@@ -20,8 +21,13 @@ import (
 type Trace struct {
 	// Name is what people call it.
 	Name string
-	// again opens it once more.
-	again func() (io.ReadCloser, error)
+	// again opens it once more, and index is what was opened, when something of it was
+	// wanted again.
+	again func() (*os.File, error)
+	once  sync.Once
+	file  *os.File
+	index *model.Index
+	err   error
 	// whole is what the first pass found. Some other views are kept.
 	whole *view
 	views cache[query, *view]
@@ -38,18 +44,44 @@ type ReadOptions struct {
 	Units critical.Kinds
 }
 
-// Read reads a trace from r. The pages call again to open it once more, for a part of it:
-// if that returns an io.ReaderAt with a size, as a file, parts are found fast. Read
-// returns a Trace and the error if that is of a damaged trace.
-func Read(ctx context.Context, name string, r io.Reader, again func() (io.ReadCloser, error), opts ReadOptions) (*Trace, error) {
+// Read reads a trace from r. The pages call again once, to open the same as a file, when
+// they need a part of it. Read returns a Trace and the error if that is of a damaged
+// trace. The caller closes the Trace.
+func Read(ctx context.Context, name string, r io.Reader, again func() (*os.File, error), opts ReadOptions) (*Trace, error) {
 	t := &Trace{Name: name, again: again}
-	v, err := read(ctx, r, query{}, opts)
+	v, err := read(query{}, opts, func(sink model.Sink) (*model.Summary, error) { return model.ReadWindow(ctx, r, sink, opts.Window) })
 	if v == nil {
 		return nil, err
 	}
 	t.whole = v
 	t.views.limit = 8
 	return t, err
+}
+
+// readWindow reads a window of the trace once more, as fast wherever it lies.
+func (t *Trace) readWindow(ctx context.Context, sink model.Sink, w model.Window) (*model.Summary, error) {
+	t.once.Do(func() {
+		if t.file, t.err = t.again(); t.err != nil {
+			return
+		}
+		info, err := t.file.Stat()
+		if t.err = err; err == nil {
+			t.index, t.err = model.NewIndex(t.file, info.Size())
+		}
+	})
+	if t.err != nil {
+		return nil, t.err
+	}
+	return t.index.ReadWindow(ctx, sink, w)
+}
+
+// Close closes the file of the trace.
+func (t *Trace) Close() error {
+	t.once.Do(func() { t.err = os.ErrClosed })
+	if t.file == nil {
+		return nil
+	}
+	return t.file.Close()
 }
 
 // Report is the report of the whole trace.
@@ -107,8 +139,8 @@ var mmuLengths = func() (all []time.Duration) {
 	return append(all, time.Second)
 }()
 
-// read reads what a query asks for.
-func read(ctx context.Context, r io.Reader, q query, first ReadOptions) (*view, error) {
+// read reads what a query asks for. pass reads the trace, or a window of it, into a sink.
+func read(q query, first ReadOptions, pass func(model.Sink) (*model.Summary, error)) (*view, error) {
 	v := &view{query: q}
 	opts := report.Options{Worst: 20, MMULengths: mmuLengths, NoUnits: q.goroutine != 0}
 	opts.Units.Kinds = first.Units
@@ -141,7 +173,7 @@ func read(ctx context.Context, r io.Reader, q query, first ReadOptions) (*view, 
 	}
 	b := report.New(opts)
 	sinks[0] = b
-	sum, err := model.ReadWindow(ctx, r, model.Tee(sinks...), first.Window)
+	sum, err := pass(model.Tee(sinks...))
 	if sum == nil {
 		return nil, err
 	}
@@ -165,12 +197,7 @@ func (t *Trace) view(ctx context.Context, q query) (*view, error) {
 	return t.views.get(q, func() (*view, error) {
 		t.reading.Lock()
 		defer t.reading.Unlock()
-		r, err := t.again()
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		v, err := read(ctx, r, q, ReadOptions{Window: q.window()})
+		v, err := read(q, ReadOptions{}, func(sink model.Sink) (*model.Summary, error) { return t.readWindow(ctx, sink, q.window()) })
 		if v == nil {
 			return nil, err
 		}
@@ -212,13 +239,8 @@ func (t *Trace) unit(ctx context.Context, v *view, key unitKey, latency time.Dur
 func (t *Trace) ran(ctx context.Context, intervals []series.Interval) ([][]critical.Ran, error) {
 	out := make([][]critical.Ran, len(intervals))
 	for i, x := range intervals {
-		r, err := t.again()
-		if err != nil {
-			return nil, err
-		}
 		sink := series.NewRan([]series.Interval{x})
-		_, err = model.ReadWindow(ctx, r, sink, model.Window{From: model.Moment{Since: x.From}, To: model.Moment{Since: x.To}})
-		r.Close()
+		_, err := t.readWindow(ctx, sink, model.Window{From: model.Moment{Since: x.From}, To: model.Moment{Since: x.To}})
 		if err != nil && !model.IsDamage(err) {
 			return nil, err
 		}

@@ -35,10 +35,11 @@ func loadFile(t *testing.T, file string) *Trace {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	tr, err := Read(t.Context(), filepath.Base(file), f, func() (io.ReadCloser, error) { return os.Open(file) }, ReadOptions{})
+	tr, err := Read(t.Context(), filepath.Base(file), f, func() (*os.File, error) { return os.Open(file) }, ReadOptions{})
 	if tr == nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { tr.Close() })
 	return tr
 }
 

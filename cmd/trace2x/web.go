@@ -117,6 +117,7 @@ func showWeb(ctx context.Context, e *env, from []location, ui *url.URL, fl *webF
 			fmt.Fprintf(e.stderr, "warning: %s\n", oneLine(err))
 			damages = append(damages, err)
 		}
+		defer t.Close()
 		traces = append(traces, t)
 	}
 	s := web.NewServer(ctx, ln.Addr(), traces, web.Options{
@@ -179,6 +180,7 @@ func writeHTML(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 	if t == nil {
 		return damage
 	}
+	defer t.Close()
 	out, err := output.Create(target)
 	if err != nil {
 		return err
@@ -234,7 +236,7 @@ func (e *env) readWeb(ctx context.Context, from location, temp *output.Folder, o
 		defer spool.Close()
 		file, r = spool.Name(), io.TeeReader(in, spool)
 	}
-	t, err := web.Read(ctx, webName(from), r, func() (io.ReadCloser, error) { return os.Open(file) }, opts)
+	t, err := web.Read(ctx, webName(from), r, func() (*os.File, error) { return os.Open(file) }, opts)
 	done()
 	if t == nil {
 		return nil, inInput(in, err)

@@ -30,11 +30,14 @@ var pages = []string{"", "flamegraph", "flamegraph2", "flamegraphold", "graph", 
 // starting is one at a time: pprof has global settings.
 var starting sync.Mutex
 
-// New returns the web interface of a profile. name stands in its titles. The handler gets
-// paths relative to its own, such as "flamegraph".
+// New returns the web interface of a profile, which it may change. name stands in its
+// titles. The handler gets paths relative to its own, such as "flamegraph".
 func New(name string, p *profile.Profile) (http.Handler, error) {
 	starting.Lock()
 	defer starting.Unlock()
+	if len(p.Mapping) == 0 { // its file is the title of the pages
+		p.Mapping = []*profile.Mapping{{ID: 1, File: strings.ReplaceAll(name, "/", "·"), HasFunctions: true, HasFilenames: true, HasLineNumbers: true}}
+	}
 	h := make(handler)
 	ui := &ui{}
 	err := driver.PProf(&driver.Options{
