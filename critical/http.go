@@ -67,6 +67,17 @@ func (h *history) connStart(gr *goroutine, slot int32) {
 	}
 }
 
+// Serves reports whether goroutines of a start function serve HTTP connections.
+func Serves(fn string) bool { return fn == serveFunc }
+
+// WatchesConn reports whether goroutines of a start function watch a connection while a
+// request is handled.
+func WatchesConn(fn string) bool { return fn == backgroundRead }
+
+// AwaitsRequest reports whether a goroutine that serves a connection is at the read of
+// the next request, by its stack.
+func AwaitsRequest(s *model.Stack) bool { return lookAtConn(s.Frames).doing == reading }
+
 // connStack returns what a goroutine of a connection does, by its stack.
 func (h *history) connStack(stack int32) *connStack {
 	if stack == 0 {

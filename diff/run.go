@@ -208,10 +208,10 @@ func (r *Run) addBlocking(b *report.Blocking) {
 		return
 	}
 	k := key{blocking, Function(b.Place.Func), blocked, part{reason: b.Reason}}
-	r.add(k, float64(b.Total-b.InTasksTime))
-	if b.InTasks > 0 {
+	r.add(k, float64(b.Total-b.InUnitsTime))
+	if b.InUnits > 0 {
 		k.measure = blockedIn
-		r.add(k, float64(b.InTasksTime))
+		r.add(k, float64(b.InUnitsTime))
 	}
 }
 

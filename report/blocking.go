@@ -20,11 +20,11 @@ type Blocking struct {
 	Place Place `json:"place"`
 	Count int64 `json:"count"`
 	Spread
-	// InTasks is how many of the waits ended while the goroutine was at work for a task,
-	// and InTasksTime how long these were. Where a program has tasks, the others are
-	// idle waits.
-	InTasks     int64         `json:"in_tasks"`
-	InTasksTime time.Duration `json:"in_tasks_ns"`
+	// InUnits is how many of the waits were in units of work of the kind that
+	// Report.Unit says, and InUnitsTime how long these were. The others are idle waits.
+	// See within.
+	InUnits     int64         `json:"in_units"`
+	InUnitsTime time.Duration `json:"in_units_ns"`
 	Longest     Moment        `json:"longest"`
 	// System means that only goroutines of the runtime were concerned. These come
 	// last.
@@ -91,15 +91,15 @@ type siteKey struct {
 // site is the waits for one reason at one place.
 type site struct {
 	siteKey
-	mutex   bool
-	program bool // a goroutine of the program was concerned
-	total   model.Time
-	spread  histogram.Histogram
-	longest longest
-	endedBy []*endedBy
-	// inTasks is how many waits ended in work for a task, inTasksTime their time.
-	inTasks     int64
-	inTasksTime model.Time
+	mutex      bool
+	program    bool // a goroutine of the program was concerned
+	total      model.Time
+	spread     histogram.Histogram
+	longest    longest
+	endedBy    []*endedBy
+	inTasks    waits // that ended in work for a task
+	inRequests waits // of HTTP
+	byFunc     []funcWaits
 	// held is the time in which goroutines in system calls held their Ps, and
 	// holds how often.
 	held        model.Time
@@ -178,8 +178,11 @@ func (s *site) merge(o *site) {
 		s.longest = o.longest
 	}
 	s.total += o.total
-	s.inTasks += o.inTasks
-	s.inTasksTime += o.inTasksTime
+	s.inTasks.add(o.inTasks)
+	s.inRequests.add(o.inRequests)
+	for _, f := range o.byFunc {
+		s.waitsOf(f.fn).add(f.waits)
+	}
 	s.spread.Merge(&o.spread)
 	for _, e := range o.endedBy {
 		s.ended(e.place, e.scheduler, e.fn, e.count)
@@ -192,19 +195,26 @@ func (s *site) merge(o *site) {
 }
 
 // add counts d of a wait that has ended.
-func (s *site) add(g *model.Goroutine, d model.Time) {
+func (b *Builder) addWait(s *site, g *model.Goroutine, st *stack, d model.Time) {
 	s.total += d
 	s.spread.Add(d)
+	x := waits{1, d}
 	if g.Work() != nil {
-		s.inTasks++
-		s.inTasksTime += d
+		s.inTasks.add(x)
+	}
+	if b.inRequest(g) && !st.idle {
+		s.inRequests.add(x)
+	}
+	if b.lives() {
+		s.waitsOf(g.Func).add(x)
 	}
 }
 
 // waited counts d of a wait that has ended.
 func (b *Builder) waited(sh *share, g *model.Goroutine, s *model.GoState, d model.Time) {
-	site := b.site(&sh.blocking, b.places.of(s.Stack), b.ledger.Reasons.Index(s.Reason))
-	site.add(g, d)
+	st := b.places.of(s.Stack)
+	site := b.site(&sh.blocking, st, b.ledger.Reasons.Index(s.Reason))
+	b.addWait(site, g, st, d)
 	if d > site.longest.duration || site.spread.N == 1 {
 		site.longest.offer(g, s.Start, d, s.Stack)
 	}
@@ -249,7 +259,8 @@ func (s *site) ended(place *Place, scheduler bool, fn string, n int64) {
 // syscallEnded counts a system call as two things: as long as it held its P, and, for
 // d, blocked from then on.
 func (b *Builder) syscallEnded(sh *share, g *model.Goroutine, s *model.GoState, d model.Time) {
-	site := b.site(&sh.blocking, b.places.of(s.Stack), ofSyscalls)
+	st := b.places.of(s.Stack)
+	site := b.site(&sh.blocking, st, ofSyscalls)
 	if held := s.ProcLost - s.Start; held > 0 {
 		site.held += held
 		site.holds++
@@ -259,15 +270,17 @@ func (b *Builder) syscallEnded(sh *share, g *model.Goroutine, s *model.GoState, 
 	}
 	if d > 0 {
 		site.program = site.program || !ofRuntime(g)
-		site.add(g, d)
+		b.addWait(site, g, st, d)
 		if d > site.longest.duration {
 			site.longest.offer(g, s.ProcLost, d, s.Stack)
 		}
 	}
 }
 
-func (b *Builder) blockings() []Blocking {
+// blockings returns all waits, for units of the kind that why has.
+func (b *Builder) blockings(why *Why) []Blocking {
 	out := []Blocking{}
+	kind, lives := unitsOf(why)
 	for _, s := range b.share.blocking.sites {
 		if s.spread.N == 0 {
 			continue // only system calls that kept their Ps
@@ -280,8 +293,9 @@ func (b *Builder) blockings() []Blocking {
 			Longest: s.longest.moment(b),
 			System:  !s.program,
 			EndedBy: []EndedBy{},
-			InTasks: s.inTasks, InTasksTime: time.Duration(s.inTasksTime),
 		}
+		in := s.within(kind, lives)
+		x.InUnits, x.InUnitsTime = in.count, time.Duration(in.time)
 		if s.reason != ofSyscalls {
 			x.Reason = b.ledger.Reasons.Name(s.reason)
 		}
@@ -311,18 +325,18 @@ var blockingColumns = []struct {
 	{"p50", func(b *Blocking) int64 { return int64(b.P50) }},
 	{"p99", func(b *Blocking) int64 { return int64(b.P99) }},
 	{"max", func(b *Blocking) int64 { return int64(b.Max) }},
-	{"tasks", func(b *Blocking) int64 { return int64(b.InTasksTime) }},
+	{"units", func(b *Blocking) int64 { return int64(b.InUnitsTime) }},
 }
 
 // blockingColumn returns what a column has for waits. If there is none of that name it is
-// their time in tasks, so that idle waits come last.
+// their time in units of work, so that idle waits come last.
 func blockingColumn(name string) (string, func(*Blocking) int64) {
 	for _, c := range blockingColumns {
 		if c.name == name {
 			return name, c.of
 		}
 	}
-	return blockingColumn("tasks")
+	return blockingColumn("units")
 }
 
 // sortBlocking sorts by a column, the largest first, and the runtime's own waits last.

@@ -169,8 +169,8 @@ func CheckColumn(name string) error {
 }
 
 // Sort sorts the goroutines, also single ones, and the waits, by a column, the largest
-// first. Goroutines that do not have it are sorted by exec, waits by their time in tasks. It returns the error
-// of [CheckColumn].
+// first. Goroutines that do not have it are sorted by exec, waits by their time in units
+// of work. It returns the error of [CheckColumn].
 func (r *Report) Sort(name string) error {
 	if err := CheckColumn(name); err != nil {
 		return err

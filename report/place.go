@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/model"
 )
@@ -40,6 +41,7 @@ type places struct {
 type stack struct {
 	place *Place
 	mutex bool    // in a call that locks a mutex
+	idle  bool    // for the next HTTP request
 	sites []*site // of waits with this stack, one for each reason
 }
 
@@ -74,6 +76,7 @@ func (p *places) fill(st *stack, s *model.Stack) {
 			break
 		}
 	}
+	st.idle = critical.AwaitsRequest(s)
 	st.place = p.place(placeOf(at))
 }
 

@@ -133,6 +133,7 @@ type Builder struct {
 	growing   growing
 	life      *life
 	why       *why
+	hadTask   bool // one has begun
 
 	merged *merged // nil for one trace
 }
@@ -167,6 +168,8 @@ type goroutine struct {
 	// until is the end of the last state that was reported, and prev its kind.
 	until model.Time
 	prev  model.StateKind
+	// inRequest says that it was started to handle an HTTP request.
+	inRequest bool
 	// running is one more than the index in Builder.running, 0 for none.
 	running   int
 	assists   int64
@@ -187,6 +190,7 @@ func (b *Builder) GoroutineStart(g *model.Goroutine) {
 	b.ledger.GoroutineStart(g)
 	gr := b.goroutines.Of(g)
 	*gr = goroutine{until: g.Start, regions: gr.regions}
+	b.startedInRequest(g, gr)
 	if !b.opts.All() {
 		gr.selected = &selected{}
 		gr.selected.work.Reset(g.Start)
@@ -325,7 +329,6 @@ func (b *Builder) Report() *Report {
 		Trace:           b.summary,
 		Overview:        b.overview(),
 		Goroutines:      b.groups.report(&b.ledger.Reasons),
-		Blocking:        b.blockings(),
 		Scheduling:      b.sched.report(b.summary, &b.share.latency),
 		GC:              b.gcReport(),
 		Tasks:           b.tasks.report(&b.ledger.Reasons, b.trace.Origin),
@@ -348,6 +351,7 @@ func (b *Builder) Report() *Report {
 	if b.merged != nil && r.Why != nil {
 		r.Why.dir = commonFolder(b.merged.files)
 	}
+	r.Blocking = b.blockings(r.Why)
 	r.Suspects = b.suspects(r.Why, &r.Overview.Procs)
 	r.addPaths()
 	if b.life != nil {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/modeltest"
@@ -307,10 +308,10 @@ func TestBlockingInTasks(t *testing.T) {
 		want := workWaits{at: make(map[model.GoID]int)}
 		readModel(t, testtrace.Path(name), &want)
 		count, total := int64(0), time.Duration(0)
-		for _, b := range readReport(t, testtrace.Path(name), report.Options{}).Blocking {
-			count += b.InTasks
-			total += b.InTasksTime
-			if b.InTasks > b.Count || b.InTasksTime > b.Total {
+		for _, b := range readReport(t, testtrace.Path(name), report.Options{Units: critical.SumOptions{Options: critical.Options{Kinds: critical.KindsOf(critical.Task)}}}).Blocking {
+			count += b.InUnits
+			total += b.InUnitsTime
+			if b.InUnits > b.Count || b.InUnitsTime > b.Total {
 				t.Errorf("%s: %+v", name, b)
 			}
 		}

@@ -148,6 +148,7 @@ func (b *Builder) turn(g *model.Goroutine, now model.Time) {
 }
 
 func (b *Builder) TaskStart(t *model.Task) {
+	b.hadTask = true
 	selected := !b.opts.ByTask() || b.selectedTasks.Start(t)
 	b.why.taskStarted(t, selected)
 	if !selected {

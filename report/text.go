@@ -46,7 +46,7 @@ func Text(w io.Writer, r *Report, opts TextOptions) error {
 	p.suspects(r.Suspects)
 	p.goroutines(r.Goroutines)
 	p.singles(r.Singles, r.Goroutines)
-	p.blocking(r.Blocking)
+	p.blocking(r.Blocking, r.Unit)
 	p.scheduling(&r.Scheduling)
 	p.gc(r)
 	p.annotations("TASKS", r.Tasks)
@@ -317,17 +317,22 @@ func reasonsLine(m map[string]time.Duration, n int) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p *printer) blocking(list []Blocking) {
+// blocking writes the waits of a trace whose units of work are of a kind.
+func (p *printer) blocking(list []Blocking, unit string) {
 	by, _ := blockingColumn(p.opts.SortedBy)
-	inTasks := slices.ContainsFunc(list, func(s Blocking) bool { return s.InTasks > 0 })
-	header := []string{"count", "total", "p50", "p99", "max", "tasks", "reason, place"}
+	inUnits := slices.ContainsFunc(list, func(s Blocking) bool { return s.InUnits > 0 })
+	units := map[string]string{"http": "requests", "goroutine": "units"}[unit]
+	if units == "" {
+		units = "tasks"
+	}
+	header := []string{"count", "total", "p50", "p99", "max", units, "reason, place"}
 	switch {
-	case by == "tasks" && inTasks:
-		by = "time in tasks"
-	case by == "tasks":
+	case by == "units" && inUnits:
+		by = "time in " + units
+	case by == "units":
 		by = "total"
 	}
-	if !inTasks {
+	if !inUnits {
 		header = slices.Delete(header, 5, 6)
 	}
 	p.section("BLOCKING", "by reason and place, sorted by "+by+"; below, who ended it")
@@ -335,8 +340,8 @@ func (p *printer) blocking(list []Blocking) {
 	t.add(faint, header...)
 	for _, s := range list[:p.top(len(list))] {
 		row := []string{num(s.Count), dur(s.Total), dur(s.P50), dur(s.P99), dur(s.Max)}
-		if inTasks {
-			row = append(row, dur(s.InTasksTime))
+		if inUnits {
+			row = append(row, dur(s.InUnitsTime))
 		}
 		t.add(plain, append(row, "")...)
 	}

@@ -12,17 +12,17 @@ func newBlocking(v *view, l links) *blocking {
 		ID: "blocking-table", Caption: "Waits by reason and place", Filter: "a reason, a function or a file", Empty: "Nothing blocked.",
 		Columns: []column{str("reason", "the runtime's"), {Title: "place", Hint: "who ended the waits is below", Wide: true}, num("count", "how many waits"), num("total", ""), num("p50", ""), num("p99", ""), num("max", "")},
 	}
-	inTasks := false
+	inUnits := false
 	for i := range v.rep.Blocking {
-		inTasks = inTasks || v.rep.Blocking[i].InTasks > 0
+		inUnits = inUnits || v.rep.Blocking[i].InUnits > 0
 	}
-	if inTasks {
-		t.Columns = append(t.Columns, num("in tasks", "while the goroutine was at work for a task"))
+	if inUnits {
+		t.Columns = append(t.Columns, num("in units", "of work; the others are idle waits"))
 	}
 	t.Columns = append(t.Columns, str("longest", "the goroutine with the longest wait"))
 	list := v.rep.Blocking
 	sorted := 3
-	if inTasks {
+	if inUnits {
 		sorted = 7
 	}
 	t.Columns[sorted].Sorted = true
@@ -33,8 +33,8 @@ func newBlocking(v *view, l links) *blocking {
 			where.Sub += " · " + by
 		}
 		cells := []cell{text(b.Reason), where, number(b.Count), dur(b.Total), dur(b.P50), dur(b.P99), dur(b.Max)}
-		if inTasks {
-			cells = append(cells, dur(b.InTasksTime))
+		if inUnits {
+			cells = append(cells, dur(b.InUnitsTime))
 		}
 		longest := l.goroutineCell(b.Longest.Goroutine)
 		longest.Sub = "at " + report.SecondsSince(b.Longest.At)

@@ -123,8 +123,8 @@ func TestSummarySortBlocking(t *testing.T) {
 		"p50":   func(b *report.Blocking) int64 { return int64(b.P50) },
 		"p99":   func(b *report.Blocking) int64 { return int64(b.P99) },
 		"max":   func(b *report.Blocking) int64 { return int64(b.Max) },
-		"tasks": func(b *report.Blocking) int64 { return int64(b.InTasksTime) },
-		"exec":  func(b *report.Blocking) int64 { return int64(b.InTasksTime) },
+		"units": func(b *report.Blocking) int64 { return int64(b.InUnitsTime) },
+		"exec":  func(b *report.Blocking) int64 { return int64(b.InUnitsTime) },
 	}
 	for name, of := range columns {
 		r := exec(t, "summary", "--json", "--sort", name, in)
@@ -138,7 +138,7 @@ func TestSummarySortBlocking(t *testing.T) {
 				t.Errorf("--sort %s: number %d is %+v, behind %+v", name, i, b, a)
 			}
 		}
-		want := map[string]string{"tasks": "time in tasks", "exec": "time in tasks"}[name]
+		want := map[string]string{"units": "time in tasks", "exec": "time in tasks"}[name]
 		if want == "" {
 			want = name
 		}
