@@ -173,7 +173,7 @@ func (f *Finder) learned(g *model.Goroutine) {
 	k := f.slots.Of(g)
 	k.named = true
 	f.unnamed--
-	if g.Func == serveFunc && f.kinds.Has(HTTP) {
+	if f.kinds.Has(HTTP) && Serves(g.Func) {
 		k.conn = true
 		f.conns++
 	}

@@ -23,6 +23,7 @@ type stepped struct {
 	units  int
 	// damaged is how many segments are in a part that cannot be read.
 	damaged int
+	sampled int
 }
 
 func (s *stepped) GoroutineStart(g *model.Goroutine) {
@@ -79,6 +80,12 @@ func (s *stepped) unit(u *critical.Unit) {
 		if x.Reason == critical.Damaged {
 			s.damaged++
 		}
+		if x.Sampled {
+			s.sampled++
+			if x.State != model.Running || x.Stack == nil {
+				s.tb.Errorf("%v %q: sampled: %+v", u.Kind, u.Type, x)
+			}
+		}
 		if x.State == model.Unknown && x.Reason != critical.CutOff && x.Reason != critical.Damaged && x.Reason != critical.NoCreator && x.Reason != critical.NoEnd {
 			s.tb.Errorf("%v %q: unknown, because %q", u.Kind, u.Type, x.Reason)
 		}
@@ -133,6 +140,9 @@ func TestInvariants(t *testing.T) {
 		}
 		if s.damaged > 0 != (name == "damaged") {
 			t.Errorf("%s: %d damaged segments", name, s.damaged)
+		}
+		if s.sampled > 0 != (name == "cpuprofile") {
+			t.Errorf("%s: %d sampled segments", name, s.sampled)
 		}
 	}
 }

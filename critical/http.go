@@ -1,6 +1,7 @@
 package critical
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/trace2x/trace2x/model"
@@ -17,13 +18,23 @@ import (
 // starts a goroutine that watches the connection, calls the handler, and finishes the
 // response.
 
+// With HTTP/2, a goroutine handles one request, and its life is the request.
+
 const (
 	serveFunc      = "net/http.(*conn).serve"
 	backgroundRead = "net/http.(*connReader).backgroundRead"
 	network        = "network" // the reason of a wait
 )
 
-// conn is a connection that a goroutine serves.
+// http2Funcs start a handler for a request of HTTP/2: in net/http, in the package that it
+// is made of, and where that moves to.
+var http2Funcs = []string{
+	"net/http.(*http2serverConn).runHandler",
+	"golang.org/x/net/http2.(*serverConn).runHandler",
+	"net/http/internal/http2.(*serverConn).runHandler",
+}
+
+// conn is a connection that a goroutine serves, or its one request.
 type conn struct {
 	// from is when the current or next request began. It is not known for a request
 	// that was being handled when the trace began.
@@ -60,15 +71,16 @@ const (
 // connStart checks whether a goroutine serves a connection. It is called when the start
 // function is known.
 func (h *history) connStart(gr *goroutine, slot int32) {
-	if h.funcs[gr.fn] == serveFunc && h.kinds.Has(HTTP) && !gr.serves {
+	if fn := h.funcs[gr.fn]; Serves(fn) && h.kinds.Has(HTTP) && !gr.serves {
 		gr.serves = true
 		x := h.origins.At(int(slot))
-		h.conns[slot] = &conn{from: x.start, known: !x.before}
+		h.conns[slot] = &conn{from: x.start, known: !x.before, handled: fn != serveFunc}
 	}
 }
 
-// Serves reports whether goroutines of a start function serve HTTP connections.
-func Serves(fn string) bool { return fn == serveFunc }
+// Serves reports whether goroutines of a start function serve HTTP connections, or
+// handle a request of HTTP/2.
+func Serves(fn string) bool { return fn == serveFunc || slices.Contains(http2Funcs, fn) }
 
 // WatchesConn reports whether goroutines of a start function watch a connection while a
 // request is handled.
@@ -97,11 +109,13 @@ func (h *history) connStack(stack int32) *connStack {
 // called.
 func lookAtConn(frames []*model.Frame) connStack {
 	last := len(frames) - 1
-	if frames[last].Func != serveFunc {
+	switch {
+	case slices.Contains(http2Funcs, frames[last].Func):
+		return handlerIn(frames)
+	case frames[last].Func != serveFunc:
 		// The stack is cut at its outer end: only handlers call that deep.
 		return connStack{doing: handling}
-	}
-	if last == 0 {
+	case last == 0:
 		return connStack{doing: otherThing}
 	}
 	switch called := frames[last-1].Func; {
@@ -112,7 +126,13 @@ func lookAtConn(frames []*model.Frame) connStack {
 	case called != "net/http.serverHandler.ServeHTTP":
 		return connStack{doing: otherThing}
 	}
-	// The innermost handler says most: those around it wrap it.
+	return handlerIn(frames)
+}
+
+// handlerIn returns which handler is at work. The innermost one says most: those around
+// it wrap it.
+func handlerIn(frames []*model.Frame) connStack {
+	last := len(frames) - 1
 	x := connStack{doing: handling}
 	for i, fr := range frames[:last] {
 		if fr.Func == "net/http.HandlerFunc.ServeHTTP" || fr.Func == "net/http.(*ServeMux).ServeHTTP" || fr.Func == "net/http.serverHandler.ServeHTTP" {

@@ -26,6 +26,71 @@ func handleSlow(w http.ResponseWriter, r *http.Request) {
 //go:noinline
 func handleQuick(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, strings.Repeat("x", 10)) }
 
+// TestRequestsHTTP2 is TestRequests for HTTP/2, where requests of one connection overlap.
+func TestRequestsHTTP2(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/slow", handleSlow)
+	mux.HandleFunc("/quick", handleQuick)
+	server := httptest.NewUnstartedServer(mux)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+
+	var buf bytes.Buffer
+	if err := trace.Start(&buf); err != nil {
+		t.Fatal(err)
+	}
+	const clients, each = 4, 30
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			for i := range each {
+				path := "/quick"
+				if i%3 == 0 {
+					path = "/slow"
+				}
+				resp, err := server.Client().Get(server.URL + path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if resp.ProtoMajor != 2 {
+					t.Errorf("a response of %s", resp.Proto)
+				}
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			}
+		})
+	}
+	wg.Wait()
+	time.Sleep(20 * time.Millisecond)
+	trace.Stop()
+
+	sums := critical.NewSums(critical.SumOptions{})
+	if err := read(buf.Bytes(), sums); err != nil {
+		t.Fatal(err)
+	}
+	r := sums.Report()
+	checkSums(t, r)
+	if r.Kinds != critical.KindsOf(critical.HTTP) {
+		t.Fatalf("kinds %b", r.Kinds)
+	}
+	var n, slow int64
+	for _, typ := range r.Types {
+		n += typ.Count
+		t.Logf("%q: %d, p50 %v, max %v, %d cut", typ.Name, typ.Count, typ.P50, typ.Max, typ.Cut)
+		if strings.HasSuffix(typ.Name, ".handleSlow") {
+			slow = typ.Count
+			if typ.P50 < 3*time.Millisecond {
+				t.Errorf("half of the slow ones took %v", typ.P50)
+			}
+		}
+	}
+	if n != clients*each || slow != clients*each/3 {
+		t.Errorf("%d requests found, %d of them slow; %d were made", n, slow, clients*each)
+	}
+}
+
 // TestRequests traces an ordinary server: as many requests must be found as its
 // clients made.
 func TestRequests(t *testing.T) {

@@ -206,7 +206,7 @@ func (h *history) divide(p *path) {
 				seg.end = part.start
 			}
 		}
-		newer, seg.stack = s.time, s.stack
+		newer, seg.stack, seg.sampled = s.time, s.stack, true
 	}
 	if seg.start < seg.end {
 		p.add(seg)

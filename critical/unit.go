@@ -17,7 +17,8 @@ const (
 	Task Kind = iota
 	// Region is a runtime/trace.Region.
 	Region
-	// HTTP is a request that a server of net/http handled. Its type is the handler.
+	// HTTP is a request that a server of net/http handled, also one of HTTP/2. Its type is
+	// the handler.
 	HTTP
 	// GoroutineLife is the life of a goroutine. Its type is the start function.
 	GoroutineLife
@@ -124,6 +125,8 @@ type Segment struct {
 	// a sample of the CPU profiler, or else where it stopped; if it was runnable,
 	// where it waited before or was created. It is nil if the trace does not have it.
 	Stack *model.Stack
+	// Sampled says that Stack is of samples of the CPU profiler.
+	Sampled bool
 	// Wait is the index in Path.Waits of the innermost wait around the segment, -1 if
 	// nothing waited for it. Depth is the number of waits around it.
 	Wait, Depth int
@@ -247,7 +250,7 @@ func (u *Unit) Path(limit int) *Path {
 		s := &segments[i]
 		x := Segment{
 			Start: s.start, End: s.end, State: s.kind, Reason: h.reasons[s.reason], Goroutine: s.goid, Func: h.funcs[s.fn],
-			Own: u.own(s.goid), Task: s.task, Stack: h.stacks[s.stack], Stalled: h.stalled(s.start, s.end), Wait: -1,
+			Own: u.own(s.goid), Task: s.task, Stack: h.stacks[s.stack], Sampled: s.sampled, Stalled: h.stalled(s.start, s.end), Wait: -1,
 		}
 		if s.wait >= 0 {
 			x.Wait = int(place[s.wait])

@@ -18,6 +18,7 @@ type segment struct {
 	wait       int32 // index in path.waits, -1 for none
 	reason     uint16
 	kind       model.StateKind
+	sampled    bool // stack is of samples of the CPU profiler
 }
 
 // wait is a wait that another goroutine ended. The path has what that goroutine did
@@ -206,7 +207,7 @@ func (p *path) join() {
 		return
 	}
 	l, s := &p.segments[n-2], &p.segments[n-1]
-	if l.goid == s.goid && l.kind == s.kind && l.kind == model.Running && l.reason == s.reason && l.stack == s.stack && l.wait == s.wait && l.task == s.task {
+	if l.goid == s.goid && l.kind == s.kind && l.kind == model.Running && l.reason == s.reason && l.stack == s.stack && l.sampled == s.sampled && l.wait == s.wait && l.task == s.task {
 		l.start = s.start
 		p.segments = p.segments[:n-1]
 	}

@@ -70,7 +70,7 @@ func (st *pathStep) append(s *critical.Segment) {
 }
 
 func alike(a, b *critical.Segment) bool {
-	return a.Goroutine == b.Goroutine && a.State == b.State && a.Reason == b.Reason && (a.Task == b.Task || a.Own) &&
+	return a.Goroutine == b.Goroutine && a.State == b.State && a.Reason == b.Reason && a.Sampled == b.Sampled && (a.Task == b.Task || a.Own) &&
 		framePlace(a.Stack.Place()) == framePlace(b.Stack.Place())
 }
 
@@ -144,6 +144,7 @@ func (p *printer) paths(w *Why) {
 		return
 	}
 	p.section("PATHS", "what units of work spent their time on, the oldest step first")
+	p.line(faint, "  of a running step, the place is where it stopped, or that of CPU samples")
 	for i := range list {
 		if i > 0 {
 			p.line(plain, "")
@@ -292,6 +293,10 @@ func (s *pathStep) text(p *printer, u *critical.Unit, room int) string {
 	var notes []string
 	what := segmentName(x.State, x.Reason)
 	switch x.State {
+	case model.Running:
+		if x.Sampled {
+			what += " (sampled)"
+		}
 	case model.Runnable:
 		if len(s.ran) > 0 && ratio(s.time, u.Duration()) >= shortSteps {
 			notes = append(notes, p.meanwhile(s))
