@@ -26,7 +26,7 @@ type readTrace[S model.Sink] struct {
 // files. It reports what could not be read. Then its error is errTold. It stops with the
 // error of each, or of ctx.
 //
-// Sinks of at most twice as many traces as there are cores are kept.
+// Of two traces more than there are cores, sinks are kept.
 func readMany[S model.Sink](ctx context.Context, e *env, in inputs, part model.Window, newSink func() S, each func(readTrace[S]) error) error {
 	for _, name := range in.files {
 		if err := output.SameError(e.stdout, location{name: name}.file(e.stdin)); err != nil {
@@ -45,7 +45,7 @@ func readMany[S model.Sink](ctx context.Context, e *env, in inputs, part model.W
 		results[i] = make(chan result, 1)
 	}
 	var read atomic.Int64
-	todo, room := make(chan int), make(chan struct{}, 2*readers)
+	todo, room := make(chan int), make(chan struct{}, readers+2)
 	go func() {
 		defer close(todo)
 		for i := range in.files {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -213,4 +214,18 @@ func TestCheck(t *testing.T) {
 	exec(t, "check", "--require", "", "dumps").want(t, exitUsage)
 	write(t, "cut", read(t, trace(t, "truncated")))
 	exec(t, "check", "--require", "overview.events > 10", "cut").want(t, exitFailed, "cut: truncated")
+}
+
+// TestManyInterrupted: a command that is interrupted ends, and writes nothing.
+func TestManyInterrupted(t *testing.T) {
+	dir := folder(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{{"summary", dir}, {"summary", "--each", dir}, {"pprof", "--type", "sync", dir}, {"diff", dir, dir}, {"check", "--require", "leaks == 0", dir}} {
+		r := execWith(ctx, strings.NewReader(""), args...)
+		r.want(t, exitInterrupted, "interrupted; nothing was written")
+		if r.stdout != "" {
+			t.Errorf("%q: stdout %q", args, r.stdout)
+		}
+	}
 }
