@@ -92,7 +92,7 @@ func (b *builder) taskBegun(t *Task) {
 	}
 	b.firstTask = min(b.firstTask, t.ID)
 	if t.Goroutine != nil {
-		t.Goroutine.ended = endedTask{}
+		t.Goroutine.forgetEnded()
 	}
 	t.Span = b.spanOf(t.Goroutine, t.Type)
 	if t.ParentID != BackgroundTask && t.ParentID != t.ID {
@@ -117,7 +117,7 @@ func (b *builder) taskEnded(id TaskID, g *Goroutine, stack *Stack, now Time) {
 		b.endedOld[id] = true
 	}
 	if g != nil {
-		g.ended = endedTask{id, t.Before, t.Span}
+		g.own().ended = endedTask{id, t.Before, t.Span}
 	}
 	t.ended = true
 	b.endWork(t, now)

@@ -88,6 +88,13 @@ type endedTask struct {
 	span   *SpanContext
 }
 
+// forgetEnded forgets the last task that the goroutine ended.
+func (g *Goroutine) forgetEnded() {
+	if g.more != nothing {
+		g.ended = endedTask{}
+	}
+}
+
 // parseEndedSpan reads "TRACEPARENT DURATION NAME", with a duration in ns.
 func parseEndedSpan(message string) (s startedSpan, took Time, ok bool) {
 	s, ok = parseStartedSpan(message)
@@ -104,7 +111,7 @@ func parseEndedSpan(message string) (s startedSpan, took Time, ok bool) {
 // beginning.
 func (b *builder) spanEnded(g *Goroutine, s startedSpan, took, now Time) {
 	ended := g.ended
-	g.ended = endedTask{}
+	g.forgetEnded()
 	if ended.span != nil && *ended.span == s.SpanContext {
 		return
 	}

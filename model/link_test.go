@@ -180,6 +180,11 @@ func TestLink(t *testing.T) {
 			want: []string{"task 5", "task 6 is 2", "task 6 ends, Datadog 0", "task 5 ends, Datadog 0", `old-span 1 "a" -8999999890 to 110 G1 task 5`},
 		},
 		{
+			name: "from before the trace, beside a task that another goroutine ended",
+			feed: func(f *feed, main, other on) { end(f, main, 5); ended(f, other, 1, "a") },
+			want: []string{"task 5", "task 5 ends, Datadog 0", `old-span 1 "a" -8999999930 to 70 G2 task 0`},
+		},
+		{
 			name: "from before the recording",
 			feed: func(f *feed, main, other on) { begin(f, main, 5, "p"); ended(f, main, 1, "a") },
 			want: []string{"task 5", `old-span 1 "a" -8999999930 to 70 G1 task 0`},
