@@ -19,7 +19,7 @@ type Line struct {
 	Duration   time.Duration
 	Events     int64
 	Goroutines int
-	// GC is its share of the time in which the Ps were not idle.
+	// GC is its share of the time of all Ps, as in the overview.
 	GC float64
 	// Kind and Type are the units of work with the most time, Count how many there are,
 	// P99 their 99th percentile. Count is 0 if there are none.
@@ -37,7 +37,7 @@ type Line struct {
 // NewLine returns the line of a trace.
 func NewLine(file string, r *Report) Line {
 	o := &r.Overview
-	l := Line{File: file, Duration: o.Duration, Events: o.Events, Goroutines: o.Goroutines, GC: ratio(o.Procs.GC, o.Procs.Total-o.Procs.Idle)}
+	l := Line{File: file, Duration: o.Duration, Events: o.Events, Goroutines: o.Goroutines, GC: ratio(o.Procs.GC, o.Procs.Total)}
 	if w := r.Why; w != nil {
 		for _, t := range w.Types {
 			if t.Count == 0 {
