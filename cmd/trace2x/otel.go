@@ -159,7 +159,7 @@ which the file was written, less the duration of the trace.`,
 	f.StringVar(&fl.wallStart, "wall-start", "", "the `TIME` (RFC 3339) at which a trace begins that does not tell")
 	f.StringVar(&fl.detail, "detail", opts.Detail.String(), "`LEVEL`: tasks, regions, goroutines or states")
 	f.DurationVar(&opts.MinSpan, "min-span", opts.MinSpan, "the shortest state that becomes a span; the sums have all")
-	f.IntVar(&opts.MaxSpansPerTrace, "max-spans-per-trace", opts.MaxSpansPerTrace, "the most spans in one trace, 0 for no limit; the longest are sent, and the root span says how many are not")
+	f.IntVar(&opts.MaxSpansPerTrace, "max-spans-per-trace", opts.MaxSpansPerTrace, "the most spans in one trace, 0 for no limit; the longest and those on critical paths are sent, and the root span says how many are not")
 	f.IntVar(&opts.MaxBytesPerTrace, "max-bytes-per-trace", opts.MaxBytesPerTrace, "the most bytes in one trace, 0 for no limit, likewise")
 	f.BoolVar(&opts.CriticalPath, "critical-path", opts.CriticalPath, "tell why tasks took as long as they did: see docs/otlp.md")
 	f.DurationVar(&opts.MinTask, "min-task", 0, "only root tasks at least this long")

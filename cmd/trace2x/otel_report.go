@@ -152,7 +152,7 @@ func (e *env) reportLeftOut(r *otel.Report, opts *otel.Options) {
 		english.Fprintf(e.stderr, "%d root tasks were not asked for\n", r.Filtered)
 	}
 	if r.LeftOut > 0 {
-		english.Fprintf(e.stderr, "warning: not complete: %d more spans, the shortest of their traces, are missing because of %s\n", r.LeftOut, limitsOf(opts))
+		english.Fprintf(e.stderr, "warning: not complete: %d more spans, the shortest of their traces off the critical paths, are missing because of %s\n", r.LeftOut, limitsOf(opts))
 	}
 }
 

@@ -8,13 +8,18 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// A trace has limits, and its longest spans are sent: people look for what takes
-// long. A span is never shorter than what is below it, so the spans that are left out
-// are leaves. Spans are kept until the root of their trace ends, or until too many are
-// kept in all.
+// A trace has limits. Up to half of them are for what is on the critical paths of the
+// longest tasks, see markPath. The rest is for the longest spans: people look for what
+// takes long. Mostly, a span is worth no less than what is below it, so that the spans
+// that are left out are leaves. Spans are kept until the root of their trace ends, or
+// until too many are kept in all.
 
 // maxKept limits the spans that are kept for all traces together.
 const maxKept = 200_000
+
+// keptOver is how many times the budget of a trace is kept: what is on a critical path is
+// known when the task ends, and may be short.
+const keptOver = 8
 
 // budget is the most that a trace may have. Spans and bytes are one currency: a span
 // costs its share of the limit of spans or of the limit of bytes, whichever is larger.
@@ -62,9 +67,15 @@ type kept struct {
 	node *node // the node that the span is of; nil for a leaf
 	up   *node // the node above it
 	cost int64
+	// worth is the duration of the longest task that has the span on its critical path,
+	// as far as that is known; 0 for none.
+	worth model.Time
 }
 
 func (k *kept) duration() model.Time { return k.end - k.start }
+
+// onPath reports whether the span is worth more than because it is long.
+func (k *kept) onPath() bool { return k.worth > k.duration() }
 
 // emitNode takes the span of a node that ended.
 func (t *tree) emitNode(n *node) {
@@ -90,14 +101,21 @@ func (t *tree) keep(r *root, k kept) {
 		r.spent += n.paid
 	}
 	k.cost = t.cost(k.span)
-	if k.duration() < r.shortest { // longer ones fill the budget
+	if k.node != nil {
+		k.worth = k.node.worth
+	}
+	if k.kind == kindCritical { // on the path that the wait around it is on
+		k.worth = max(k.worth, k.up.worth)
+	}
+	if max(k.duration(), k.worth) < r.shortest { // longer ones fill the budget
 		t.leaveOut(r, &k)
 		return
 	}
 	r.kept = append(r.kept, k)
 	r.keptCost += k.cost
 	t.keptSpans++
-	if left := t.budget.total() - r.spent; r.keptCost/2 > left {
+	t.keptEver++
+	if left := t.budget.total() - r.spent; r.keptCost/keptOver > left {
 		t.cut(r, left)
 	}
 	if r.ended || t.keptSpans > maxKept {
@@ -105,22 +123,37 @@ func (t *tree) keep(r *root, k kept) {
 	}
 }
 
-// cut leaves out the shortest of the spans that are kept, so that the rest fits
+// cut leaves out what is worth least of the spans that are kept, so that the rest fits
 // into what is left of the budget.
 func (t *tree) cut(r *root, left int64) {
 	order := make([]int, len(r.kept))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(r.kept[j].duration(), r.kept[i].duration()) })
 	var spent int64
 	fits := make([]bool, len(r.kept))
-	for n, i := range order {
-		if spent += r.kept[i].cost; spent > left {
-			r.shortest = r.kept[order[max(n-1, 0)]].duration()
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := &r.kept[i], &r.kept[j]
+		return cmp.Or(cmp.Compare(b.worth, a.worth), cmp.Compare(b.duration(), a.duration()))
+	})
+	for _, i := range order {
+		if k := &r.kept[i]; k.onPath() && spent+k.cost <= left/2 {
+			spent += k.cost
+			fits[i] = true
+		}
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(r.kept[j].duration(), r.kept[i].duration()) })
+	shortest := r.kept[order[0]].duration()
+	for _, i := range order {
+		if fits[i] {
+			continue
+		}
+		k := &r.kept[i]
+		if spent += k.cost; spent > left {
+			r.shortest = shortest
 			break
 		}
-		fits[i] = true
+		fits[i], shortest = true, k.duration()
 	}
 	rest := r.kept[:0]
 	r.keptCost = 0

@@ -22,6 +22,8 @@ type criticalTree struct {
 	// waits is the number of waits in all root.waits. A wait stays there until its
 	// root ends, or until it is explained.
 	waits int
+	// looked is how often markPath looked at what is kept.
+	looked int
 	// blockers are the tasks that others may have waited for: all open ones, and the
 	// ones that ended last.
 	blockers map[model.TaskID]*blocker
@@ -131,8 +133,16 @@ func (c *criticalTree) found(u *critical.Unit) {
 	if n.linked {
 		c.tellOnGoroutine(n, u)
 	}
+	crowded := r.keptCost > (c.budget.total()-r.spent)/2
+	if len(r.waits) == 0 && !crowded {
+		return
+	}
+	p := u.Path(maxPath)
+	if crowded {
+		c.markPath(r, u, p)
+	}
 	if len(r.waits) > 0 {
-		c.explain(r, u.Path(maxPath))
+		c.explain(r, p)
 	}
 }
 
@@ -249,7 +259,7 @@ func (c *criticalTree) explain(r *root, p *critical.Path) {
 		x := c.segment(outer.outermost, w.Goroutine, w.Func, w.Start, w.End, w.Depth, true)
 		x.task, x.state, x.reason, x.stack = w.Task, model.Waiting, w.Reason, w.Stack
 		x.name = segmentName(w.Func, w.Reason)
-		n := &node{span: *x, root: outer.node.root, parent: outer.node, sent: true}
+		n := &node{span: *x, root: outer.node.root, parent: outer.node, sent: true, worth: outer.node.worth}
 		places[i] = place{n, outer.outermost}
 	}
 	// What ended a wait is what is last in it.

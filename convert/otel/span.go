@@ -88,8 +88,9 @@ type node struct {
 	// certain that it has. If a node does not become a span, and is not linked, its
 	// children stand below its parent.
 	sent, certain bool
-	paid          int64 // part of the budget, if certain
-	dropped       int   // number of dropped states, of a goroutine of the program
+	paid          int64      // part of the budget, if certain
+	worth         model.Time // see kept
+	dropped       int        // number of dropped states, of a goroutine of the program
 
 	// linked says that the program sent the span itself.
 	linked bool

@@ -42,6 +42,7 @@ type tree struct {
 	critical   *criticalTree // nil if it is not wanted
 	budget     budget
 	keptSpans  int // of all roots
+	keptEver   int // likewise, up to now
 	tasks      map[*model.Task]*node
 	works      map[*model.Work]*node
 	selection  *model.SelectedTasks
