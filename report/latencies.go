@@ -56,10 +56,50 @@ func (l latencies) near(d time.Duration) []critical.Unit {
 	return first(all, mostExamples)
 }
 
-// latencyRow is the units whose latency is From or more, and less than To.
-type latencyRow struct {
-	From, To time.Duration
-	units    int64
+// Latencies is how the latencies of the complete units of one type are spread.
+type Latencies struct {
+	Kind critical.Kind `json:"kind"`
+	Type string        `json:"type"`
+	// Rows is the histogram, the shortest latencies first.
+	Rows []LatencyRow `json:"rows"`
+	// AroundP50 has some units whose latency is next to the median, and Slowest the
+	// slowest ones: those to look at.
+	AroundP50 []Longest `json:"around_p50"`
+	Slowest   []Longest `json:"slowest"`
+}
+
+// LatencyRow is the units whose latency is From or more, and less than To, in ns.
+type LatencyRow struct {
+	From  time.Duration `json:"from_ns"`
+	To    time.Duration `json:"to_ns"`
+	Units int64         `json:"units"`
+}
+
+// addLatencies adds how latencies are spread, if only some units are selected.
+func (r *Report) addLatencies() {
+	w := r.Why
+	for _, t := range w.Types {
+		l := w.latencies[unitKey{t.Kind, t.Name}]
+		if len(l) == 0 {
+			continue
+		}
+		r.Latencies = append(r.Latencies, Latencies{
+			Kind: t.Kind, Type: t.Name, Rows: l.rows(),
+			AroundP50: w.instances(l.near(t.P50)), Slowest: w.instances(w.slowestOf(t, l)),
+		})
+	}
+}
+
+func (w *Why) instances(units []critical.Unit) []Longest {
+	out := make([]Longest, 0, len(units))
+	for i := range units {
+		out = append(out, w.instance(&units[i]))
+	}
+	return out
+}
+
+func (w *Why) instance(u *critical.Unit) Longest {
+	return Longest{time.Duration(u.Start - w.Origin), u.Duration(), u.Task, u.Goroutine, u.File}
 }
 
 // latencySteps are where the rows of a histogram may begin, in each power of 10: the
@@ -75,7 +115,7 @@ const mostLatencyRows = 14
 
 // rows returns the histogram, the shortest latencies first, also rows without units that
 // are between others.
-func (l latencies) rows() []latencyRow {
+func (l latencies) rows() []LatencyRow {
 	least, most := time.Duration(-1), time.Duration(0)
 	for d := range l {
 		if least < 0 || d < least {
@@ -86,12 +126,12 @@ func (l latencies) rows() []latencyRow {
 	if least < 0 {
 		return nil
 	}
-	var rows []latencyRow
+	var rows []LatencyRow
 	for _, steps := range latencySteps {
 		rows = rows[:0]
 		for from := rowStart(least, steps); from <= most; {
 			to := rowEnd(from, steps)
-			rows = append(rows, latencyRow{From: from, To: to})
+			rows = append(rows, LatencyRow{From: from, To: to})
 			if to == math.MaxInt64 {
 				break
 			}
@@ -102,11 +142,11 @@ func (l latencies) rows() []latencyRow {
 		}
 	}
 	for d, c := range l {
-		i, found := slices.BinarySearchFunc(rows, d, func(r latencyRow, d time.Duration) int { return cmp.Compare(r.From, d) })
+		i, found := slices.BinarySearchFunc(rows, d, func(r LatencyRow, d time.Duration) int { return cmp.Compare(r.From, d) })
 		if !found {
 			i--
 		}
-		rows[i].units += c.units
+		rows[i].Units += c.units
 	}
 	return rows
 }
@@ -173,20 +213,20 @@ func (p *printer) latency(w *Why, t *critical.Type, l latencies) {
 	rows := l.rows()
 	largest := int64(0)
 	for _, r := range rows {
-		largest = max(largest, r.units)
+		largest = max(largest, r.Units)
 	}
 	tbl := table{}
 	tbl.add(faint, "from", "to", "count", "share", "")
 	seen := int64(0)
 	for _, r := range rows {
-		marks := percentilesIn(seen, r.units, t.Count)
-		seen += r.units
+		marks := percentilesIn(seen, r.Units, t.Count)
+		seen += r.Units
 		share, bar := "-", ""
-		if r.units > 0 {
-			share = fmt.Sprintf("%.1f%%", 100*float64(r.units)/float64(t.Count))
-			bar = barOf(float64(r.units)/float64(largest), 30) + marks
+		if r.Units > 0 {
+			share = fmt.Sprintf("%.1f%%", 100*float64(r.Units)/float64(t.Count))
+			bar = barOf(float64(r.Units)/float64(largest), 30) + marks
 		}
-		tbl.add(plain, dur(r.From), dur(r.To), num(r.units), share, bar)
+		tbl.add(plain, dur(r.From), dur(r.To), num(r.Units), share, bar)
 	}
 	tbl.write(p, "  ")
 	p.wrapped("      ", fmt.Sprintf("  around p50, %s: %s", dur(t.P50), w.listed(l.near(t.P50))))

@@ -50,15 +50,15 @@ func checkRows(t *testing.T, l latencies, all []time.Duration) {
 				want++
 			}
 		}
-		if r.units != want || i > 0 && r.From != rows[i-1].To || r.To <= r.From {
+		if r.Units != want || i > 0 && r.From != rows[i-1].To || r.To <= r.From {
 			t.Errorf("%+v of %v, want %d", r, all, want)
 		}
-		sum += r.units
+		sum += r.Units
 	}
 	if sum != int64(len(all)) || len(rows) > 20 {
 		t.Errorf("%d units in %d rows, want %d", sum, len(rows), len(all))
 	}
-	if len(rows) > 0 && (rows[0].units == 0 || rows[len(rows)-1].units == 0) {
+	if len(rows) > 0 && (rows[0].Units == 0 || rows[len(rows)-1].Units == 0) {
 		t.Errorf("the first or the last of the rows is empty: %+v", rows)
 	}
 }
@@ -104,8 +104,8 @@ func TestLatencies(t *testing.T) {
 	n := len(want.all)
 	seen := int64(0)
 	for _, r := range l.rows() {
-		marks := percentilesIn(seen, r.units, int64(n))
-		seen += r.units
+		marks := percentilesIn(seen, r.Units, int64(n))
+		seen += r.Units
 		for name, d := range map[string]time.Duration{"p50": want.all[(n+1)/2-1], "p90": want.all[(9*n+9)/10-1], "p99": want.all[(99*n+99)/100-1], "max": want.all[n-1]} {
 			if in := r.From <= d && d < r.To; in != strings.Contains(marks, " "+name) {
 				t.Errorf("%v to %v: %q, %s is %v", r.From, r.To, marks, name, d)
@@ -114,6 +114,11 @@ func TestLatencies(t *testing.T) {
 	}
 	i := slices.IndexFunc(rep.Why.Types, func(t *critical.Type) bool { return t.Name == "handleRequest" })
 	typ := rep.Why.Types[i]
+	j := slices.IndexFunc(rep.Latencies, func(l Latencies) bool { return l.Kind == critical.Task && l.Type == "handleRequest" })
+	if out := rep.Latencies[j]; !slices.Equal(out.Rows, l.rows()) || len(out.Slowest) != mostExamples || len(out.AroundP50) != mostExamples ||
+		out.Slowest[0].Duration != typ.Max || want.ids[out.AroundP50[0].Task] != out.AroundP50[0].Duration {
+		t.Errorf("latencies are reported as %+v", out)
+	}
 	near, slowest := l.near(typ.P50), rep.Why.slowestOf(typ, l)
 	if len(near) != mostExamples || len(slowest) != mostExamples {
 		t.Fatalf("%d near the median, %d slowest", len(near), len(slowest))

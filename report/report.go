@@ -45,6 +45,9 @@ type Report struct {
 	// regions: requests by handler, lives of goroutines by start function.
 	Unit  string  `json:"unit"`
 	Units []Units `json:"units"`
+	// Latencies says of each type of the units how latencies are spread, if
+	// Options.Selection limits anything.
+	Latencies []Latencies `json:"latencies,omitempty"`
 	// Goroutine is the one that Options.Goroutine asks for; nil if it is not in
 	// the trace.
 	Goroutine *Goroutine `json:"goroutine,omitempty"`

@@ -37,7 +37,8 @@ type Annotation struct {
 	CriticalPath *CriticalPath `json:"critical_path,omitempty"`
 }
 
-// Longest is the longest task or region of a type that is complete.
+// Longest is the longest task or region of a type that is complete, or another unit of
+// work to look at.
 type Longest struct {
 	// At is when it began, since the trace began.
 	At       time.Duration `json:"at_ns"`

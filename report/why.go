@@ -179,6 +179,7 @@ func (r *Report) addPaths() {
 			r.Unit = k.String()
 		}
 	}
+	r.addLatencies()
 	tasks, regions := annotationsByType(r.Tasks), annotationsByType(r.Regions)
 	for _, t := range r.Why.Types {
 		var path *CriticalPath
@@ -201,8 +202,7 @@ func (r *Report) addPaths() {
 				Latency: Spread{Total: t.Total, P50: t.P50, P90: t.P90, P99: t.P99, Max: t.Max},
 			}
 			if len(t.TailUnits) > 0 {
-				s := &t.TailUnits[0]
-				u.Longest = Longest{time.Duration(s.Start - r.Why.Origin), s.Duration(), s.Task, s.Goroutine, s.File}
+				u.Longest = r.Why.instance(&t.TailUnits[0])
 			}
 			r.Units = append(r.Units, u)
 		}
