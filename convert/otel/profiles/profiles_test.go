@@ -184,9 +184,12 @@ func TestSums(t *testing.T) {
 			want := pprofSums(t, data, model.Selection{})
 			whole, few := profilesOf(t, data, Options{OwnSpans: true})
 			compare(t, sums(whole, all), want)
+			if len(data) > 100_000 {
+				return // the others are enough, and this one takes long
+			}
 			parts, many := profilesOf(t, data, Options{OwnSpans: true, MaxSamples: 100})
 			compare(t, sums(parts, all), want)
-			if len(whole) > 1000 && many <= few {
+			if len(whole) > 200 && many <= few {
 				t.Errorf("%d messages, %d with a limit", few, many)
 			}
 			for _, s := range whole {
@@ -218,7 +221,7 @@ func (x *taskTree) TaskStart(t *model.Task) {
 // TestSpans: what is linked to the spans of a task and its subtasks is what trace2x pprof
 // says of the task.
 func TestSpans(t *testing.T) {
-	for _, name := range []string{"spanlink", "manytasks", "httpserver", "slow", "pipeline"} {
+	for _, name := range []string{"spanlink", "manytasks", "httpserver-go1.25", "slow", "pipeline"} {
 		t.Run(name, func(t *testing.T) {
 			data := testtrace.Data(t, name)
 			tree := &taskTree{parents: make(map[model.TaskID]model.TaskID), linked: make(map[model.TaskID]model.SpanContext)}
@@ -227,7 +230,7 @@ func TestSpans(t *testing.T) {
 			samples, _ := profilesOf(t, data, Options{OwnSpans: true, MaxSamples: 500})
 			tasks := 0
 			for task := range tree.parents {
-				if tasks++; tasks > 15 {
+				if tasks++; tasks > 8 {
 					break
 				}
 				below := make(map[model.SpanContext]bool)
