@@ -229,3 +229,22 @@ func TestManyInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// TestOtelOfFolder: a file has the spans of all traces, in their order.
+func TestOtelOfFolder(t *testing.T) {
+	dir := folder(t)
+	var want string
+	for i, f := range []string{"a.trace", "b", "d.gz", "later/c.out"} {
+		exec(t, "otel", "-o", fmt.Sprint(i), "dumps/"+f).want(t, exitOK)
+		want += read(t, fmt.Sprint(i))
+	}
+	exec(t, "otel", "-o", "all", dir).want(t, exitOK, "all: ")
+	if got := read(t, "all"); got != want || len(got) < 100_000 {
+		t.Errorf("%d bytes, want %d", len(got), len(want))
+	}
+	r := exec(t, "otel", "--dry-run", "--task", "^pipeline$", dir, "dumps/README")
+	r.want(t, exitFailed, "3 traces with nothing that matches the flags", "README: not a Go execution trace")
+	exec(t, "otel", "--dry-run", "--task", "^nothing$", dir).want(t, exitFailed, "4 traces: nothing matches the flags")
+	exec(t, "otel", "--wall-start", "2026-01-02T15:04:05Z", "--dry-run", dir).want(t, exitUsage, "--wall-start is for one trace")
+	exec(t, "otel", "-o", "dumps/b", "--force", dir).want(t, exitUsage, "dumps/b")
+}

@@ -39,6 +39,8 @@ type otelFlags struct {
 	wait      time.Duration
 	dryRun    bool
 	signals   []*otel.Signal
+	// shared is the output of several traces, nil for one.
+	shared *output.Output
 }
 
 func newOtel(e *env) *cobra.Command {
@@ -50,7 +52,7 @@ func newOtel(e *env) *cobra.Command {
 	var src source
 	var sel selection
 	cmd := &cobra.Command{
-		Use:   "otel TRACE",
+		Use:   "otel TRACE...",
 		Short: "Send a trace as OpenTelemetry spans, to Jaeger, Tempo or a file",
 		Long: `otel turns a Go execution trace into OpenTelemetry spans: a trace for each root
 task of runtime/trace with its subtasks, regions, logs, the goroutines at work
@@ -61,6 +63,9 @@ the goroutines at work for it, and where they waited, go below that span, in the
 distributed trace that the program has sent.
 
 ` + sourceHelp + `
+
+` + inputsHelp + ` They are sent
+one after the other, and --output has all of them.
 
 The spans go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else
 to http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and
@@ -99,9 +104,12 @@ which the file was written, less the duration of the trace.`,
   # all that there is, to a Collector
   trace2x otel --signal traces,metrics,profiles --service checkout trace.out
 
+  # all dumps of a flight recorder
+  trace2x otel --service checkout dumps/
+
   # how many spans would there be?
   trace2x otel --dry-run trace.out`,
-		Args:              oneTrace,
+		Args:              someTraces,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := src.locate(args[0])
@@ -139,6 +147,12 @@ which the file was written, less the duration of the trace.`,
 			}
 			if fl.dryRun { // whether the flags say where to send is known now
 				clear(backends)
+			}
+			if isMany(args) {
+				if fl.wallStart != "" {
+					return errors.New("--wall-start is for one trace: several do not all begin then")
+				}
+				return toOtelMany(cmd.Context(), e, args, &fl, &sel, opts, backends, notes)
 			}
 			e.ran = true
 			return toOtel(cmd.Context(), e, from, &fl, &sel, opts, backends, notes)
@@ -265,7 +279,7 @@ func (fl *otelFlags) attributes(ctx context.Context) ([]attribute.KeyValue, erro
 // toOtel reads a trace once and sends the signals of it, or writes them to a file.
 func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *selection, opts otel.Options, backends map[*otel.Signal]*otlpclient.Client, notes *sendNotes) error {
 	target := fl.destination.target(e, fl.out, output.Spans, from)
-	if fl.out != "" {
+	if fl.out != "" && fl.shared == nil {
 		if err := target.Check(); err != nil {
 			return err
 		}
@@ -284,15 +298,17 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 	defer in.Close()
 	defer done()
 
-	var out *output.Output
+	out := fl.shared
 	client := func(s *otel.Signal) (otel.Client, string) { return nil, "" }
 	switch {
 	case fl.dryRun:
 	case fl.out != "":
-		if out, err = output.Create(target); err != nil {
-			return err
+		if out == nil {
+			if out, err = output.Create(target); err != nil {
+				return err
+			}
+			defer out.Discard()
 		}
-		defer out.Discard()
 		client = func(s *otel.Signal) (otel.Client, string) { return otel.NewFileClient(out, s), outName(fl.out) }
 	default:
 		client = func(s *otel.Signal) (otel.Client, string) { return backends[s], backends[s].Target() }
@@ -310,16 +326,20 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 	}
 	if out != nil {
 		if x.rejected() || ctx.Err() != nil {
+			notes.gaveUp = true
 			return errors.Join(err, x.sendErr()) // the file is not complete
 		}
-		if err := e.commit(out); err != nil {
-			return err
+		if fl.shared == nil {
+			if err := e.commit(out); err != nil {
+				return err
+			}
 		}
 		for _, o := range x.outlets {
 			o.target = outName(out.Name())
 		}
 	}
 	if len(backends) > 0 && (ctx.Err() != nil || x.allGaveUp()) {
+		notes.gaveUp = true
 		for _, o := range x.outlets {
 			err = errors.Join(notes.ended(ctx, in, o, x.total(o)))
 		}

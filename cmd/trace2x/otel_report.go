@@ -23,6 +23,8 @@ type sendNotes struct {
 	e    *env
 	mu   sync.Mutex
 	last string // the last reason that was printed
+	// gaveUp says that nothing more can be sent or written.
+	gaveUp bool
 }
 
 // retry reports a try that failed.
