@@ -179,15 +179,18 @@ var argNames = [...]string{
 func (e *events) packet(t model.Time) {
 	e.packets.open()
 	part := e.packets.part
-	b := part.buf
+	part.buf = append(e.appendTime(part.buf, t), byte(fPacketSequenceID<<3), eventSequence)
+}
+
+// appendTime appends the timestamp of a packet.
+func (e *events) appendTime(b []byte, t model.Time) []byte {
 	if t >= e.last {
 		b = wire.AppendUint(b, fPacketTimestamp, uint64(t-e.last))
 		e.last = t
-	} else {
-		b = wire.AppendUint(b, fPacketTimestamp, uint64(t-e.start))
-		b = wire.AppendUint(b, fPacketTimestampClock, offsetClock)
+		return b
 	}
-	part.buf = wire.AppendUint(b, fPacketSequenceID, eventSequence)
+	b = wire.AppendUint(b, fPacketTimestamp, uint64(t-e.start))
+	return wire.AppendUint(b, fPacketTimestampClock, offsetClock)
 }
 
 // endPacket ends the open packet, with the interned data that it needs.
@@ -199,11 +202,17 @@ func (e *events) endPacket() {
 
 // event begins a track event.
 func (e *events) event(typ uint64, track uint64, t model.Time) {
-	e.packet(t)
+	e.packets.open()
 	part := e.packets.part
-	b, mark := wire.Open(part.buf, fPacketTrackEvent)
-	b = wire.AppendUint(b, fEventType, typ)
-	part.buf, e.eventMark = wire.AppendUint(b, fEventTrack, track), mark
+	// Fields with numbers below 16, of less than 128: a byte each, which are appended at
+	// once. Of all that is written here, this is written most often.
+	b := append(e.appendTime(part.buf, t),
+		byte(fPacketSequenceID<<3), eventSequence,
+		byte(fPacketTrackEvent<<3|wire.Message), 0,
+		byte(fEventType<<3), byte(typ),
+		byte(fEventTrack<<3))
+	e.eventMark = len(b) - 3
+	part.buf = wire.AppendVarint(b, track)
 }
 
 func (e *events) endEvent() {
@@ -310,10 +319,21 @@ func (e *events) openArg(name argName) []byte {
 
 func (e *events) closeArg(b []byte) { e.packets.part.buf = wire.Close(b, e.argMark) }
 
-// end ends a slice: the innermost one on the track.
+// end ends a slice: the innermost one on the track. It is what event and endEvent would
+// write: of all packets, almost half are these, and their lengths are a byte each.
 func (e *events) end(track uint64, t model.Time) {
-	e.event(sliceEnd, track, t)
-	e.endEvent()
+	e.packets.open()
+	part := e.packets.part
+	b := append(e.appendTime(part.buf, t),
+		byte(fPacketSequenceID<<3), eventSequence,
+		byte(fPacketTrackEvent<<3|wire.Message), 0,
+		byte(fEventType<<3), byte(sliceEnd),
+		byte(fEventTrack<<3))
+	mark := len(b) - 3
+	b = wire.AppendVarint(b, track)
+	b[mark-1] = byte(len(b) - mark)
+	part.buf = b
+	e.packets.close()
 }
 
 // count gives a counter a value.

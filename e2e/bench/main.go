@@ -1,6 +1,6 @@
 // Command bench measures what trace2x promises about speed, memory and size, and
 // prints a table of it with the bar for each. It makes the traces that it measures
-// on (testdata/gen/load, an HTTP server under load), and runs each program by
+// on (testdata/gen/load, an HTTP server under two loads), and runs each program by
 // itself, so that CPU time and memory are its own. Times are medians; all ratios
 // are of runs in turn, on the same machine.
 package main
@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,12 +27,13 @@ func main() {
 	log.SetPrefix("bench: ")
 	runs := flag.Int("runs", 3, "how often each program runs")
 	short := flag.Bool("short", false, "without the 1 GB trace")
+	scale := flag.Float64("scale", 1, "make traces smaller by this `factor`, to try the benchmark")
 	flag.Parse()
 	var err error
 	if flag.Arg(0) == "bare" {
 		err = bare(flag.Arg(1))
 	} else {
-		err = run(*runs, *short)
+		err = run(*runs, *short, *scale)
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -48,18 +50,12 @@ type usage struct {
 // measure runs a program to its end.
 func measure(program string, args ...string) (usage, error) {
 	cmd := exec.Command(program, args...)
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
 	start := time.Now()
-	if err := cmd.Run(); err != nil {
-		return usage{}, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out.String())
+	out, peak, err := rusage.Run(cmd)
+	if err != nil {
+		return usage{}, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
 	}
-	return ended(cmd, time.Since(start), out.String()), nil
-}
-
-func ended(cmd *exec.Cmd, wall time.Duration, out string) usage {
-	peak, _ := rusage.PeakMemory(cmd.ProcessState)
-	return usage{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak, out}
+	return usage{time.Since(start), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak, string(out)}, nil
 }
 
 // median returns the run with the median time.
@@ -69,16 +65,29 @@ func median(us []usage) usage {
 	return us[len(us)/2]
 }
 
-// bench has the programs and the traces.
+// bench has the programs and what was measured.
 type bench struct {
 	dir, trace2x, self string
 	runs               int
-	rows               [][3]string
+	scale              float64
+	rows               []row
 }
 
-func (b *bench) row(what, bar, format string, args ...any) {
-	b.rows = append(b.rows, [3]string{what, bar, fmt.Sprintf(format, args...)})
-	log.Printf("%s: %s (bar: %s)", what, b.rows[len(b.rows)-1][2], bar)
+// row is a measurement of a trace.
+type row struct{ trace, what, bar, measured string }
+
+// trace is a trace to measure on.
+type trace struct {
+	name, file string
+	size       int64
+	events     int64 // known when it was read
+	tasks      bool
+}
+
+func (b *bench) row(t *trace, what, bar, format string, args ...any) {
+	r := row{t.name, what, bar, fmt.Sprintf(format, args...)}
+	b.rows = append(b.rows, r)
+	log.Printf("%s: %s: %s (bar: %s)", r.trace, r.what, r.measured, r.bar)
 }
 
 // inTurn measures several command lines, one after the other, and again.
@@ -100,21 +109,38 @@ func (b *bench) inTurn(commands ...[]string) ([]usage, error) {
 	return medians, nil
 }
 
-// load makes a trace of about this many events.
-func (b *bench) load(name string, events int) (file string, size int64, err error) {
-	file = filepath.Join(b.dir, name)
-	log.Printf("making a trace of about %d million events", events/1_000_000)
-	if _, err := measure("go", "run", "./testdata/gen/load", "-events", fmt.Sprint(events), "-d", "10m", file); err != nil {
-		return "", 0, err
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return "", 0, err
-	}
-	return file, info.Size(), nil
+// load is how a trace is made.
+type load struct {
+	name   string
+	events int
+	flags  []string
 }
 
-func run(runs int, short bool) error {
+// The two loads differ in what a request costs: goroutines that ask others over and over,
+// or many that live shortly, system calls and waits. Programs are like one or the other;
+// a conversion that is tuned to one is slow for the next.
+var (
+	fanOut = load{"fan-out", 21_000_000, nil}
+	fresh  = load{"connections", 5_100_000, []string{"-fresh", "-fanout", "2", "-queries", "1"}}
+)
+
+// make makes a trace of a load.
+func (b *bench) make(l load) (*trace, error) {
+	t := &trace{name: l.name, file: filepath.Join(b.dir, strings.ReplaceAll(l.name, " ", "-")+".trace")}
+	log.Printf("making the trace %q", l.name)
+	args := append([]string{"run", "./testdata/gen/load", "-events", fmt.Sprint(int(float64(l.events) * b.scale)), "-d", "10m"}, l.flags...)
+	if _, err := measure("go", append(args, t.file)...); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(t.file)
+	if err != nil {
+		return nil, err
+	}
+	t.size = info.Size()
+	return t, nil
+}
+
+func run(runs int, short bool, scale float64) error {
 	dir, err := os.MkdirTemp("", "trace2x-bench-")
 	if err != nil {
 		return err
@@ -124,107 +150,134 @@ func run(runs int, short bool) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{dir: dir, trace2x: filepath.Join(dir, "trace2x"), self: self, runs: runs}
+	b := &bench{dir: dir, trace2x: filepath.Join(dir, "trace2x"), self: self, runs: runs, scale: scale}
 	if _, err := measure("go", "build", "-o", b.trace2x, "./cmd/trace2x"); err != nil {
 		return err
 	}
-	trace, size, err := b.load("load.trace", 21_000_000)
-	if err != nil {
+	if err := b.all(short); err != nil {
 		return err
 	}
-	events, err := b.speed(trace, size)
-	if err != nil {
-		return err
+	fmt.Printf("\n%s, %d cores, %s\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOARCH)
+	fmt.Println("| trace | what | bar | measured |\n| --- | --- | --- | --- |")
+	for _, r := range b.rows {
+		fmt.Printf("| %s | %s | %s | %s |\n", r.trace, r.what, r.bar, r.measured)
 	}
-	if err := b.spans(trace, events); err != nil {
+	return nil
+}
+
+func (b *bench) all(short bool) error {
+	loads := []load{fanOut, fresh, {"connections, 3 s", fresh.events, append([]string{"-d", "3s"}, fresh.flags...)}}
+	var traces []*trace
+	for _, l := range loads {
+		t, err := b.make(l)
+		if err != nil {
+			return err
+		}
+		traces = append(traces, t)
+		if err := b.speed(t); err != nil {
+			return err
+		}
+		if err := b.spans(t); err != nil {
+			return err
+		}
+	}
+	if err := b.loads(traces[1]); err != nil {
 		return err
 	}
 	if !short {
-		if err := b.large(trace); err != nil {
+		if err := b.large(traces[0]); err != nil {
 			return err
 		}
-		os.Remove(filepath.Join(dir, "large.trace"))
 	}
-	small, _, err := b.load("small.trace", 2_700_000)
+	small, err := b.make(load{"fan-out, 15 MB", 2_700_000, nil})
 	if err != nil {
 		return err
 	}
-	if err := b.loading(small); err != nil {
+	if err := b.plain(small); err != nil {
 		return err
 	}
 	if err := b.goTool(context.Background(), small); err != nil {
 		return err
 	}
-	if err := b.collector(); err != nil {
-		return err
-	}
-	fmt.Printf("\n%s, %d cores, %s; %d events, %.0f MB\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOARCH, events, float64(size)/1e6)
-	fmt.Println("| what | bar | measured |\n| --- | --- | --- |")
-	for _, r := range b.rows {
-		fmt.Printf("| %s | %s | %s |\n", r[0], r[1], r[2])
-	}
-	return nil
+	return b.collector()
 }
 
-// speed measures the conversion to Perfetto.
-func (b *bench) speed(trace string, size int64) (events int64, err error) {
-	out, zipped := filepath.Join(b.dir, "out.pftrace"), filepath.Join(b.dir, "out.pftrace.gz")
+// speed measures the conversion to Perfetto, and the summary.
+func (b *bench) speed(t *trace) error {
 	us, err := b.inTurn(
-		[]string{b.self, "bare", trace},
-		[]string{b.trace2x, "perfetto", "-o", os.DevNull, trace},
-		[]string{b.trace2x, "summary", trace},
+		[]string{b.self, "bare", t.file},
+		[]string{b.trace2x, "perfetto", "-o", os.DevNull, t.file},
+		[]string{b.trace2x, "summary", t.file},
+		[]string{b.trace2x, "otel", "--dry-run", t.file},
 	)
 	if err != nil {
-		return 0, err
-	}
-	bare, perfetto, summary := us[0], us[1], us[2]
-	fmt.Sscan(bare.out, &events)
-	b.row("`trace2x perfetto`, wall ÷ bare read loop", "≤ 1.0", "%.2f (%.2f s; bare %.2f s)", ratio(perfetto.wall, bare.wall), perfetto.wall.Seconds(), bare.wall.Seconds())
-	b.row("CPU time ÷ bare read loop's", "≤ 2.0", "%.2f", ratio(perfetto.cpu, bare.cpu))
-	b.row("`trace2x summary`, wall ÷ bare read loop", "≤ 1.5", "%.2f", ratio(summary.wall, bare.wall))
-	for _, file := range []string{out, zipped} {
-		if _, err := measure(b.trace2x, "perfetto", "-o", file, trace); err != nil {
-			return 0, err
-		}
-	}
-	plain, err := os.Stat(out)
-	if err != nil {
-		return 0, err
-	}
-	gz, err := os.Stat(zipped)
-	if err != nil {
-		return 0, err
-	}
-	b.row("output bytes per event, plain / gzip", "≤ 14 / ≤ 4", "%.1f / %.1f", float64(plain.Size())/float64(events), float64(gz.Size())/float64(events))
-	os.Remove(out)
-	os.Remove(zipped)
-	return events, nil
-}
-
-// large compares the memory for a trace of 1 GB with the memory for the other trace, and
-// the time for a window of it with 20 s.
-func (b *bench) large(trace string) error {
-	large, size, err := b.load("large.trace", 150_000_000)
-	if err != nil {
 		return err
 	}
-	var rss [2]int64
-	for i, file := range []string{trace, large} {
-		u, err := measure(b.trace2x, "perfetto", "-o", os.DevNull, file)
+	bare, perfetto, summary, otel := us[0], us[1], us[2], us[3]
+	fmt.Sscan(bare.out, &t.events)
+	b.row(t, "`trace2x perfetto`, wall ÷ bare read loop", "≤ 0.75", "%.2f (%.2f s; bare %.2f s)", ratio(perfetto.wall, bare.wall), perfetto.wall.Seconds(), bare.wall.Seconds())
+	b.row(t, "CPU time ÷ bare read loop's", "≤ 1.3", "%.2f", ratio(perfetto.cpu, bare.cpu))
+	b.row(t, "`trace2x summary` with WHY, wall ÷ bare read loop", "≤ 0.7", "%.2f (CPU time %.2f)", ratio(summary.wall, bare.wall), ratio(summary.cpu, bare.cpu))
+	b.row(t, "`trace2x otel --dry-run`, wall ÷ bare read loop", "≤ 0.9", "%.2f (CPU time %.2f)", ratio(otel.wall, bare.wall), ratio(otel.cpu, bare.cpu))
+	var sizes [2]float64
+	for i, name := range []string{"out.pftrace", "out.pftrace.gz"} {
+		file := filepath.Join(b.dir, name)
+		if _, err := measure(b.trace2x, "perfetto", "-o", file, t.file); err != nil {
+			return err
+		}
+		info, err := os.Stat(file)
 		if err != nil {
 			return err
 		}
-		rss[i] = u.rss
+		sizes[i] = float64(info.Size()) / float64(t.events)
+		os.Remove(file)
 	}
-	b.row(fmt.Sprintf("peak RSS, 100 MB and %.2f GB trace", float64(size)/1e9), "≤ 300 MB, within 20%", "%.0f and %.0f MB", float64(rss[0])/1e6, float64(rss[1])/1e6)
-	us, err := b.inTurn(
-		[]string{b.trace2x, "perfetto", "-o", os.DevNull, "--to", "20s", large},
-		[]string{b.trace2x, "perfetto", "-o", os.DevNull, "--from", "10s", "--to", "10.1s", large},
-	)
+	b.row(t, "output bytes per event, plain / gzip", "≤ 14 / ≤ 4", "%.1f / %.1f", sizes[0], sizes[1])
+	return nil
+}
+
+// large measures with a trace of 0.9 GB: memory, compared with another trace; a window at
+// its end; and the loading of what a budget leaves of it.
+func (b *bench) large(other *trace) error {
+	large, err := b.make(load{"fan-out, 0.9 GB", 150_000_000, nil})
 	if err != nil {
 		return err
 	}
-	b.row("100 ms window ÷ 20 s", "≤ 0.1", "%.2f (%.2f s)", ratio(us[1].wall, us[0].wall), us[1].wall.Seconds())
+	defer os.Remove(large.file)
+	var rss [2]int64
+	var report string
+	for i, t := range []*trace{other, large} {
+		u, err := measure(b.trace2x, "perfetto", "-o", os.DevNull, t.file)
+		if err != nil {
+			return err
+		}
+		rss[i], report = u.rss, u.out
+	}
+	b.row(large, fmt.Sprintf("peak RSS, %.0f MB and %.2f GB", float64(other.size)/1e6, float64(large.size)/1e9), "≤ 150 MB both", "%.0f and %.0f MB", float64(rss[0])/1e6, float64(rss[1])/1e6)
+	m := regexp.MustCompile(`events in (\S+),`).FindStringSubmatch(report)
+	if m == nil {
+		return fmt.Errorf("no duration: %s", report)
+	}
+	length, err := time.ParseDuration(m[1])
+	if err != nil {
+		return err
+	}
+	from := length - 150*time.Millisecond
+	us, err := b.inTurn([]string{b.trace2x, "perfetto", "-o", os.DevNull, "--from", from.String(), "--to", (from + 100*time.Millisecond).String(), large.file})
+	if err != nil {
+		return err
+	}
+	b.row(large, "100 ms window at the end", "≤ 0.15 s", "%.2f s (CPU time %.2f s)", us[0].wall.Seconds(), us[0].cpu.Seconds())
+
+	file := filepath.Join(b.dir, "budget.pftrace")
+	if us, err = b.inTurn([]string{b.trace2x, "perfetto", "--budget", "32MB", "-o", file, large.file}); err != nil {
+		return err
+	}
+	cpu, peak, err := b.loadingOf(file)
+	if err != nil {
+		return err
+	}
+	b.row(large, "loading what `--budget 32MB` leaves, CPU time", "≤ 10 s", "%.1f s, %.0f MB (converting takes %.2f s)", cpu.Seconds(), float64(peak)/1e6, us[0].wall.Seconds())
 	return nil
 }
 

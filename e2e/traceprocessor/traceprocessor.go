@@ -28,6 +28,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/trace2x/trace2x/internal/rusage"
 )
 
 // Both scripts are embedded, not looked up beside the source, so that the
@@ -73,7 +75,8 @@ type Processor struct {
 	mu        sync.Mutex // held from a request to its response
 	responses *json.Decoder
 
-	close func() error
+	patience time.Duration // with the exit
+	close    func() error
 }
 
 // A Result is what a query returned. Its values are int64, float64, string,
@@ -94,29 +97,41 @@ type response struct {
 // the process is killed, during Open or later. Otherwise the caller ends it
 // with Close.
 func Open(ctx context.Context, trace string) (*Processor, error) {
-	p, err := open(ctx, trace)
+	// Optimizing the module's code costs more than it saves until a trace has some 50
+	// MB, and doubles both the time to open a small one and the memory for it.
+	p, err := open(ctx, trace, "--liftoff-only")
 	if err != nil {
 		return nil, fmt.Errorf("traceprocessor: open %s: %w", trace, err)
 	}
 	return p, nil
 }
 
-func open(ctx context.Context, trace string) (*Processor, error) {
+// Load loads a trace with the module's code optimized, as in the UI, and ends. It returns
+// the process's CPU time and its largest memory in bytes, 0 if the system does not tell.
+func Load(ctx context.Context, trace string) (cpu time.Duration, peak int64, err error) {
+	p, err := open(ctx, trace)
+	if err != nil {
+		return 0, 0, fmt.Errorf("traceprocessor: load %s: %w", trace, err)
+	}
+	p.patience = time.Minute // code is still being optimized
+	if err := p.Close(); err != nil {
+		return 0, 0, err
+	}
+	state := p.cmd.ProcessState
+	peak, _ = rusage.PeakMemory(state)
+	return state.UserTime() + state.SystemTime(), peak, nil
+}
+
+func open(ctx context.Context, trace string, flags ...string) (*Processor, error) {
 	folder, err := wasmFolder()
 	if err != nil {
 		return nil, err
 	}
-	p := &Processor{trace: trace, ctx: ctx}
+	p := &Processor{trace: trace, ctx: ctx, patience: exitTimeout}
 	p.close = sync.OnceValue(p.end)
-	p.cmd = exec.CommandContext(ctx, "node",
-		// Results pass through JavaScript's heap, which is small by default.
-		"--max-old-space-size=8192",
-		// Optimizing the module's code costs more than it saves until a trace
-		// has some 50 MB, and doubles both the time to open a small one and
-		// the memory for it.
-		"--liftoff-only",
-		"--input-type=module", "--eval", runnerScript,
-		"--", folder, trace)
+	// Results pass through JavaScript's heap, which is small by default.
+	flags = append(flags, "--max-old-space-size=8192", "--input-type=module", "--eval", runnerScript, "--", folder, trace)
+	p.cmd = exec.CommandContext(ctx, "node", flags...)
 	p.cmd.WaitDelay = exitTimeout
 	p.cmd.Stderr = &p.stderr
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
@@ -232,7 +247,7 @@ func (p *Processor) Close() error {
 func (p *Processor) end() error {
 	p.stdin.Close() // at the end of its input the runner exits
 	var killed atomic.Bool
-	timer := time.AfterFunc(exitTimeout, func() {
+	timer := time.AfterFunc(p.patience, func() {
 		killed.Store(true)
 		p.cmd.Process.Kill()
 	})
@@ -242,7 +257,7 @@ func (p *Processor) end() error {
 	case p.ctx.Err() != nil:
 		return nil
 	case killed.Load():
-		return fmt.Errorf("killed node, which did not exit within %v", exitTimeout)
+		return fmt.Errorf("killed node, which did not exit within %v", p.patience)
 	case err != nil:
 		return fmt.Errorf("node: %w", err)
 	}

@@ -15,6 +15,10 @@ import (
 // Number is the number of a field, less than 2048.
 type Number = protowire.Number
 
+// Message is the type of the tag of a message, which is appended to the number shifted by
+// 3. For a varint, the number alone is.
+const Message = Number(protowire.BytesType)
+
 // AppendUint appends a field of a varint type but sint32 and sint64: integers,
 // signed ones converted to uint64, enums and bools.
 func AppendUint(b []byte, num Number, v uint64) []byte {
