@@ -93,8 +93,7 @@ type query struct {
 	// unit is the kind of units of work to explain, one more than a critical.Kind; 0 for
 	// the first that the trace has.
 	unit int
-	// fn is one more than nothing: "=" and a start function whose goroutines are
-	// selected, "" for all.
+	// fn is "=" and the start function whose goroutines are selected, or "" for all.
 	fn string
 	// goroutine is shown alone, 0 for none.
 	goroutine model.GoID

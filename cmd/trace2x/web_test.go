@@ -146,6 +146,22 @@ func TestWebUsage(t *testing.T) {
 	exec(t, "web", "--no-browser", "--listen", "203.0.113.7", in).want(t, exitFailed, "cannot assign")
 }
 
+// Pages for the network come with a warning.
+func TestWebListen(t *testing.T) {
+	pr, pw := io.Pipe()
+	s := start(t, pw, "web", "--no-browser", "--listen", "0.0.0.0", trace(t, "chain"))
+	printed, err := bufio.NewReader(pr).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	webPage(t, "GET", strings.TrimSpace(printed))
+	s.abort()
+	<-s.ended
+	if text := s.stderr.(*safeBuffer).String(); !strings.Contains(text, "everybody on the network") {
+		t.Errorf("stderr: %s", text)
+	}
+}
+
 // Pages in a file replace only such a file, and are of the window.
 func TestSummaryHTML(t *testing.T) {
 	in := trace(t, "gc")
