@@ -29,6 +29,19 @@ func (t *table) note(s string) {
 	}
 }
 
+// wrapNote adds a line about the row above, or several, so that nothing is cut.
+func (t *table) wrapNote(p *printer, s string) {
+	if s == "" {
+		return
+	}
+	for i, l := range wrap(s, p.room(13)) {
+		if i > 0 {
+			l = "  " + l
+		}
+		t.note(l)
+	}
+}
+
 // dropEmpty leaves out the columns of numbers that have none but the header's:
 // "-", or nothing.
 func (t *table) dropEmpty() {

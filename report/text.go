@@ -95,11 +95,11 @@ func (p *printer) section(title, about string) {
 		p.line(bold, title)
 		return
 	}
+	about = cut(about, p.room(width(title)+2))
 	if p.opts.Color {
-		p.line(plain, "\x1b[1m"+title+"\x1b[0m  "+cut(about, max(p.opts.Width-width(title)-2, 0)))
-		return
+		title = "\x1b[1m" + title + "\x1b[0m"
 	}
-	p.line(plain, title+"  "+about)
+	p.w.WriteString(title + "  " + about + "\n")
 }
 
 // wrapped writes a text, broken at the width; all lines but the first are
@@ -171,11 +171,11 @@ func (p *printer) overview(r *Report) {
 	p.linef("  %d goroutines, at most %d alive; %s", o.Goroutines, o.MaxAlive, procs)
 	if t := float64(o.Procs.Total); t > 0 {
 		share := func(d time.Duration) string { return fmt.Sprintf("%.1f%%", 100*float64(d)/t) }
-		p.linef("  Ps: %s running goroutines, %s GC, %s in system calls, %s scheduler, %s idle", share(o.Procs.Goroutines), share(o.Procs.GC),
-			share(o.Procs.Syscall), share(o.Procs.Scheduler), share(o.Procs.Idle))
+		p.wrapped("    ", fmt.Sprintf("  Ps: %s running goroutines, %s GC, %s in system calls, %s scheduler, %s idle", share(o.Procs.Goroutines), share(o.Procs.GC),
+			share(o.Procs.Syscall), share(o.Procs.Scheduler), share(o.Procs.Idle)))
 	}
 	if s := r.Selected; s != nil {
-		p.linef("  selected: %s; the sections below are about these, except the pauses and cycles of the GC", selectedLine(s))
+		p.wrapped("    ", fmt.Sprintf("  selected: %s; the sections below are about these, except the pauses and cycles of the GC", selectedLine(s)))
 	}
 	for _, l := range o.Lost {
 		when := fmt.Sprintf("%s from %s on", dur(l.Duration), moment(l.At))
@@ -280,10 +280,14 @@ func (m Moment) String() string {
 func moment(d time.Duration) string { return fmt.Sprintf("%.6fs", d.Seconds()) }
 
 func (p *printer) goroutines(list []Group) {
-	p.section("GOROUTINES", english.Sprintf("by start function, sorted by %s; below, the most of a single one", goroutineColumn(p.opts.SortedBy)))
+	p.section("GOROUTINES", english.Sprintf("by start function, sorted by %s; below, the most of one", goroutineColumn(p.opts.SortedBy)))
 	var t table
 	t.add(faint, "count", "exec", "wait", "block", "syscall", "assist", "start function; blocked on")
-	for _, g := range list[:p.top(len(list))] {
+	all := len(list)
+	list = list[:p.top(len(list))]
+	at := make([]int, len(list)) // the row of each
+	for i, g := range list {
+		at[i] = len(t.rows)
 		t.add(plain, append([]string{num(g.Count)}, append(timesCells(&g.Sum), shortFunc(g.Func))...)...)
 		if g.Count > 1 {
 			t.add(faint, append([]string{"max"}, append(timesCells(&g.Max), "  "+reasonsLine(g.Sum.BlockByReason, 2))...)...)
@@ -292,8 +296,13 @@ func (p *printer) goroutines(list []Group) {
 		}
 	}
 	t.dropEmpty()
+	room := t.room(p)
+	for i, n := range at {
+		cells := t.rows[n].cells
+		cells[len(cells)-1] = fitFunc(list[i].Func, room)
+	}
 	t.write(p, "  ")
-	p.more(len(list), "start function")
+	p.more(all, "start function")
 }
 
 // shortFunc is a function without the path to its package: there is little room in a
@@ -351,9 +360,16 @@ func (p *printer) blocking(list []Blocking, unit string) {
 	for i, r := range rows {
 		s := &list[i]
 		reason := address.Name(s.Reason) + "  "
-		r.cells[len(r.cells)-1] = reason + s.Place.fit(left(room, width(reason)))
-		t.rows = append(t.rows, r)
-		t.note(endedByLine(s.EndedBy, s.Count))
+		last := &r.cells[len(r.cells)-1]
+		if at := s.Place.fit(left(room, width(reason))); room == 0 || width(reason)+width(at) <= room {
+			*last = reason + at
+			t.rows = append(t.rows, r)
+		} else { // the place in a line of its own
+			*last = address.Name(s.Reason)
+			t.rows = append(t.rows, r)
+			t.note(s.Place.fit(p.room(13)))
+		}
+		t.wrapNote(p, endedByLine(s.EndedBy, s.Count))
 	}
 	t.write(p, "  ")
 	p.more(len(list), "place")
