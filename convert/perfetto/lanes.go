@@ -119,6 +119,15 @@ func (l *lanes) freeOrNew(g *model.Goroutine, from model.Time) *lane {
 	return ln
 }
 
+// orderProcesses writes that ranks of processes count, in the descriptor of the root of all
+// tracks. Readers before Perfetto v57.0 do not know that.
+func (l *lanes) orderProcesses() {
+	l.packets.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: &perfettopb.TrackDescriptor{
+		Uuid:            proto.Uint64(0),
+		ProcessOrdering: perfettopb.TrackDescriptor_PROCESS_ORDERING_EXPLICIT.Enum(),
+	}}})
+}
+
 func (l *lanes) newLane() *lane { return &lane{tid: l.numbers.tid(), track: l.newTrack()} }
 
 // describe names a lane if its function is known; if last, also if it is not.
@@ -189,14 +198,14 @@ func (l *lanes) finish() {
 // number gives a process its number, and describes it and its lanes.
 func (l *lanes) number(p *process) {
 	p.pid = l.numbers.pid(p == l.runtime)
-	d := &perfettopb.ProcessDescriptor{Pid: proto.Int32(p.pid), ProcessName: proto.String(wire.Text(p.name))}
-	if p == l.runtime {
-		d.LegacySortIndex = proto.Int32(1) // behind the others, which have 0
-	}
-	l.packets.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: &perfettopb.TrackDescriptor{
+	d := &perfettopb.TrackDescriptor{
 		Uuid:    proto.Uint64(l.newTrack()),
-		Process: d,
-	}}})
+		Process: &perfettopb.ProcessDescriptor{Pid: proto.Int32(p.pid), ProcessName: proto.String(wire.Text(p.name))},
+	}
+	if p == l.runtime {
+		d.SiblingOrderRank = proto.Int32(1) // behind the others, which have 0; see orderProcesses
+	}
+	l.packets.putAt(l.start, &perfettopb.TracePacket{Data: &perfettopb.TracePacket_TrackDescriptor{TrackDescriptor: d}})
 	for _, ln := range p.waiting {
 		l.writeThread(ln)
 	}
@@ -230,6 +239,7 @@ func (l *lanes) function(name string) *function {
 		} else {
 			if l.runtime == nil {
 				l.runtime = &process{name: RuntimeProcess}
+				l.orderProcesses()
 			}
 			f.process = l.runtime
 		}

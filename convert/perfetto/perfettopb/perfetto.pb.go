@@ -210,6 +210,62 @@ func (TrackDescriptor_ChildTracksOrdering) EnumDescriptor() ([]byte, []int) {
 	return file_perfetto_proto_rawDescGZIP(), []int{5, 0}
 }
 
+type TrackDescriptor_ProcessOrdering int32
+
+const (
+	TrackDescriptor_PROCESS_ORDERING_UNSPECIFIED TrackDescriptor_ProcessOrdering = 0
+	TrackDescriptor_PROCESS_ORDERING_EXPLICIT    TrackDescriptor_ProcessOrdering = 1
+)
+
+// Enum value maps for TrackDescriptor_ProcessOrdering.
+var (
+	TrackDescriptor_ProcessOrdering_name = map[int32]string{
+		0: "PROCESS_ORDERING_UNSPECIFIED",
+		1: "PROCESS_ORDERING_EXPLICIT",
+	}
+	TrackDescriptor_ProcessOrdering_value = map[string]int32{
+		"PROCESS_ORDERING_UNSPECIFIED": 0,
+		"PROCESS_ORDERING_EXPLICIT":    1,
+	}
+)
+
+func (x TrackDescriptor_ProcessOrdering) Enum() *TrackDescriptor_ProcessOrdering {
+	p := new(TrackDescriptor_ProcessOrdering)
+	*p = x
+	return p
+}
+
+func (x TrackDescriptor_ProcessOrdering) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TrackDescriptor_ProcessOrdering) Descriptor() protoreflect.EnumDescriptor {
+	return file_perfetto_proto_enumTypes[3].Descriptor()
+}
+
+func (TrackDescriptor_ProcessOrdering) Type() protoreflect.EnumType {
+	return &file_perfetto_proto_enumTypes[3]
+}
+
+func (x TrackDescriptor_ProcessOrdering) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Do not use.
+func (x *TrackDescriptor_ProcessOrdering) UnmarshalJSON(b []byte) error {
+	num, err := protoimpl.X.UnmarshalJSONEnum(x.Descriptor(), b)
+	if err != nil {
+		return err
+	}
+	*x = TrackDescriptor_ProcessOrdering(num)
+	return nil
+}
+
+// Deprecated: Use TrackDescriptor_ProcessOrdering.Descriptor instead.
+func (TrackDescriptor_ProcessOrdering) EnumDescriptor() ([]byte, []int) {
+	return file_perfetto_proto_rawDescGZIP(), []int{5, 1}
+}
+
 type CounterDescriptor_Unit int32
 
 const (
@@ -246,11 +302,11 @@ func (x CounterDescriptor_Unit) String() string {
 }
 
 func (CounterDescriptor_Unit) Descriptor() protoreflect.EnumDescriptor {
-	return file_perfetto_proto_enumTypes[3].Descriptor()
+	return file_perfetto_proto_enumTypes[4].Descriptor()
 }
 
 func (CounterDescriptor_Unit) Type() protoreflect.EnumType {
-	return &file_perfetto_proto_enumTypes[3]
+	return &file_perfetto_proto_enumTypes[4]
 }
 
 func (x CounterDescriptor_Unit) Number() protoreflect.EnumNumber {
@@ -311,11 +367,11 @@ func (x TrackEvent_Type) String() string {
 }
 
 func (TrackEvent_Type) Descriptor() protoreflect.EnumDescriptor {
-	return file_perfetto_proto_enumTypes[4].Descriptor()
+	return file_perfetto_proto_enumTypes[5].Descriptor()
 }
 
 func (TrackEvent_Type) Type() protoreflect.EnumType {
-	return &file_perfetto_proto_enumTypes[4]
+	return &file_perfetto_proto_enumTypes[5]
 }
 
 func (x TrackEvent_Type) Number() protoreflect.EnumNumber {
@@ -367,11 +423,11 @@ func (x PerfEvents_Counter) String() string {
 }
 
 func (PerfEvents_Counter) Descriptor() protoreflect.EnumDescriptor {
-	return file_perfetto_proto_enumTypes[5].Descriptor()
+	return file_perfetto_proto_enumTypes[6].Descriptor()
 }
 
 func (PerfEvents_Counter) Type() protoreflect.EnumType {
-	return &file_perfetto_proto_enumTypes[5]
+	return &file_perfetto_proto_enumTypes[6]
 }
 
 func (x PerfEvents_Counter) Number() protoreflect.EnumNumber {
@@ -426,11 +482,11 @@ func (x Profiling_CpuMode) String() string {
 }
 
 func (Profiling_CpuMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_perfetto_proto_enumTypes[6].Descriptor()
+	return file_perfetto_proto_enumTypes[7].Descriptor()
 }
 
 func (Profiling_CpuMode) Type() protoreflect.EnumType {
-	return &file_perfetto_proto_enumTypes[6]
+	return &file_perfetto_proto_enumTypes[7]
 }
 
 func (x Profiling_CpuMode) Number() protoreflect.EnumNumber {
@@ -503,11 +559,11 @@ func (x GenericKernelTaskStateEvent_TaskStateEnum) String() string {
 }
 
 func (GenericKernelTaskStateEvent_TaskStateEnum) Descriptor() protoreflect.EnumDescriptor {
-	return file_perfetto_proto_enumTypes[7].Descriptor()
+	return file_perfetto_proto_enumTypes[8].Descriptor()
 }
 
 func (GenericKernelTaskStateEvent_TaskStateEnum) Type() protoreflect.EnumType {
-	return &file_perfetto_proto_enumTypes[7]
+	return &file_perfetto_proto_enumTypes[8]
 }
 
 func (x GenericKernelTaskStateEvent_TaskStateEnum) Number() protoreflect.EnumNumber {
@@ -950,6 +1006,7 @@ type TrackDescriptor struct {
 	Counter          *CounterDescriptor                   `protobuf:"bytes,8,opt,name=counter" json:"counter,omitempty"`
 	ChildOrdering    *TrackDescriptor_ChildTracksOrdering `protobuf:"varint,11,opt,name=child_ordering,json=childOrdering,enum=trace2x.perfetto.TrackDescriptor_ChildTracksOrdering" json:"child_ordering,omitempty"`
 	SiblingOrderRank *int32                               `protobuf:"varint,12,opt,name=sibling_order_rank,json=siblingOrderRank" json:"sibling_order_rank,omitempty"`
+	ProcessOrdering  *TrackDescriptor_ProcessOrdering     `protobuf:"varint,19,opt,name=process_ordering,json=processOrdering,enum=trace2x.perfetto.TrackDescriptor_ProcessOrdering" json:"process_ordering,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1047,13 +1104,19 @@ func (x *TrackDescriptor) GetSiblingOrderRank() int32 {
 	return 0
 }
 
+func (x *TrackDescriptor) GetProcessOrdering() TrackDescriptor_ProcessOrdering {
+	if x != nil && x.ProcessOrdering != nil {
+		return *x.ProcessOrdering
+	}
+	return TrackDescriptor_PROCESS_ORDERING_UNSPECIFIED
+}
+
 type ProcessDescriptor struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Pid             *int32                 `protobuf:"varint,1,opt,name=pid" json:"pid,omitempty"`
-	LegacySortIndex *int32                 `protobuf:"varint,3,opt,name=legacy_sort_index,json=legacySortIndex" json:"legacy_sort_index,omitempty"`
-	ProcessName     *string                `protobuf:"bytes,6,opt,name=process_name,json=processName" json:"process_name,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Pid           *int32                 `protobuf:"varint,1,opt,name=pid" json:"pid,omitempty"`
+	ProcessName   *string                `protobuf:"bytes,6,opt,name=process_name,json=processName" json:"process_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProcessDescriptor) Reset() {
@@ -1089,13 +1152,6 @@ func (*ProcessDescriptor) Descriptor() ([]byte, []int) {
 func (x *ProcessDescriptor) GetPid() int32 {
 	if x != nil && x.Pid != nil {
 		return *x.Pid
-	}
-	return 0
-}
-
-func (x *ProcessDescriptor) GetLegacySortIndex() int32 {
-	if x != nil && x.LegacySortIndex != nil {
-		return *x.LegacySortIndex
 	}
 	return 0
 }
@@ -2939,7 +2995,7 @@ const file_perfetto_proto_rawDesc = "" +
 	"\n" +
 	"long_value\x18\x02 \x01(\x03H\x00R\tlongValue\x12#\n" +
 	"\fstring_value\x18\x03 \x01(\tH\x00R\vstringValueB\a\n" +
-	"\x05value\"\x9a\x04\n" +
+	"\x05value\"\xcc\x05\n" +
 	"\x0fTrackDescriptor\x12\x12\n" +
 	"\x04uuid\x18\x01 \x01(\x04R\x04uuid\x12\x1f\n" +
 	"\vparent_uuid\x18\x05 \x01(\x04R\n" +
@@ -2950,15 +3006,18 @@ const file_perfetto_proto_rawDesc = "" +
 	"\x06thread\x18\x04 \x01(\v2\".trace2x.perfetto.ThreadDescriptorR\x06thread\x12=\n" +
 	"\acounter\x18\b \x01(\v2#.trace2x.perfetto.CounterDescriptorR\acounter\x12\\\n" +
 	"\x0echild_ordering\x18\v \x01(\x0e25.trace2x.perfetto.TrackDescriptor.ChildTracksOrderingR\rchildOrdering\x12,\n" +
-	"\x12sibling_order_rank\x18\f \x01(\x05R\x10siblingOrderRank\"V\n" +
+	"\x12sibling_order_rank\x18\f \x01(\x05R\x10siblingOrderRank\x12\\\n" +
+	"\x10process_ordering\x18\x13 \x01(\x0e21.trace2x.perfetto.TrackDescriptor.ProcessOrderingR\x0fprocessOrdering\"V\n" +
 	"\x13ChildTracksOrdering\x12\v\n" +
 	"\aUNKNOWN\x10\x00\x12\x11\n" +
 	"\rLEXICOGRAPHIC\x10\x01\x12\x11\n" +
 	"\rCHRONOLOGICAL\x10\x02\x12\f\n" +
-	"\bEXPLICIT\x10\x03\"t\n" +
+	"\bEXPLICIT\x10\x03\"R\n" +
+	"\x0fProcessOrdering\x12 \n" +
+	"\x1cPROCESS_ORDERING_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19PROCESS_ORDERING_EXPLICIT\x10\x01\"H\n" +
 	"\x11ProcessDescriptor\x12\x10\n" +
-	"\x03pid\x18\x01 \x01(\x05R\x03pid\x12*\n" +
-	"\x11legacy_sort_index\x18\x03 \x01(\x05R\x0flegacySortIndex\x12!\n" +
+	"\x03pid\x18\x01 \x01(\x05R\x03pid\x12!\n" +
 	"\fprocess_name\x18\x06 \x01(\tR\vprocessName\"W\n" +
 	"\x10ThreadDescriptor\x12\x10\n" +
 	"\x03pid\x18\x01 \x01(\x05R\x03pid\x12\x10\n" +
@@ -3140,93 +3199,95 @@ func file_perfetto_proto_rawDescGZIP() []byte {
 	return file_perfetto_proto_rawDescData
 }
 
-var file_perfetto_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_perfetto_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
 var file_perfetto_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_perfetto_proto_goTypes = []any{
 	(BuiltinClock)(0),                              // 0: trace2x.perfetto.BuiltinClock
 	(TracePacket_SequenceFlags)(0),                 // 1: trace2x.perfetto.TracePacket.SequenceFlags
 	(TrackDescriptor_ChildTracksOrdering)(0),       // 2: trace2x.perfetto.TrackDescriptor.ChildTracksOrdering
-	(CounterDescriptor_Unit)(0),                    // 3: trace2x.perfetto.CounterDescriptor.Unit
-	(TrackEvent_Type)(0),                           // 4: trace2x.perfetto.TrackEvent.Type
-	(PerfEvents_Counter)(0),                        // 5: trace2x.perfetto.PerfEvents.Counter
-	(Profiling_CpuMode)(0),                         // 6: trace2x.perfetto.Profiling.CpuMode
-	(GenericKernelTaskStateEvent_TaskStateEnum)(0), // 7: trace2x.perfetto.GenericKernelTaskStateEvent.TaskStateEnum
-	(*Trace)(nil),                                  // 8: trace2x.perfetto.Trace
-	(*TracePacket)(nil),                            // 9: trace2x.perfetto.TracePacket
-	(*TracePacketDefaults)(nil),                    // 10: trace2x.perfetto.TracePacketDefaults
-	(*ClockSnapshot)(nil),                          // 11: trace2x.perfetto.ClockSnapshot
-	(*TraceAttributes)(nil),                        // 12: trace2x.perfetto.TraceAttributes
-	(*TrackDescriptor)(nil),                        // 13: trace2x.perfetto.TrackDescriptor
-	(*ProcessDescriptor)(nil),                      // 14: trace2x.perfetto.ProcessDescriptor
-	(*ThreadDescriptor)(nil),                       // 15: trace2x.perfetto.ThreadDescriptor
-	(*CounterDescriptor)(nil),                      // 16: trace2x.perfetto.CounterDescriptor
-	(*TrackEvent)(nil),                             // 17: trace2x.perfetto.TrackEvent
-	(*DebugAnnotation)(nil),                        // 18: trace2x.perfetto.DebugAnnotation
-	(*InternedData)(nil),                           // 19: trace2x.perfetto.InternedData
-	(*EventCategory)(nil),                          // 20: trace2x.perfetto.EventCategory
-	(*EventName)(nil),                              // 21: trace2x.perfetto.EventName
-	(*DebugAnnotationName)(nil),                    // 22: trace2x.perfetto.DebugAnnotationName
-	(*InternedString)(nil),                         // 23: trace2x.perfetto.InternedString
-	(*Frame)(nil),                                  // 24: trace2x.perfetto.Frame
-	(*Callstack)(nil),                              // 25: trace2x.perfetto.Callstack
-	(*PerfSampleDefaults)(nil),                     // 26: trace2x.perfetto.PerfSampleDefaults
-	(*PerfEvents)(nil),                             // 27: trace2x.perfetto.PerfEvents
-	(*Profiling)(nil),                              // 28: trace2x.perfetto.Profiling
-	(*PerfSample)(nil),                             // 29: trace2x.perfetto.PerfSample
-	(*FtraceEventBundle)(nil),                      // 30: trace2x.perfetto.FtraceEventBundle
-	(*FtraceEvent)(nil),                            // 31: trace2x.perfetto.FtraceEvent
-	(*SchedBlockedReasonFtraceEvent)(nil),          // 32: trace2x.perfetto.SchedBlockedReasonFtraceEvent
-	(*SchedWakingFtraceEvent)(nil),                 // 33: trace2x.perfetto.SchedWakingFtraceEvent
-	(*GenericKernelTaskStateEvent)(nil),            // 34: trace2x.perfetto.GenericKernelTaskStateEvent
-	(*ClockSnapshot_Clock)(nil),                    // 35: trace2x.perfetto.ClockSnapshot.Clock
-	(*TraceAttributes_Attribute)(nil),              // 36: trace2x.perfetto.TraceAttributes.Attribute
-	(*PerfEvents_Timebase)(nil),                    // 37: trace2x.perfetto.PerfEvents.Timebase
-	(*FtraceEventBundle_CompactSched)(nil),         // 38: trace2x.perfetto.FtraceEventBundle.CompactSched
+	(TrackDescriptor_ProcessOrdering)(0),           // 3: trace2x.perfetto.TrackDescriptor.ProcessOrdering
+	(CounterDescriptor_Unit)(0),                    // 4: trace2x.perfetto.CounterDescriptor.Unit
+	(TrackEvent_Type)(0),                           // 5: trace2x.perfetto.TrackEvent.Type
+	(PerfEvents_Counter)(0),                        // 6: trace2x.perfetto.PerfEvents.Counter
+	(Profiling_CpuMode)(0),                         // 7: trace2x.perfetto.Profiling.CpuMode
+	(GenericKernelTaskStateEvent_TaskStateEnum)(0), // 8: trace2x.perfetto.GenericKernelTaskStateEvent.TaskStateEnum
+	(*Trace)(nil),                                  // 9: trace2x.perfetto.Trace
+	(*TracePacket)(nil),                            // 10: trace2x.perfetto.TracePacket
+	(*TracePacketDefaults)(nil),                    // 11: trace2x.perfetto.TracePacketDefaults
+	(*ClockSnapshot)(nil),                          // 12: trace2x.perfetto.ClockSnapshot
+	(*TraceAttributes)(nil),                        // 13: trace2x.perfetto.TraceAttributes
+	(*TrackDescriptor)(nil),                        // 14: trace2x.perfetto.TrackDescriptor
+	(*ProcessDescriptor)(nil),                      // 15: trace2x.perfetto.ProcessDescriptor
+	(*ThreadDescriptor)(nil),                       // 16: trace2x.perfetto.ThreadDescriptor
+	(*CounterDescriptor)(nil),                      // 17: trace2x.perfetto.CounterDescriptor
+	(*TrackEvent)(nil),                             // 18: trace2x.perfetto.TrackEvent
+	(*DebugAnnotation)(nil),                        // 19: trace2x.perfetto.DebugAnnotation
+	(*InternedData)(nil),                           // 20: trace2x.perfetto.InternedData
+	(*EventCategory)(nil),                          // 21: trace2x.perfetto.EventCategory
+	(*EventName)(nil),                              // 22: trace2x.perfetto.EventName
+	(*DebugAnnotationName)(nil),                    // 23: trace2x.perfetto.DebugAnnotationName
+	(*InternedString)(nil),                         // 24: trace2x.perfetto.InternedString
+	(*Frame)(nil),                                  // 25: trace2x.perfetto.Frame
+	(*Callstack)(nil),                              // 26: trace2x.perfetto.Callstack
+	(*PerfSampleDefaults)(nil),                     // 27: trace2x.perfetto.PerfSampleDefaults
+	(*PerfEvents)(nil),                             // 28: trace2x.perfetto.PerfEvents
+	(*Profiling)(nil),                              // 29: trace2x.perfetto.Profiling
+	(*PerfSample)(nil),                             // 30: trace2x.perfetto.PerfSample
+	(*FtraceEventBundle)(nil),                      // 31: trace2x.perfetto.FtraceEventBundle
+	(*FtraceEvent)(nil),                            // 32: trace2x.perfetto.FtraceEvent
+	(*SchedBlockedReasonFtraceEvent)(nil),          // 33: trace2x.perfetto.SchedBlockedReasonFtraceEvent
+	(*SchedWakingFtraceEvent)(nil),                 // 34: trace2x.perfetto.SchedWakingFtraceEvent
+	(*GenericKernelTaskStateEvent)(nil),            // 35: trace2x.perfetto.GenericKernelTaskStateEvent
+	(*ClockSnapshot_Clock)(nil),                    // 36: trace2x.perfetto.ClockSnapshot.Clock
+	(*TraceAttributes_Attribute)(nil),              // 37: trace2x.perfetto.TraceAttributes.Attribute
+	(*PerfEvents_Timebase)(nil),                    // 38: trace2x.perfetto.PerfEvents.Timebase
+	(*FtraceEventBundle_CompactSched)(nil),         // 39: trace2x.perfetto.FtraceEventBundle.CompactSched
 }
 var file_perfetto_proto_depIdxs = []int32{
-	9,  // 0: trace2x.perfetto.Trace.packet:type_name -> trace2x.perfetto.TracePacket
-	19, // 1: trace2x.perfetto.TracePacket.interned_data:type_name -> trace2x.perfetto.InternedData
-	10, // 2: trace2x.perfetto.TracePacket.trace_packet_defaults:type_name -> trace2x.perfetto.TracePacketDefaults
-	30, // 3: trace2x.perfetto.TracePacket.ftrace_events:type_name -> trace2x.perfetto.FtraceEventBundle
-	11, // 4: trace2x.perfetto.TracePacket.clock_snapshot:type_name -> trace2x.perfetto.ClockSnapshot
-	17, // 5: trace2x.perfetto.TracePacket.track_event:type_name -> trace2x.perfetto.TrackEvent
-	13, // 6: trace2x.perfetto.TracePacket.track_descriptor:type_name -> trace2x.perfetto.TrackDescriptor
-	29, // 7: trace2x.perfetto.TracePacket.perf_sample:type_name -> trace2x.perfetto.PerfSample
-	34, // 8: trace2x.perfetto.TracePacket.generic_kernel_task_state_event:type_name -> trace2x.perfetto.GenericKernelTaskStateEvent
-	12, // 9: trace2x.perfetto.TracePacket.trace_attributes:type_name -> trace2x.perfetto.TraceAttributes
-	26, // 10: trace2x.perfetto.TracePacketDefaults.perf_sample_defaults:type_name -> trace2x.perfetto.PerfSampleDefaults
-	35, // 11: trace2x.perfetto.ClockSnapshot.clocks:type_name -> trace2x.perfetto.ClockSnapshot.Clock
+	10, // 0: trace2x.perfetto.Trace.packet:type_name -> trace2x.perfetto.TracePacket
+	20, // 1: trace2x.perfetto.TracePacket.interned_data:type_name -> trace2x.perfetto.InternedData
+	11, // 2: trace2x.perfetto.TracePacket.trace_packet_defaults:type_name -> trace2x.perfetto.TracePacketDefaults
+	31, // 3: trace2x.perfetto.TracePacket.ftrace_events:type_name -> trace2x.perfetto.FtraceEventBundle
+	12, // 4: trace2x.perfetto.TracePacket.clock_snapshot:type_name -> trace2x.perfetto.ClockSnapshot
+	18, // 5: trace2x.perfetto.TracePacket.track_event:type_name -> trace2x.perfetto.TrackEvent
+	14, // 6: trace2x.perfetto.TracePacket.track_descriptor:type_name -> trace2x.perfetto.TrackDescriptor
+	30, // 7: trace2x.perfetto.TracePacket.perf_sample:type_name -> trace2x.perfetto.PerfSample
+	35, // 8: trace2x.perfetto.TracePacket.generic_kernel_task_state_event:type_name -> trace2x.perfetto.GenericKernelTaskStateEvent
+	13, // 9: trace2x.perfetto.TracePacket.trace_attributes:type_name -> trace2x.perfetto.TraceAttributes
+	27, // 10: trace2x.perfetto.TracePacketDefaults.perf_sample_defaults:type_name -> trace2x.perfetto.PerfSampleDefaults
+	36, // 11: trace2x.perfetto.ClockSnapshot.clocks:type_name -> trace2x.perfetto.ClockSnapshot.Clock
 	0,  // 12: trace2x.perfetto.ClockSnapshot.primary_trace_clock:type_name -> trace2x.perfetto.BuiltinClock
-	36, // 13: trace2x.perfetto.TraceAttributes.attribute:type_name -> trace2x.perfetto.TraceAttributes.Attribute
-	14, // 14: trace2x.perfetto.TrackDescriptor.process:type_name -> trace2x.perfetto.ProcessDescriptor
-	15, // 15: trace2x.perfetto.TrackDescriptor.thread:type_name -> trace2x.perfetto.ThreadDescriptor
-	16, // 16: trace2x.perfetto.TrackDescriptor.counter:type_name -> trace2x.perfetto.CounterDescriptor
+	37, // 13: trace2x.perfetto.TraceAttributes.attribute:type_name -> trace2x.perfetto.TraceAttributes.Attribute
+	15, // 14: trace2x.perfetto.TrackDescriptor.process:type_name -> trace2x.perfetto.ProcessDescriptor
+	16, // 15: trace2x.perfetto.TrackDescriptor.thread:type_name -> trace2x.perfetto.ThreadDescriptor
+	17, // 16: trace2x.perfetto.TrackDescriptor.counter:type_name -> trace2x.perfetto.CounterDescriptor
 	2,  // 17: trace2x.perfetto.TrackDescriptor.child_ordering:type_name -> trace2x.perfetto.TrackDescriptor.ChildTracksOrdering
-	3,  // 18: trace2x.perfetto.CounterDescriptor.unit:type_name -> trace2x.perfetto.CounterDescriptor.Unit
-	18, // 19: trace2x.perfetto.TrackEvent.debug_annotations:type_name -> trace2x.perfetto.DebugAnnotation
-	4,  // 20: trace2x.perfetto.TrackEvent.type:type_name -> trace2x.perfetto.TrackEvent.Type
-	20, // 21: trace2x.perfetto.InternedData.event_categories:type_name -> trace2x.perfetto.EventCategory
-	21, // 22: trace2x.perfetto.InternedData.event_names:type_name -> trace2x.perfetto.EventName
-	22, // 23: trace2x.perfetto.InternedData.debug_annotation_names:type_name -> trace2x.perfetto.DebugAnnotationName
-	23, // 24: trace2x.perfetto.InternedData.debug_annotation_string_values:type_name -> trace2x.perfetto.InternedString
-	23, // 25: trace2x.perfetto.InternedData.source_paths:type_name -> trace2x.perfetto.InternedString
-	23, // 26: trace2x.perfetto.InternedData.function_names:type_name -> trace2x.perfetto.InternedString
-	24, // 27: trace2x.perfetto.InternedData.frames:type_name -> trace2x.perfetto.Frame
-	25, // 28: trace2x.perfetto.InternedData.callstacks:type_name -> trace2x.perfetto.Callstack
-	23, // 29: trace2x.perfetto.InternedData.kernel_symbols:type_name -> trace2x.perfetto.InternedString
-	37, // 30: trace2x.perfetto.PerfSampleDefaults.timebase:type_name -> trace2x.perfetto.PerfEvents.Timebase
-	6,  // 31: trace2x.perfetto.PerfSample.cpu_mode:type_name -> trace2x.perfetto.Profiling.CpuMode
-	31, // 32: trace2x.perfetto.FtraceEventBundle.event:type_name -> trace2x.perfetto.FtraceEvent
-	38, // 33: trace2x.perfetto.FtraceEventBundle.compact_sched:type_name -> trace2x.perfetto.FtraceEventBundle.CompactSched
-	32, // 34: trace2x.perfetto.FtraceEvent.sched_blocked_reason:type_name -> trace2x.perfetto.SchedBlockedReasonFtraceEvent
-	33, // 35: trace2x.perfetto.FtraceEvent.sched_waking:type_name -> trace2x.perfetto.SchedWakingFtraceEvent
-	7,  // 36: trace2x.perfetto.GenericKernelTaskStateEvent.state:type_name -> trace2x.perfetto.GenericKernelTaskStateEvent.TaskStateEnum
-	5,  // 37: trace2x.perfetto.PerfEvents.Timebase.counter:type_name -> trace2x.perfetto.PerfEvents.Counter
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	3,  // 18: trace2x.perfetto.TrackDescriptor.process_ordering:type_name -> trace2x.perfetto.TrackDescriptor.ProcessOrdering
+	4,  // 19: trace2x.perfetto.CounterDescriptor.unit:type_name -> trace2x.perfetto.CounterDescriptor.Unit
+	19, // 20: trace2x.perfetto.TrackEvent.debug_annotations:type_name -> trace2x.perfetto.DebugAnnotation
+	5,  // 21: trace2x.perfetto.TrackEvent.type:type_name -> trace2x.perfetto.TrackEvent.Type
+	21, // 22: trace2x.perfetto.InternedData.event_categories:type_name -> trace2x.perfetto.EventCategory
+	22, // 23: trace2x.perfetto.InternedData.event_names:type_name -> trace2x.perfetto.EventName
+	23, // 24: trace2x.perfetto.InternedData.debug_annotation_names:type_name -> trace2x.perfetto.DebugAnnotationName
+	24, // 25: trace2x.perfetto.InternedData.debug_annotation_string_values:type_name -> trace2x.perfetto.InternedString
+	24, // 26: trace2x.perfetto.InternedData.source_paths:type_name -> trace2x.perfetto.InternedString
+	24, // 27: trace2x.perfetto.InternedData.function_names:type_name -> trace2x.perfetto.InternedString
+	25, // 28: trace2x.perfetto.InternedData.frames:type_name -> trace2x.perfetto.Frame
+	26, // 29: trace2x.perfetto.InternedData.callstacks:type_name -> trace2x.perfetto.Callstack
+	24, // 30: trace2x.perfetto.InternedData.kernel_symbols:type_name -> trace2x.perfetto.InternedString
+	38, // 31: trace2x.perfetto.PerfSampleDefaults.timebase:type_name -> trace2x.perfetto.PerfEvents.Timebase
+	7,  // 32: trace2x.perfetto.PerfSample.cpu_mode:type_name -> trace2x.perfetto.Profiling.CpuMode
+	32, // 33: trace2x.perfetto.FtraceEventBundle.event:type_name -> trace2x.perfetto.FtraceEvent
+	39, // 34: trace2x.perfetto.FtraceEventBundle.compact_sched:type_name -> trace2x.perfetto.FtraceEventBundle.CompactSched
+	33, // 35: trace2x.perfetto.FtraceEvent.sched_blocked_reason:type_name -> trace2x.perfetto.SchedBlockedReasonFtraceEvent
+	34, // 36: trace2x.perfetto.FtraceEvent.sched_waking:type_name -> trace2x.perfetto.SchedWakingFtraceEvent
+	8,  // 37: trace2x.perfetto.GenericKernelTaskStateEvent.state:type_name -> trace2x.perfetto.GenericKernelTaskStateEvent.TaskStateEnum
+	6,  // 38: trace2x.perfetto.PerfEvents.Timebase.counter:type_name -> trace2x.perfetto.PerfEvents.Counter
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_perfetto_proto_init() }
@@ -3269,7 +3330,7 @@ func file_perfetto_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_perfetto_proto_rawDesc), len(file_perfetto_proto_rawDesc)),
-			NumEnums:      8,
+			NumEnums:      9,
 			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
