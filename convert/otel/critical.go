@@ -133,7 +133,7 @@ func (c *criticalTree) found(u *critical.Unit) {
 	if n.linked {
 		c.tellOnGoroutine(n, u)
 	}
-	crowded := r.keptCost > (c.budget.total()-r.spent)/2
+	crowded := r.keptCost > (c.budget.total()-r.spent)/2 && (r.node == n || c.looked <= lookedPerSpan*c.keptEver)
 	if len(r.waits) == 0 && !crowded {
 		return
 	}

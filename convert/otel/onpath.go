@@ -45,14 +45,12 @@ func (on onPath) has(g model.GoID, start, end model.Time) bool {
 }
 
 // lookedPerSpan bounds how often it is looked whether a span is on a path, on average:
-// tasks may be nested in any depth.
+// tasks may be nested in any depth. The path of a root is always looked at.
 const lookedPerSpan = 16
 
 // markPath marks what is kept of the trace of a task, and is on the task's critical path.
 func (c *criticalTree) markPath(r *root, u *critical.Unit, p *critical.Path) {
-	if r.node.task != u.Task && c.looked > lookedPerSpan*c.keptEver {
-		return
-	}
+	c.looked += len(p.Segments)
 	on, length := newOnPath(p), u.End-u.Start
 	for i := range slices.Backward(r.kept) {
 		k := &r.kept[i]
