@@ -67,6 +67,17 @@ func loading(size int64) string {
 // the first time are good: more than two times are rare.
 const maxAttempts = 5
 
+// narrow has only what is around a unit converted the next time. It lowers no detail: most
+// of what is around one unit is small.
+func (c *conversion) narrow(path *perfetto.Path) {
+	start, end := path.Start-c.place.origin, path.End-c.place.origin
+	c.part.From = model.Moment{Since: max(time.Duration(start)-aroundMoment, 0)}
+	c.part.To = model.Moment{Since: time.Duration(end) + aroundMoment}
+	c.asked = c.part
+	c.around = fmt.Sprintf("what is more than %v before or behind the unit", aroundMoment)
+	c.opts.LeftOut = c.around
+}
+
 // lower has less of the trace converted the next time, after the writer has had it with
 // too many bytes.
 func (c *conversion) lower(w *perfetto.Writer, attempt int) {
@@ -81,6 +92,9 @@ func (c *conversion) lower(w *perfetto.Writer, attempt int) {
 	}
 	if c.part.To != c.asked.To {
 		c.opts.LeftOut = fmt.Sprintf("what comes %v after the trace began, or later; %s", c.part.To, c.opts.LeftOut)
+	}
+	if c.around != "" {
+		c.opts.LeftOut = c.around + "; " + c.opts.LeftOut
 	}
 }
 

@@ -248,6 +248,13 @@ func TestOpenAt(t *testing.T) {
 	if at := link("--at=600ms", server); at.Get("visStart") != "2002009081536" {
 		t.Errorf("--at=600ms begins at %s", at.Get("visStart"))
 	}
+	// A budget leaves out the rest of the trace rather than the unit.
+	for _, args := range [][]string{{"--slowest", server}, {"--task", "934", server}} {
+		whole, small := link(args...), link(append(args, "--budget", "1MB")...)
+		if whole.Get("visStart") == "" || whole.Get("visStart") != small.Get("visStart") || whole.Get("visEnd") != small.Get("visEnd") {
+			t.Errorf("%q: from %s to %s, with a budget from %s to %s", args, whole.Get("visStart"), whole.Get("visEnd"), small.Get("visStart"), small.Get("visEnd"))
+		}
+	}
 	for _, test := range []struct{ args, want string }{
 		{"--task 99999 " + server, "no task 99999 that the trace has from its beginning to its end: nothing was written"},
 		{"--slowest --task ^x$ " + server, "matches --task ^x$"},

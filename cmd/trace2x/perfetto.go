@@ -117,6 +117,7 @@ type conversion struct {
 	budget byteSize     // of the file; 0 for any size
 	asked  model.Window // the part of the trace that the user wants
 	part   model.Window // the part of it that is converted
+	around string       // what part is around, if that is because of the budget
 
 	inputName string // in messages
 	// place is where the UI opens the result, nil if nobody asks.
@@ -186,7 +187,11 @@ func (c *conversion) run(ctx context.Context, e *env, from location, to, shown s
 		if tooLarge == nil {
 			return err
 		}
-		c.lower(tooLarge, attempt)
+		if path := c.place.path(); path != nil && attempt == 1 {
+			c.narrow(path)
+		} else {
+			c.lower(tooLarge, attempt)
+		}
 		if from, err = k.again(from); err != nil {
 			return err
 		}
@@ -217,7 +222,7 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	if limited {
 		to = &upTo{out, int64(c.budget)}
 	}
-	if limited && attempt == 1 {
+	if limited && attempt == 1 && !c.place.unit() {
 		opts.Budget = int64(c.budget) // later on, the exact size is worth more than the time
 	}
 	w := perfetto.NewWriter(to, opts)
@@ -235,6 +240,11 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	sum, err := model.ReadWindow(ctx, r, sink, c.part)
 	done()
 	if limited && (errors.Is(err, perfetto.ErrBudget) || sum != nil && w.Size() > int64(c.budget)) {
+		if sum != nil && c.place.unit() {
+			if missed := c.place.found(in, w, sum); missed != nil {
+				return nil, errors.Join(missed, inDamage(in, err))
+			}
+		}
 		return w, nil
 	}
 	if sum == nil {

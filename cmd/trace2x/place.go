@@ -26,8 +26,9 @@ type place struct {
 	types   *regexp.Regexp // of the tasks, the slowest of which it is
 	context bool           // only what is around the moment is converted
 
-	clock *model.ClockSnapshot // the first in the trace
-	view  deeplink.View        // what the UI shows, after found
+	clock  *model.ClockSnapshot // the first in the trace
+	origin model.Time           // when the trace began
+	view   deeplink.View        // what the UI shows, after found
 }
 
 // aroundMoment is how much of the trace is converted before and behind a moment, unless
@@ -85,7 +86,7 @@ func around(m model.Moment) (w model.Window) {
 
 // found decides what the UI shows, when the trace is converted.
 func (p *place) found(in *input.Input, w *perfetto.Writer, sum *model.Summary) error {
-	p.view = deeplink.View{Start: sum.Start, End: sum.End}
+	p.origin, p.view = sum.Origin, deeplink.View{Start: sum.Start, End: sum.End}
 	paths := w.Paths()
 	switch {
 	case p.at != "":
@@ -118,6 +119,18 @@ func (p *place) found(in *input.Input, w *perfetto.Writer, sum *model.Summary) e
 		}
 	}
 	return nil
+}
+
+// unit reports whether the place is a unit of work. The methods unit and path may be
+// called on nil.
+func (p *place) unit() bool { return p != nil && (p.slowest || p.taskID != model.BackgroundTask) }
+
+// path returns the critical path of the unit, after found; nil for none.
+func (p *place) path() *perfetto.Path {
+	if p == nil {
+		return nil
+	}
+	return p.view.Path
 }
 
 // time returns the time of --at.
