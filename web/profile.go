@@ -81,7 +81,7 @@ func (s *Server) profile(t *Trace, typ pprof.Type, key string) (http.Handler, er
 		if typ == pprof.CPU {
 			why = "the program did not run the CPU profiler while it was traced"
 		}
-		return nil, fmt.Errorf("The %s profile is empty: %s.", typ, why)
+		return nil, fmt.Errorf("the %s profile is empty: %s", typ, why)
 	}
 	return flame.New(title, c.Profile())
 }

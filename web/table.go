@@ -21,10 +21,9 @@ type table struct {
 	Rows    []row
 	// Filter says what can be typed to filter rows, "" for a short table.
 	Filter string
-	// More is how many rows are left out, and MoreHref leads to them all.
-	More     int
-	MoreHref string
-	Empty    string // in place of a table without rows
+	// More is how many rows are left out.
+	More  int
+	Empty string // in place of a table without rows
 }
 
 type column struct {
@@ -125,13 +124,5 @@ func (t *table) withPerfetto(l links) *table {
 		return t
 	}
 	t.Columns = append(t.Columns, perfettoColumn)
-	return t
-}
-
-// most shortens a table to n rows.
-func (t *table) most(n int, all string) *table {
-	if extra := len(t.Rows) - n; extra > 0 {
-		t.Rows, t.More, t.MoreHref = t.Rows[:n], extra, all
-	}
 	return t
 }

@@ -81,7 +81,6 @@ type trace struct {
 	name, file string
 	size       int64
 	events     int64 // known when it was read
-	tasks      bool
 }
 
 func (b *bench) row(t *trace, what, bar, format string, args ...any) {
