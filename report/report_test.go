@@ -371,6 +371,22 @@ func TestWidth(t *testing.T) {
 	}
 }
 
+// In 80 columns nothing is cut off: a line ends in "…" only where a list does, or where
+// the name of the file goes.
+func TestNothingCutOff(t *testing.T) {
+	for _, name := range testtrace.Readable(t) {
+		var out bytes.Buffer
+		if err := report.Text(&out, readReport(t, testtrace.Path(name), report.Options{}), report.TextOptions{Width: 80, Top: 5}); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(out.String(), "\n") {
+			if strings.HasSuffix(line, "…") && !strings.HasSuffix(line, ", …") && !strings.Contains(line, "trace2x summary") {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+	}
+}
+
 func TestSort(t *testing.T) {
 	rep := readReport(t, testtrace.Path("httpserver"), report.Options{})
 	for name, key := range map[string]func(report.Group) time.Duration{

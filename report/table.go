@@ -99,9 +99,53 @@ func (t *table) write(p *printer, indent string) {
 			line.WriteString(cell)
 			line.WriteString("  ")
 		}
-		line.WriteString(r.cells[len(r.cells)-1])
-		p.line(r.style, line.String())
+		words := []string{r.cells[len(r.cells)-1]}
+		before := width(line.String())
+		if room := p.opts.Width - before; p.opts.Width > 0 && room >= minWords {
+			words = broken(words[0], room)
+		}
+		for i, l := range words {
+			if i > 0 {
+				line.Reset()
+				line.WriteString(strings.Repeat(" ", before))
+			}
+			line.WriteString(l)
+			p.line(r.style, line.String())
+		}
 	}
+}
+
+// minWords is the least width in which words stand beside numbers.
+const minWords = 14
+
+// broken breaks a line that is longer than a width at its spaces. The lines that follow
+// are indented by 2 more. What has no space is cut.
+func broken(s string, w int) (lines []string) {
+	if w <= 0 || width(s) <= w {
+		return []string{s}
+	}
+	indent := 0
+	for indent < len(s) && s[indent] == ' ' {
+		indent++
+	}
+	lead, rest := strings.Repeat(" ", indent), s[indent:]
+	for width(lead)+width(rest) > w {
+		room := w - width(lead)
+		if room < 1 {
+			break
+		}
+		at := strings.LastIndexByte(string([]rune(rest)[:room+1]), ' ')
+		if at > 0 && strings.TrimLeft(rest[at:], " ") == "…" { // it belongs to what is before it
+			at = strings.LastIndexByte(rest[:at], ' ')
+		}
+		if at <= 0 {
+			break
+		}
+		lines = append(lines, lead+strings.TrimRight(rest[:at], " "))
+		rest = strings.TrimLeft(rest[at:], " ")
+		lead = strings.Repeat(" ", indent+2)
+	}
+	return append(lines, cut(lead+rest, w))
 }
 
 func width(s string) int { return utf8.RuneCountInString(s) }

@@ -72,12 +72,13 @@ const (
 
 // line writes a line, cut to the width.
 func (p *printer) line(st style, s string) {
-	s = cut(strings.TrimRight(s, " "), p.opts.Width)
-	if p.opts.Color && st != plain && s != "" {
-		s = [...]string{bold: "\x1b[1m", faint: "\x1b[2m"}[st] + s + "\x1b[0m"
+	for _, l := range broken(strings.TrimRight(s, " "), p.opts.Width) {
+		if p.opts.Color && st != plain && l != "" {
+			l = [...]string{bold: "\x1b[1m", faint: "\x1b[2m"}[st] + l + "\x1b[0m"
+		}
+		p.w.WriteString(l)
+		p.w.WriteByte('\n')
 	}
-	p.w.WriteString(s)
-	p.w.WriteByte('\n')
 }
 
 func (p *printer) linef(format string, args ...any) { p.line(plain, english.Sprintf(format, args...)) }
@@ -95,11 +96,11 @@ func (p *printer) section(title, about string) {
 		p.line(bold, title)
 		return
 	}
-	about = cut(about, p.room(width(title)+2))
-	if p.opts.Color {
-		title = "\x1b[1m" + title + "\x1b[0m"
+	lines := broken(title+"  "+about, p.opts.Width)
+	if after, ok := strings.CutPrefix(lines[0], title); ok && p.opts.Color {
+		lines[0] = "\x1b[1m" + title + "\x1b[0m" + after
 	}
-	p.w.WriteString(title + "  " + about + "\n")
+	p.w.WriteString(strings.Join(lines, "\n") + "\n")
 }
 
 // wrapped writes a text, broken at the width; all lines but the first are
@@ -500,7 +501,11 @@ func (p *printer) gc(r *Report) {
 	}
 	var t table
 	lengths, values := []string{}, []string{}
-	for _, u := range gc.Utilization {
+	list := gc.Utilization
+	if p.opts.Width > 0 { // whole columns
+		list = list[:min(len(list), max((p.opts.Width-9)/8, 1))]
+	}
+	for _, u := range list {
 		lengths = append(lengths, Duration(u.Length))
 		values = append(values, fmt.Sprintf("%.1f%%", 100*u.MMU))
 	}
@@ -516,7 +521,7 @@ func (p *printer) annotations(title string, list []Annotation) {
 	}
 	p.section(title, "by type; latency, and what their goroutines spent their time on")
 	var t table
-	t.add(faint, "count", "p50", "p99", "max", "exec", "wait", "block", "syscall", "assist", "type; blocked on")
+	t.add(faint, "count", "p50", "p99", "max", "exec", "wait", "block", "syscall", "assist", "type")
 	for _, a := range list[:p.top(len(list))] {
 		l := &a.Latency
 		t.add(plain, append([]string{num(a.Count), dur(l.P50), dur(l.P99), dur(l.Max)}, append(timesCells(&a.Times), a.label())...)...)
