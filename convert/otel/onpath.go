@@ -46,7 +46,7 @@ func (on onPath) has(g model.GoID, start, end model.Time) bool {
 
 // lookedPerSpan bounds how often it is looked whether a span is on a path, on average:
 // tasks may be nested in any depth. The path of a root is always looked at.
-const lookedPerSpan = 16
+const lookedPerSpan = 4
 
 // markPath marks what is kept of the trace of a task, and is on the task's critical path.
 func (c *criticalTree) markPath(r *root, u *critical.Unit, p *critical.Path) {
