@@ -258,7 +258,7 @@ func TestSummaryUnits(t *testing.T) {
 	}
 	r := exec(t, "summary", "--slowest", "2", "--task", "^query$", in)
 	r.want(t, exitOK)
-	if !regexp.MustCompile(`^PATHS .*\n    of a running step.*\n  query  2\.75ms  task 935 at 0\.939245s\n( {6,}.*\n)+\n  query  2\.05ms .*\n( {6,}.*\n)+\nOVERVIEW\n`).MatchString(r.stdout) {
+	if !regexp.MustCompile(`^PATHS .*\n  of a running step.*\n  query  2\.75ms  task 935 at 0\.939245s\n( {6,}.*\n)+\n  query  2\.05ms .*\n( {6,}.*\n)+\nOVERVIEW\n`).MatchString(r.stdout) {
 		t.Errorf("stdout %s", r.stdout)
 	}
 }
