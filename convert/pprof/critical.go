@@ -80,6 +80,7 @@ type CriticalCollector struct {
 	ids     map[pathKey]int32
 	limit   int // of units.slow
 	kept    int // parts of all units.slow
+	most    int // units in one of units.slow, at most
 
 	// Memory for the current unit, used again for the next one: its waits as chains,
 	// and its segments by key.
@@ -94,6 +95,10 @@ var _ Profiler = (*CriticalCollector)(nil)
 type unitType struct {
 	kind critical.Kind
 	name string
+}
+
+func (a unitType) compare(b unitType) int {
+	return cmp.Or(cmp.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
 }
 
 // units is all units of a type.
@@ -325,6 +330,7 @@ func (c *CriticalCollector) remember(t *units, u *critical.Unit) {
 	}
 	c.kept += len(x.parts)
 	heap.Push(&t.slow, x)
+	c.most = max(c.most, len(t.slow))
 	for c.kept > maxTailParts && c.limit > 1 {
 		c.limit /= 2
 		for _, t := range c.types {
@@ -380,9 +386,7 @@ type pathSample struct {
 // samples returns what the profile has, always in the same order.
 func (c *CriticalCollector) samples() (out []pathSample, stats CriticalStats) {
 	kinds := c.kindsOfUnits()
-	types := slices.SortedFunc(maps.Keys(c.types), func(a, b unitType) int {
-		return cmp.Or(cmp.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
-	})
+	types := slices.SortedFunc(maps.Keys(c.types), unitType.compare)
 	for _, key := range types {
 		t := c.types[key]
 		if !kinds.Has(key.kind) || !key.kind.Enough(t.count) {
@@ -447,10 +451,51 @@ func (c *CriticalCollector) Stats() (s Stats) {
 	return s
 }
 
-// Profile returns the profile of what has been read, as [Collector.Profile] does.
+// Len returns how many samples Flush would return.
+func (c *CriticalCollector) Len() int {
+	if c.opts.Spans == nil || c.opts.Slowest != 0 {
+		return 0
+	}
+	return c.kept
+}
+
+// Full reports whether tasks of a type would be forgotten if more of them ended before
+// Flush is called.
+func (c *CriticalCollector) Full() bool { return c.opts.Spans != nil && c.most >= c.limit }
+
+// Flush returns the profile of the tasks that are spans and have ended since the last
+// call, and forgets them. The rest is in Profile, when the trace has ended. It is for
+// Options.Spans without Options.Slowest: with it, no task has to be forgotten.
+func (c *CriticalCollector) Flush() *profile.Profile {
+	var out []pathSample
+	types := slices.SortedFunc(maps.Keys(c.types), unitType.compare)
+	for _, key := range types {
+		t := c.types[key]
+		if key.kind == critical.Task { // of other kinds, none may count in the end
+			for _, u := range slices.SortedFunc(slices.Values(t.slow), bySlowness) {
+				for _, p := range u.parts {
+					all := t.all[p.key]
+					all.count -= p.count
+					all.time -= p.time
+					out = append(out, pathSample{p, key.name, u.span})
+				}
+			}
+		}
+		t.slow = nil
+	}
+	c.kept, c.most = 0, 0
+	return c.encode(out)
+}
+
+// Profile returns the profile of what has been read and not flushed, as
+// [Collector.Profile] does.
 func (c *CriticalCollector) Profile() *profile.Profile {
-	e := newEncoder(c.opts.Type, &c.extent)
 	samples, _ := c.samples()
+	return c.encode(samples)
+}
+
+func (c *CriticalCollector) encode(samples []pathSample) *profile.Profile {
+	e := newEncoder(c.opts.Type, &c.extent)
 	for _, x := range samples {
 		k := &c.keys[x.key]
 		s := &profile.Sample{Value: []int64{x.count, x.time}, Label: map[string][]string{

@@ -89,6 +89,9 @@ func (c *Collector) TaskStart(t *model.Task) {
 func (c *Collector) TaskEnd(t *model.Task) {
 	c.Sink.TaskEnd(t)
 	c.spans.taskEnded(t)
+	if c.critical.Len() >= c.opts.MaxSamples || c.critical.Full() {
+		c.send(c.trace.Start, kinds{{critical, c.critical.Flush(), ""}})
+	}
 }
 
 func (c *Collector) OldSpan(s *model.OldSpan) {
