@@ -442,9 +442,10 @@ func TestCriticalPath(t *testing.T) {
 	}
 	got := make(map[string]int64)
 	r, err := c.Query(`
-		select t.name, sum(p.dur) from _thread_executing_span_critical_path(
-			(select utid from thread where name = 'main.goroutineA'), trace_start(), trace_end() - trace_start()) p
-		join thread t using (utid) group by 1`)
+		select process.name, sum(p.dur) from _thread_executing_span_critical_path(
+			(select utid from thread join process using (upid) where process.name = 'main.goroutineA' and not is_main_thread),
+			trace_start(), trace_end() - trace_start()) p
+		join thread using (utid) join process using (upid) group by 1`)
 	if err != nil {
 		t.Fatal(err)
 	}
