@@ -271,7 +271,9 @@ func (b *builder) announceAll() {
 		if g.assist != nil {
 			g.assist.Start, g.assist.Before = from, true
 		}
-		g.ended.before = false // not in this window
+		if g.more != nothing { // which all readings share
+			g.ended.before = false // not in this window
+		}
 		b.sink.GoroutineStart(g)
 	}
 	for _, p := range b.procs {
