@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -418,15 +419,15 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// counted counts what is read of a body.
+// counted counts what is read of a body, which may go on after the answer.
 type counted struct {
 	io.Reader
-	n int64
+	n atomic.Int64
 }
 
 func (c *counted) Read(p []byte) (n int, err error) {
 	n, err = c.Reader.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 
@@ -483,8 +484,8 @@ func TestUploads(t *testing.T) {
 			if resp.StatusCode != tt.status || !strings.Contains(string(text), tt.text) {
 				t.Errorf("%s: %s", resp.Status, text)
 			}
-			if c, ok := tt.body.(*counted); ok && c.n > 10<<20 {
-				t.Errorf("%d bytes are read", c.n)
+			if c, ok := tt.body.(*counted); ok && c.n.Load() > 10<<20 {
+				t.Errorf("%d bytes are read", c.n.Load())
 			}
 		})
 	}
