@@ -190,8 +190,8 @@ func (e *env) open(ctx context.Context, from location) (in *input.Input, done fu
 	return in, done, nil
 }
 
-// label returns the name of an input in the progress. It is short, to leave space for the
-// bar.
+// label returns the name of an input in the progress and on pages. It is short, to leave
+// space for the bar.
 func label(name string) string {
 	switch u, err := url.Parse(name); {
 	case name == "-":

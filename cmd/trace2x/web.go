@@ -229,14 +229,14 @@ func (e *env) readWeb(ctx context.Context, from location, temp *output.Folder, o
 	file := from.name
 	r := io.Reader(in)
 	var spool *os.File
-	if !readsAgain(from.name) {
+	if in.Section() == nil { // it cannot be read again
 		if spool, err = os.CreateTemp(temp.Path, "trace-*"); err != nil {
 			return nil, err
 		}
 		defer spool.Close()
 		file, r = spool.Name(), io.TeeReader(in, spool)
 	}
-	t, err := web.Read(ctx, webName(from), r, func() (*os.File, error) { return os.Open(file) }, opts)
+	t, err := web.Read(ctx, label(from.name), r, func() (*os.File, error) { return os.Open(file) }, opts)
 	done()
 	if t == nil {
 		return nil, inInput(in, err)
@@ -252,32 +252,4 @@ func (e *env) readWeb(ctx context.Context, from location, temp *output.Folder, o
 		return nil, err
 	}
 	return t, inDamage(in, err)
-}
-
-// readsAgain reports whether a trace can be read again, from anywhere in it: it is in a
-// file, and not compressed.
-func readsAgain(name string) bool {
-	info, err := os.Stat(name)
-	if name == "-" || input.IsURL(name) || err != nil || !info.Mode().IsRegular() {
-		return false
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var magic [2]byte
-	_, err = io.ReadFull(f, magic[:])
-	return err != nil || magic != [2]byte{0x1f, 0x8b}
-}
-
-// webName is what pages call a trace.
-func webName(from location) string {
-	switch {
-	case from.name == "-":
-		return "standard input"
-	case input.IsURL(from.name):
-		return label(from.name)
-	}
-	return shown(filepath.Base(from.name))
 }
