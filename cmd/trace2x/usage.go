@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -144,8 +142,7 @@ func checkEmpty(cmd *cobra.Command, _ []string) error {
 // nearFlags returns the flags whose names are similar.
 func nearFlags(cmd *cobra.Command, name string) (near []string) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		most := 1 + len(name)/4
-		if !f.Hidden && (spelling.Distance(name, f.Name) <= most || len(name) > 1 && strings.HasPrefix(f.Name, name)) {
+		if !f.Hidden && spelling.Similar(name, f.Name) {
 			near = append(near, "--"+f.Name)
 		}
 	})
@@ -171,14 +168,13 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if err == nil || input.IsURL(name) {
 		return fmt.Errorf("which command? For a first look: trace2x summary %s", shown(name))
 	}
-	var near []string
+	var commands []string
 	for _, sub := range cmd.Commands() {
-		if sub.IsAvailableCommand() && (spelling.Distance(name, sub.Name()) <= 1+len(name)/4 || len(name) > 1 && strings.HasPrefix(sub.Name(), name)) {
-			near = append(near, sub.Name())
+		if sub.IsAvailableCommand() {
+			commands = append(commands, sub.Name())
 		}
 	}
-	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(spelling.Distance(name, a), spelling.Distance(name, b)) })
-	return fmt.Errorf("unknown command %s%s", shown(name), spelling.DidYouMean(near))
+	return fmt.Errorf("unknown command %s%s", shown(name), spelling.DidYouMean(spelling.Near(name, commands)))
 }
 
 // oneTrace returns an error unless there is one argument, TRACE.

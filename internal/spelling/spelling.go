@@ -10,12 +10,17 @@ import (
 // Near returns the names that are similar to a name, the most similar first.
 func Near(name string, names []string) (near []string) {
 	for _, n := range names {
-		if Distance(name, n) <= 1+len(name)/4 || len(name) > 1 && strings.HasPrefix(n, name) {
+		if Similar(name, n) {
 			near = append(near, n)
 		}
 	}
-	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(Distance(name, a), Distance(name, b)) })
+	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
 	return near
+}
+
+// Similar reports whether somebody who wrote name may have meant another one.
+func Similar(name, other string) bool {
+	return distance(name, other) <= 1+len(name)/4 || len(name) > 1 && strings.HasPrefix(other, name)
 }
 
 // DidYouMean returns the end of an error: what may have been meant, "" for nothing.
@@ -26,9 +31,9 @@ func DidYouMean(list []string) string {
 	return "; did you mean " + strings.Join(list, " or ") + "?"
 }
 
-// Distance returns how many characters must be changed, added, removed or exchanged with
+// distance returns how many characters must be changed, added, removed or exchanged with
 // the next one to turn a into b.
-func Distance(a, b string) int {
+func distance(a, b string) int {
 	before, last := []int(nil), make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
