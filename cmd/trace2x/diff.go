@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -144,7 +145,7 @@ func (e *env) runs(ctx context.Context, in inputs, opts report.Options) (runs []
 	middle := model.Moment{Since: runs[0].Length / 2}
 	for _, half := range []model.Window{{To: middle}, {From: middle}} {
 		// What is wrong with the file has been reported.
-		quiet := &env{stdin: e.stdin, stdout: e.stdout, stderr: discard{}}
+		quiet := &env{stdin: e.stdin, stdout: e.stdout, stderr: io.Discard}
 		readErr := readMany(ctx, quiet, inputs{files: []string{runs[0].File}, size: in.size}, half, newSink, func(t readTrace[*report.Builder]) error {
 			runs[0].Halves = append(runs[0].Halves, diff.NewRun(t.file, t.sink.Report()))
 			return nil
@@ -155,11 +156,6 @@ func (e *env) runs(ctx context.Context, in inputs, opts report.Options) (runs []
 	}
 	return runs, err
 }
-
-// discard takes what nobody wants to read.
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // writeDiff writes a result in the form that the flags ask for.
 func (e *env) writeDiff(r *diff.Result, in inputs, fl *diffFlags) error {
