@@ -167,7 +167,7 @@ func showWeb(ctx context.Context, e *env, from []location, ui *url.URL, fl *webF
 
 // writeHTML writes the pages of a trace as one file.
 func writeHTML(ctx context.Context, e *env, from location, fl *summaryFlags, opts report.Options, part model.Window) error {
-	target := output.Target{Name: fl.html, Stdout: e.stdout, Kind: output.HTML, Keep: input.IsURL(from.name), Source: from.file(e.stdin)}
+	target := new(destination).target(e, fl.html, output.HTML, from)
 	if err := target.Check(); err != nil {
 		return err
 	}
