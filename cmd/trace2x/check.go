@@ -59,7 +59,7 @@ cannot fail is none.
 	f.StringArrayVar(&require, "require", nil, "an `EXPRESSION` that must hold; may be repeated")
 	f.StringVar(&before, "before", "", "compare with `TRACES` from before: a file, a folder, or several with commas")
 	f.StringVar(&unit, "unit", "", "look at units of work of a `KIND`: task, region, http or goroutine; without it, the first of them that the trace has")
-	cmd.RegisterFlagCompletionFunc("unit", cobra.FixedCompletions(kindNames(), cobra.ShellCompDirectiveNoFileComp))
+	completeUnit(cmd, "none")
 	return cmd
 }
 

@@ -35,7 +35,7 @@ func (fl *criticalFlags) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&fl.unit, "unit", "", "for critical, the `KIND` of units: task, region, http or goroutine (default the first that the trace has)")
 	f.StringVar(&fl.slowest, "slowest", "", "for critical, only the slowest `PERCENT` of the units of each type, as in 1%")
-	cmd.RegisterFlagCompletionFunc("unit", cobra.FixedCompletions([]string{"task", "region", "http", "goroutine"}, cobra.ShellCompDirectiveNoFileComp))
+	completeUnit(cmd)
 }
 
 // apply checks the flags and puts them into the options.

@@ -91,7 +91,7 @@ The exit code does not depend on what changed: see trace2x check for that.`,
 	f.BoolVar(&fl.json, "json", false, "write JSON")
 	f.BoolVar(&fl.html, "html", false, "write a page, which needs no other files")
 	fl.destination.addFlags(f, "write to `FILE`, - for standard output (the default)")
-	cmd.RegisterFlagCompletionFunc("unit", cobra.FixedCompletions(kindNames(), cobra.ShellCompDirectiveNoFileComp))
+	completeUnit(cmd, "none")
 	return cmd
 }
 

@@ -19,21 +19,19 @@ type units struct {
 	slowest int
 }
 
-// kindNames are the values of --unit.
-func kindNames() []string {
+// completeUnit completes the flag --unit: it is a kind of units of work, or one of others.
+func completeUnit(cmd *cobra.Command, others ...string) {
 	var names []string
 	for _, k := range critical.AllKinds {
 		names = append(names, k.String())
 	}
-	return append(names, "none")
+	cmd.RegisterFlagCompletionFunc("unit", cobra.FixedCompletions(append(names, others...), cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (u *units) addFlags(cmd *cobra.Command, f *pflag.FlagSet) {
 	f.StringVar(&u.unit, "unit", "", "explain units of work of a `KIND`: task, region, http, goroutine or none; without it, the first of them that the trace has")
 	f.IntVar(&u.slowest, "slowest", 0, "the critical paths, step by step, of the slowest `N` units of each type")
-	cmd.RegisterFlagCompletionFunc("unit", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return kindNames(), cobra.ShellCompDirectiveNoFileComp
-	})
+	completeUnit(cmd, "none")
 }
 
 // apply sets the options.
