@@ -179,11 +179,8 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 
 // oneTrace returns an error unless there is one argument, TRACE.
 func oneTrace(cmd *cobra.Command, args []string) error {
-	switch len(args) {
-	case 0:
-		return fmt.Errorf("which trace? As in %s trace.out", cmd.CommandPath())
-	case 1:
-		return nil
+	if len(args) > 1 {
+		return fmt.Errorf("%d arguments: one trace at a time", len(args))
 	}
-	return fmt.Errorf("%d arguments: one trace at a time", len(args))
+	return someTraces(cmd, args)
 }

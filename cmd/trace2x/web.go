@@ -64,7 +64,7 @@ when web ends.
 
   # several traces
   trace2x web before.out after.out`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              someTraces,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var from []location

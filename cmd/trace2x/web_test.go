@@ -142,6 +142,7 @@ func TestWebUsage(t *testing.T) {
 	} {
 		exec(t, args...).want(t, exitUsage)
 	}
+	exec(t, "web").want(t, exitUsage, "which trace? As in trace2x web trace.out")
 	exec(t, "web", "--no-browser", filepath.Join(t.TempDir(), "none.trace")).want(t, exitFailed, "no such file")
 	exec(t, "web", "--no-browser", "--listen", "203.0.113.7", in).want(t, exitFailed, "cannot assign")
 }
