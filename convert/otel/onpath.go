@@ -64,6 +64,7 @@ func (c *criticalTree) markPath(r *root, u *critical.Unit, p *critical.Path) {
 				k.node.worth = k.worth
 			}
 			for n := k.up; n != nil && n.worth < length; n = n.parent {
+				c.looked++
 				n.worth = length
 			}
 		}
