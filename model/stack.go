@@ -37,13 +37,14 @@ type Stack struct {
 // Other is the function of a frame that stands for calls that are not kept.
 const Other = "(other)"
 
-// What a trace may make the model keep. Stacks that come later are shortened to
-// their innermost call, and frames that come later are one. A large program has some
-// ten thousand stacks in a trace.
-const (
-	maxStacks = 200_000
-	maxFrames = 500_000
-)
+// MaxStacks is the number of different stacks that are kept. Those that come later are
+// shortened to their innermost call. A large program has some ten thousand stacks in a
+// trace.
+const MaxStacks = 200_000
+
+// maxFrames is the number of different frames that are kept. Those that come later are
+// one.
+const maxFrames = 500_000
 
 // maxDepth is the number of frames at which the runtime cuts stacks
 // (runtime.traceStackSize): the outermost frames of such a stack are missing.
@@ -77,7 +78,7 @@ func newStackTable() *stackTable {
 		stacks:    make(map[uint64]*Stack),
 		seed:      maphash.MakeSeed(),
 		frames:    make(map[frameKey]*Frame),
-		maxStacks: maxStacks,
+		maxStacks: MaxStacks,
 		maxFrames: maxFrames,
 	}
 }

@@ -203,7 +203,7 @@ func (b *Builder) cannotTell() []string {
 		out = append(out, fmt.Sprintf("%s that begin before the trace or end after it: their latencies are not known, and are left out", count(n, "task or region", "tasks and regions")))
 	}
 	if n := b.summary.ShortenedStacks; n > 0 {
-		out = append(out, fmt.Sprintf("%s beyond the first 500,000 different ones: only the innermost call is kept, the rest is (other)", count(n, "stack")))
+		out = append(out, english.Sprintf("%s beyond the first %d different ones: only the innermost call is kept, the rest is (other)", count(n, "stack"), model.MaxStacks))
 	}
 	for _, as := range []struct {
 		noun string
