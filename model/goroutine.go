@@ -70,9 +70,12 @@ type more struct {
 
 var nothing = &more{}
 
+// owns reports whether the goroutine has more of its own, which may be changed.
+func (g *Goroutine) owns() bool { return g.more != nothing }
+
 // own returns what the goroutine has of its own, to be changed.
 func (g *Goroutine) own() *more {
-	if g.more == nothing {
+	if !g.owns() {
 		g.more = &more{}
 	}
 	return g.more
@@ -332,11 +335,10 @@ func (p *goroutinePool) get() *Goroutine {
 }
 
 func (p *goroutinePool) put(g *Goroutine) {
-	m := g.more
-	if m != nothing {
-		*m = more{regions: m.regions[:0]}
+	if g.owns() {
+		*g.more = more{regions: g.regions[:0]}
 	}
-	*g = Goroutine{Slot: g.Slot, more: m}
+	*g = Goroutine{Slot: g.Slot, more: g.more}
 	p.free = append(p.free, g)
 }
 

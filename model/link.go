@@ -90,7 +90,7 @@ type endedTask struct {
 
 // forgetEnded forgets the last task that the goroutine ended.
 func (g *Goroutine) forgetEnded() {
-	if g.more != nothing {
+	if g.owns() {
 		g.ended = endedTask{}
 	}
 }

@@ -271,7 +271,7 @@ func (b *builder) announceAll() {
 		if g.assist != nil {
 			g.assist.Start, g.assist.Before = from, true
 		}
-		if g.more != nothing { // which all readings share
+		if g.owns() {
 			g.ended.before = false // not in this window
 		}
 		b.sink.GoroutineStart(g)
