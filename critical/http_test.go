@@ -66,29 +66,7 @@ func TestRequestsHTTP2(t *testing.T) {
 	time.Sleep(20 * time.Millisecond)
 	trace.Stop()
 
-	sums := critical.NewSums(critical.SumOptions{})
-	if err := read(buf.Bytes(), sums); err != nil {
-		t.Fatal(err)
-	}
-	r := sums.Report()
-	checkSums(t, r)
-	if r.Kinds != critical.KindsOf(critical.HTTP) {
-		t.Fatalf("kinds %b", r.Kinds)
-	}
-	var n, slow int64
-	for _, typ := range r.Types {
-		n += typ.Count
-		t.Logf("%q: %d, p50 %v, max %v, %d cut", typ.Name, typ.Count, typ.P50, typ.Max, typ.Cut)
-		if strings.HasSuffix(typ.Name, ".handleSlow") {
-			slow = typ.Count
-			if typ.P50 < 3*time.Millisecond {
-				t.Errorf("half of the slow ones took %v", typ.P50)
-			}
-		}
-	}
-	if n != clients*each || slow != clients*each/3 {
-		t.Errorf("%d requests found, %d of them slow; %d were made", n, slow, clients*each)
-	}
+	checkRequests(t, buf.Bytes(), clients*each, clients*each/3)
 }
 
 // TestRequests traces an ordinary server: as many requests must be found as its
@@ -137,8 +115,15 @@ func TestRequests(t *testing.T) {
 	time.Sleep(20 * time.Millisecond)
 	trace.Stop()
 
+	checkRequests(t, buf.Bytes(), clients*each, clients*each/2)
+}
+
+// checkRequests checks that a trace of a server has as many requests as its clients made,
+// and so many of them of handleSlow.
+func checkRequests(t *testing.T, data []byte, made, slow int64) {
+	t.Helper()
 	sums := critical.NewSums(critical.SumOptions{})
-	if err := read(buf.Bytes(), sums); err != nil {
+	if err := read(data, sums); err != nil {
 		t.Fatal(err)
 	}
 	r := sums.Report()
@@ -146,18 +131,18 @@ func TestRequests(t *testing.T) {
 	if r.Kinds != critical.KindsOf(critical.HTTP) {
 		t.Fatalf("kinds %b", r.Kinds)
 	}
-	var n, slow int64
+	var found, slowFound int64
 	for _, typ := range r.Types {
-		n += typ.Count
+		found += typ.Count
 		t.Logf("%q: %d, p50 %v, max %v, %d cut", typ.Name, typ.Count, typ.P50, typ.Max, typ.Cut)
 		if strings.HasSuffix(typ.Name, ".handleSlow") {
-			slow = typ.Count
+			slowFound = typ.Count
 			if typ.P50 < 3*time.Millisecond {
 				t.Errorf("half of the slow ones took %v", typ.P50)
 			}
 		}
 	}
-	if n != clients*each || slow != clients*each/2 {
-		t.Errorf("%d requests found, %d of them slow; %d were made", n, slow, clients*each)
+	if found != made || slowFound != slow {
+		t.Errorf("%d requests found, %d of them slow; %d were made", found, slowFound, made)
 	}
 }
