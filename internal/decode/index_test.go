@@ -223,11 +223,7 @@ func TestIndexOfBrokenDisk(t *testing.T) {
 
 // FuzzIndex: whatever the bytes are, an index finds what reading them in order finds.
 func FuzzIndex(f *testing.F) {
-	testtrace.SeedStructure(f)
-	for _, name := range []string{"damaged", "httpserver-go1.22"} {
-		f.Add(traceData(f, name), uint64(0))
-		f.Add(traceData(f, name), uint64(1))
-	}
+	seed(f)
 	f.Fuzz(func(t *testing.T, data []byte, change uint64) {
 		checkIndex(t, "this", testtrace.Mutate(data, change), 2)
 	})

@@ -176,14 +176,20 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// FuzzChunks: whatever the bytes are, reading them ends, and what is lost lies in
-// them.
-func FuzzChunks(f *testing.F) {
+// seed adds traces to a fuzz target whose arguments are those of [testtrace.Mutate].
+func seed(f *testing.F) {
+	f.Helper()
 	testtrace.SeedStructure(f)
 	for _, name := range []string{"damaged", "httpserver-go1.22"} {
 		f.Add(traceData(f, name), uint64(0))
 		f.Add(traceData(f, name), uint64(1))
 	}
+}
+
+// FuzzChunks: whatever the bytes are, reading them ends, and what is lost lies in
+// them.
+func FuzzChunks(f *testing.F) {
+	seed(f)
 	batch := slices.Concat(header(26), batchOf(1, 1, 2, 0, 0, 0, 0, 0))
 	f.Add(batch, uint64(0))
 	f.Add(slices.Concat(batch, []byte{evEndOfGeneration, 0xff}), uint64(0))
