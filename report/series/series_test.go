@@ -13,38 +13,14 @@ import (
 	"github.com/trace2x/trace2x/report"
 )
 
-// tee passes the calls of a trace to two sinks.
-type tee struct {
-	*report.Builder
-	series *Builder
-	all    *everything
-}
-
-func (t *tee) Begin(x *model.Trace) { t.Builder.Begin(x); t.series.Begin(x) }
-func (t *tee) GoroutineStart(g *model.Goroutine) {
-	t.series.GoroutineStart(g)
-	t.Builder.GoroutineStart(g)
-}
-func (t *tee) GoroutineState(g *model.Goroutine, s *model.GoState) {
-	t.series.GoroutineState(g, s)
-	t.Builder.GoroutineState(g, s)
-	t.all.states = append(t.all.states, *s)
-}
-func (t *tee) Run(r *model.Run) {
-	t.series.Run(r)
-	t.Builder.Run(r)
-	t.all.runs = append(t.all.runs, *r)
-}
-func (t *tee) ProcState(s *model.ProcState) { t.series.ProcState(s); t.Builder.ProcState(s) }
-func (t *tee) Range(r *model.Range)         { t.series.Range(r); t.Builder.Range(r) }
-func (t *tee) Metric(m *model.Metric)       { t.series.Metric(m); t.Builder.Metric(m) }
-func (t *tee) Gap(g *model.Gap)             { t.series.Gap(g); t.Builder.Gap(g) }
-func (t *tee) End(s *model.Summary)         { t.series.End(s); t.Builder.End(s) }
-
-// everything has the states and the runs of a trace.
+// everything has the states of a trace.
 type everything struct {
+	model.NopSink
 	states []model.GoState
-	runs   []model.Run
+}
+
+func (e *everything) GoroutineState(_ *model.Goroutine, s *model.GoState) {
+	e.states = append(e.states, *s)
 }
 
 func read(t *testing.T, name string, w model.Window) (*report.Report, *Series, *Units, *everything) {
@@ -61,11 +37,11 @@ func read(t *testing.T, name string, w model.Window) (*report.Report, *Series, *
 		units.Add(u)
 		return true
 	}
-	sink := &tee{report.New(opts), s, &everything{}}
-	if sum, err := model.ReadWindow(context.Background(), f, sink, w); sum == nil {
+	b, all := report.New(opts), &everything{}
+	if sum, err := model.ReadWindow(context.Background(), f, model.Tee(s, b, all), w); sum == nil {
 		t.Fatal(err)
 	}
-	return sink.Report(), s.Series(), units, sink.all
+	return b.Report(), s.Series(), units, all
 }
 
 func sum(list []time.Duration) (total time.Duration) {
