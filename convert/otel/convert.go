@@ -65,7 +65,7 @@ func NewConverter(ctx context.Context, client Client, opts Options) *Converter {
 		c.tree = newTree(opts, nil, func() error { return nil })
 	} else {
 		c.up = newUploader(ctx, client, newEnvelope(opts.Resource, opts.Version))
-		c.tree = newTree(opts, c.up.add, c.up.err)
+		c.tree = newTree(opts, c.up.add, c.up.Err)
 	}
 	c.Sink = c.tree.sink()
 	return c

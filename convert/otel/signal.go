@@ -65,22 +65,32 @@ func NewSender(ctx context.Context, client Client, s *Signal) *Sender {
 // Send sends a request with n items, which the client must not keep. After the sender
 // gave up it only counts them as rejected.
 func (s *Sender) Send(request []byte, n int) {
-	if err := s.err(s.ctx); err != nil {
-		s.reject(n, s.reason(err))
-		return
-	}
-	answer, err := s.client.Export(s.ctx, request)
-	switch {
-	case err == nil:
-		s.accept(n, answer)
-	case context.Cause(s.ctx) != nil:
-		s.reject(n, s.reason(context.Cause(s.ctx)))
-	default:
+	if err := s.export(request, n); err != nil {
 		s.fail(n, err, true)
 	}
 }
 
-// Fail counts n items of which there can be no request.
+// export sends a request with n items, and counts them. If the client fails before ctx
+// ends, export returns the client's error and counts nothing. It may be called
+// concurrently.
+func (s *Sender) export(request []byte, n int) error {
+	if err := s.Err(); err != nil {
+		s.reject(n, s.reason(err))
+		return nil
+	}
+	answer, err := s.client.Export(s.ctx, request)
+	switch ended := context.Cause(s.ctx); {
+	case err == nil:
+		s.accept(n, answer)
+	case ended != nil:
+		s.reject(n, s.reason(ended))
+	default:
+		return err
+	}
+	return nil
+}
+
+// Fail counts n items that no request can have.
 func (s *Sender) Fail(n int, err error) { s.reject(n, s.reason(err)) }
 
 // Err returns why there is no sense in going on: the context ended, or sending was given

@@ -17,10 +17,9 @@ const minSplit = 16 << 10
 //     accepted meanwhile, or
 //   - maxFailed batches failed in a row.
 //
-// add, err and close are for one goroutine.
+// add and close are for one goroutine.
 type uploader struct {
-	ctx      context.Context // of the uploads
-	client   Client
+	*Sender
 	envelope envelope
 	batcher  batcher
 	queue    chan batch
@@ -29,7 +28,6 @@ type uploader struct {
 
 	// pending are the batches that are queued or in flight.
 	pending sync.WaitGroup
-	tally
 }
 
 // newUploader returns an uploader, which closes the client when it is closed. The
@@ -38,13 +36,11 @@ type uploader struct {
 func newUploader(ctx context.Context, client Client, e envelope) *uploader {
 	l := limitsOf(client)
 	u := &uploader{
-		ctx:      ctx,
-		client:   client,
+		Sender:   NewSender(ctx, client, Traces),
 		envelope: e,
 		batcher:  newBatcher(l, &e),
 		queue:    make(chan batch, l.waiting),
 	}
-	u.tally.init("spans")
 	for range l.inFlight {
 		u.workers.Go(u.work)
 	}
@@ -54,7 +50,7 @@ func newUploader(ctx context.Context, client Client, e envelope) *uploader {
 // add adds an encoded span, which it does not keep. It blocks while the largest number
 // of batches waits.
 func (u *uploader) add(span []byte) {
-	if err := u.err(); err != nil || u.closed {
+	if err := u.Err(); err != nil || u.closed {
 		u.reject(1, u.reason(err))
 		return
 	}
@@ -62,10 +58,6 @@ func (u *uploader) add(span []byte) {
 		u.enqueue(full)
 	}
 }
-
-// err returns why there is no sense in going on: ctx ended, or sending was given up.
-// Until then it returns nil.
-func (u *uploader) err() error { return u.tally.err(u.ctx) }
 
 // drain waits until all batches that are complete have been sent.
 func (u *uploader) drain() { u.pending.Wait() }
@@ -98,7 +90,7 @@ func (u *uploader) enqueue(b batch) {
 	case <-u.gone:
 	}
 	u.pending.Done()
-	u.reject(len(b.ends), u.reason(u.err()))
+	u.reject(len(b.ends), u.reason(u.Err()))
 }
 
 func (u *uploader) work() {
@@ -111,18 +103,9 @@ func (u *uploader) work() {
 
 // send sends a batch, in smaller ones if it is too large.
 func (u *uploader) send(b batch) {
-	if err := u.err(); err != nil {
-		u.reject(len(b.ends), u.reason(err))
-		return
-	}
 	before := u.acceptedBatches()
-	answer, err := u.client.Export(u.ctx, u.envelope.request(b.spans))
+	err := u.export(u.envelope.request(b.spans), len(b.ends))
 	if err == nil {
-		u.accept(len(b.ends), answer)
-		return
-	}
-	if context.Cause(u.ctx) != nil {
-		u.reject(len(b.ends), u.reason(context.Cause(u.ctx)))
 		return
 	}
 	cause := causeOf(err)

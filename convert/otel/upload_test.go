@@ -139,8 +139,8 @@ func TestUploaderCanceled(t *testing.T) {
 		for _, s := range testSpans(5000) { // blocks until canceled
 			u.add(encode(s))
 		}
-		if u.err() != cause {
-			t.Errorf("err is %v", u.err())
+		if u.Err() != cause {
+			t.Errorf("err is %v", u.Err())
 		}
 		r, err := u.close()
 		if !errors.Is(err, cause) || r.Rejected != 5000 || r.Reasons["interrupted"] != 5000 {
@@ -189,8 +189,8 @@ func TestUploaderGivesUp(t *testing.T) {
 			for _, s := range testSpans(5000) {
 				u.add(encode(s))
 			}
-			if u.err() == nil || !errors.Is(u.err(), test.err) {
-				t.Errorf("err is %v", u.err())
+			if u.Err() == nil || !errors.Is(u.Err(), test.err) {
+				t.Errorf("err is %v", u.Err())
 			}
 			r, err := u.close()
 			if !errors.Is(err, test.err) || r.Rejected != 5000 || r.Reasons["no"] != 5000 {
