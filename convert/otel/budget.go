@@ -108,7 +108,7 @@ func (t *tree) keep(r *root, k kept) {
 		k.worth = max(k.worth, k.up.worth)
 	}
 	if max(k.duration(), k.worth) < r.shortest { // longer ones fill the budget
-		t.leaveOut(r, &k)
+		t.leaveOut(r, k.node)
 		return
 	}
 	r.kept = append(r.kept, k)
@@ -162,7 +162,7 @@ func (t *tree) cut(r *root, left int64) {
 			rest = append(rest, k)
 			r.keptCost += k.cost
 		} else {
-			t.leaveOut(r, &k)
+			t.leaveOut(r, k.node)
 			t.keptSpans--
 		}
 	}
@@ -170,11 +170,11 @@ func (t *tree) cut(r *root, left int64) {
 	r.kept = rest
 }
 
-// leaveOut counts a span that is not sent. What is below it stands below its
-// parent.
-func (t *tree) leaveOut(r *root, k *kept) {
-	if k.node != nil {
-		k.node.sent = false
+// leaveOut counts a span that is not sent: n's, or a leaf if n is nil. What is below it
+// stands below its parent.
+func (t *tree) leaveOut(r *root, n *node) {
+	if n != nil {
+		n.sent = false
 	}
 	r.leftOut++
 	if r.ended {
@@ -266,11 +266,7 @@ func (t *tree) parent(n *node) spanID {
 			n.paid, n.certain = cost, true
 			return n.id
 		}
-		n.sent = false
-		n.root.leftOut++
-		if n.root.ended {
-			t.stats.LeftOut++
-		}
+		t.leaveOut(n.root, n)
 	}
 	return spanID{}
 }
