@@ -248,14 +248,7 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := b.judge(r.Context(), pb.ResourceSpans)
-	if a.HangUp {
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Content-Type", media)
-	maps.Copy(w.Header(), a.Header)
-	if a.Status != 0 {
-		w.WriteHeader(a.Status)
-		io.WriteString(w, a.Body)
+	if a.refused(w, media) {
 		return
 	}
 	b.Add(pb.ResourceSpans)
@@ -275,6 +268,22 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		data, _ = resp.MarshalProto()
 	}
 	w.Write(data)
+}
+
+// refused begins the answer to a request over HTTP, and reports whether it is whole: the
+// request is not accepted.
+func (a *Answer) refused(w http.ResponseWriter, media string) bool {
+	if a.HangUp {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", media)
+	maps.Copy(w.Header(), a.Header)
+	if a.Status == 0 {
+		return false
+	}
+	w.WriteHeader(a.Status)
+	io.WriteString(w, a.Body)
+	return true
 }
 
 type grpcBackend struct {

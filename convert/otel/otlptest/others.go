@@ -2,8 +2,6 @@ package otlptest
 
 import (
 	"context"
-	"io"
-	"maps"
 	"net/http"
 	"sync"
 
@@ -117,14 +115,7 @@ func (b *Backend) serveOther(w http.ResponseWriter, r *http.Request, media strin
 		return
 	}
 	a := b.judgeOther(r.URL.Path, n)
-	if a.HangUp {
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Content-Type", media)
-	maps.Copy(w.Header(), a.Header)
-	if a.Status != 0 {
-		w.WriteHeader(a.Status)
-		io.WriteString(w, a.Body)
+	if a.refused(w, media) {
 		return
 	}
 	answer, _ := s.answer(json, a.Partial.GetRejectedSpans(), a.Partial.GetErrorMessage())
