@@ -1,6 +1,7 @@
 package perfetto
 
 import (
+	"encoding/hex"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -287,16 +288,20 @@ func (e *events) argText(name argName, value string) {
 	e.closeArg(wire.AppendString(e.openArg(name), fAnnotationString, value))
 }
 
+// argSpan adds the IDs of a span, unless it is nil.
+func (e *events) argSpan(s *model.SpanContext) {
+	if s != nil {
+		e.argText(argTraceID, hex.EncodeToString(s.TraceID[:]))
+		e.argText(argSpanID, hex.EncodeToString(s.SpanID[:]))
+	}
+}
+
 // flow leads from the event to the one with terminatingFlow for the same lane. Both
 // are at the same time, so the lane's next flow can have the same number. A file with
 // few numbers compresses well.
-func (e *events) flow(tid int32) {
-	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, fEventFlow, uint64(tid))
-}
+func (e *events) flow(tid int32) { e.numberedFlow(fEventFlow, uint64(tid)) }
 
-func (e *events) terminatingFlow(tid int32) {
-	e.packets.part.buf = wire.AppendFixed64(e.packets.part.buf, fEventTerminatingFlow, uint64(tid))
-}
+func (e *events) terminatingFlow(tid int32) { e.numberedFlow(fEventTerminatingFlow, uint64(tid)) }
 
 // Where numbers of flows begin. Smaller ones are for lanes. A number is used once.
 const (

@@ -77,8 +77,8 @@ func (n *numbers) skip() {
 
 // paletteIndex returns the position in the palette of the UI (MD_PALETTE in
 // ui/src/components/colorizer.ts) that it takes for a process. It is a hash of the
-// decimal digits (ui/src/base/hash.ts), FNV in numbers of JavaScript: the product is a
-// float64, of which the low 32 bits are kept.
+// decimal digits (ui/src/base/hash.ts), FNV in numbers of JavaScript: it multiplies
+// float64s, and keeps the low 32 bits of the product.
 func paletteIndex(pid int32) int {
 	hash := int32(0x811c9dc5 & 0xfffffff)
 	for _, digit := range strconv.Itoa(int(pid)) {

@@ -2,7 +2,6 @@ package perfetto
 
 import (
 	"cmp"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"path"
@@ -291,10 +290,7 @@ func (p *pathWriter) unit(u *slowUnit) {
 	if u.Task != model.BackgroundTask {
 		e.arg(argTask, int64(u.Task))
 	}
-	if u.Span != nil {
-		e.argText(argTraceID, hex.EncodeToString(u.Span.TraceID[:]))
-		e.argText(argSpanID, hex.EncodeToString(u.Span.SpanID[:]))
-	}
+	e.argSpan(u.Span)
 	e.arg(argGoroutine, int64(u.Goroutine))
 	if u.EndGoroutine != u.Goroutine {
 		e.arg(argEndedBy, int64(u.EndGoroutine))

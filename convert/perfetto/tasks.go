@@ -1,7 +1,6 @@
 package perfetto
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strconv"
 
@@ -79,10 +78,7 @@ func (ts *tasks) start(t *model.Task) {
 		o.first = ts.newFlow()
 		e.numberedFlow(fEventFlow, o.first)
 	}
-	if t.Span != nil {
-		e.argText(argTraceID, hex.EncodeToString(t.Span.TraceID[:]))
-		e.argText(argSpanID, hex.EncodeToString(t.Span.SpanID[:]))
-	}
+	e.argSpan(t.Span)
 	e.endEvent()
 }
 
