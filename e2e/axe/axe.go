@@ -1,39 +1,24 @@
 // Package axe checks the accessibility of pages in tests with axe-core, which runs in the
-// page. It is fetched from the npm registry on first use and cached; fetch.sh tells where
-// and checks what it got.
+// page. Package npm fetches it on first use.
 package axe
 
 import (
-	"bytes"
-	"context"
-	_ "embed"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/trace2x/trace2x/e2e/chromium"
+	"github.com/trace2x/trace2x/e2e/npm"
 )
 
-//go:embed fetch.sh
-var fetchScript string
-
-const fetchTimeout = 5 * time.Minute
-
 var source = sync.OnceValues(func() (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", fetchScript)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	folder, err := npm.AxeCore.Fetch()
 	if err != nil {
-		return "", fmt.Errorf("fetch axe-core: %w: %s", err, &stderr)
+		return "", err
 	}
-	script, err := os.ReadFile(filepath.Join(strings.TrimSuffix(string(out), "\n"), "axe.min.js"))
+	script, err := os.ReadFile(filepath.Join(folder, "axe.min.js"))
 	return string(script), err
 })
 

