@@ -1,22 +1,15 @@
 package collectortest
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pprofile"
-
-	"github.com/trace2x/trace2x/convert/otel/metrics"
-	"github.com/trace2x/trace2x/convert/otel/profiles"
 	"github.com/trace2x/trace2x/internal/testtrace"
-	"github.com/trace2x/trace2x/model"
 )
 
 const commandConfig = `
@@ -51,17 +44,7 @@ func TestCommand(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a Collector")
 	}
-	dump, err := os.ReadFile(testtrace.Path("httpserver"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := newSignals()
-	sums := metrics.New(metrics.Options{})
-	made := profiles.New(profiles.Options{OwnSpans: true}, func(p pprofile.Profiles) error { want.addProfiles(p); return nil })
-	if _, err := model.Read(t.Context(), bytes.NewReader(dump), model.Tee(sums, made)); err != nil {
-		t.Fatal(err)
-	}
-	want.addMetrics(sums.Metrics())
+	want := signalsOf(t, testtrace.Data(t, "httpserver"))
 
 	backend := newSignals()
 	server := httptest.NewServer(backend)

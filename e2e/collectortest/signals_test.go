@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/trace2x/trace2x/convert/otel/metrics"
 	"github.com/trace2x/trace2x/convert/otel/profiles"
+	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -162,6 +162,19 @@ func (s *signals) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-protobuf")
 }
 
+// signalsOf returns the metrics and the sums of the profiles that the packages make.
+func signalsOf(t *testing.T, dump []byte) *signals {
+	t.Helper()
+	s := newSignals()
+	sums := metrics.New(metrics.Options{})
+	made := profiles.New(profiles.Options{OwnSpans: true}, func(p pprofile.Profiles) error { s.addProfiles(p); return nil })
+	if _, err := model.Read(t.Context(), bytes.NewReader(dump), model.Tee(sums, made)); err != nil {
+		t.Fatal(err)
+	}
+	s.addMetrics(sums.Metrics())
+	return s
+}
+
 // TestSignals: a dump goes through two Collectors as traces, metrics and profiles. The
 // metrics and the sums of the profiles, by type and linked span, are those that the
 // packages make. Samples are linked to spans that were sent.
@@ -169,17 +182,8 @@ func TestSignals(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a Collector")
 	}
-	dump, err := os.ReadFile("../../testdata/traces/httpserver.trace")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := newSignals()
-	sums := metrics.New(metrics.Options{})
-	made := profiles.New(profiles.Options{OwnSpans: true}, func(p pprofile.Profiles) error { want.addProfiles(p); return nil })
-	if _, err := model.Read(t.Context(), bytes.NewReader(dump), model.Tee(sums, made)); err != nil {
-		t.Fatal(err)
-	}
-	want.addMetrics(sums.Metrics())
+	dump := testtrace.Data(t, "httpserver")
+	want := signalsOf(t, dump)
 
 	got := newSignals()
 	backend := httptest.NewServer(got)
