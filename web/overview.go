@@ -25,7 +25,6 @@ type overview struct {
 	NoWhy    string
 	Timeline *timeline
 	Notes    []string
-	File     bool
 }
 
 // fact is a number with what it is.
@@ -54,7 +53,6 @@ type whyType struct {
 	Rows          []whyRow
 	Others        bool
 	Rest          string
-	Ran           string
 	LookAt        []namedLink
 	Perfetto      string
 	Href          string
@@ -65,7 +63,6 @@ type whyRow struct {
 	Share, Each, Others string
 	Bar                 template.HTML
 	StandsOut           bool
-	State               string
 	What                string
 	Notes               string
 }
@@ -78,7 +75,7 @@ const (
 
 func newOverview(v *view, l links) *overview {
 	o := &v.rep.Overview
-	out := &overview{File: l.file}
+	out := &overview{}
 	p := &o.Procs
 	out.Procs = plot.Stack([]plot.Part{
 		{Class: "running", Value: float64(p.Goroutines)}, {Class: "syscall", Value: float64(p.Syscall)}, {Class: "gc", Value: float64(p.GC)},
@@ -191,7 +188,7 @@ func newWhyType(w *report.Why, t *critical.Type, l links) whyType {
 		rest -= r.Time
 		x := whyRow{
 			Share: fmt.Sprintf("%.0f%%", 100*share), Each: report.Duration(r.Each), Others: dur(r.Others).Text,
-			StandsOut: r.StandsOut, State: stateClass(r.State), What: r.What, Notes: strings.Join(r.Notes, "; "),
+			StandsOut: r.StandsOut, What: r.What, Notes: strings.Join(r.Notes, "; "),
 			Bar: plot.Stack([]plot.Part{{Class: stateClass(r.State), Value: float64(r.Time)}}, float64(t.Tail.Total)),
 		}
 		if r.State == model.Runnable && !ran && len(t.Ran.Ran) > 0 {

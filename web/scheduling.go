@@ -17,7 +17,6 @@ type scheduling struct {
 	Facts    []fact
 	Timeline *timeline
 	Rows     []heatRow
-	Levels   []int
 	Worst    *table
 }
 

@@ -113,7 +113,7 @@ func (l links) funcCell(fn string) cell {
 func num(title, hint string) column { return column{Title: title, Hint: hint, Num: true} }
 func str(title, hint string) column { return column{Title: title, Hint: hint} }
 
-var perfettoColumn = column{Title: "Perfetto", Hint: "the window around it in the Perfetto UI"}
+var perfettoColumn = column{Title: "Perfetto"}
 
 // withPerfetto adds the column for Perfetto to a table, if its pages can convert.
 func (t *table) withPerfetto(l links) *table {

@@ -32,7 +32,6 @@ type unitType struct {
 	Instances *table // of a bar
 	Open      bool
 	Brief     bool // the overview is in the same file, and has the rest
-	Total     string
 	P90       string
 	Flames    []flameLink
 }
@@ -87,7 +86,7 @@ func newUnits(v *view, l links, f filter) *units {
 }
 
 func newUnitType(v *view, t *critical.Type, l links, f filter) unitType {
-	out := unitType{whyType: newWhyType(v.rep.Why, t, l), Total: report.Duration(t.Total), P90: report.Duration(t.P90), Brief: l.file}
+	out := unitType{whyType: newWhyType(v.rep.Why, t, l), P90: report.Duration(t.P90), Brief: l.file}
 	if t.Kind == critical.Task {
 		out.Flames = flames(l, "task", t.Name)
 	}
@@ -193,19 +192,16 @@ func annotations(list []report.Annotation, what string, l links) *table {
 
 // unit is the page of one unit of work.
 type unit struct {
-	Title, Kind string
-	ID          string
-	Facts       []fact
-	Bar         template.HTML
-	Picture     template.HTML
-	Axis        template.HTML
-	Lanes       []pathLane
-	Text        string
-	Perfetto    string
-	Goroutine   namedLink
-	Type        namedLink
-	Flames      []flameLink
-	Missing     bool
+	Title, ID string
+	Facts     []fact
+	Picture   template.HTML
+	Axis      template.HTML
+	Lanes     []pathLane
+	Text      string
+	Perfetto  string
+	Goroutine namedLink
+	Type      namedLink
+	Flames    []flameLink
 }
 
 // pathLane is a goroutine on a critical path.
@@ -220,7 +216,7 @@ func newUnit(v *view, k *critical.Kept, l links) *unit {
 	w := v.rep.Why
 	start := time.Duration(k.Start - w.Origin)
 	out := &unit{
-		Title: report.UnitType(k.Kind, k.Type), Kind: report.UnitsName(k.Kind), ID: w.UnitID(&k.Unit), Perfetto: l.PerfettoUnit(k.Kind, unitID(&k.Unit), start, k.Duration()),
+		Title: report.UnitType(k.Kind, k.Type), ID: w.UnitID(&k.Unit), Perfetto: l.PerfettoUnit(k.Kind, unitID(&k.Unit), start, k.Duration()),
 		Type: namedLink{report.UnitType(k.Kind, k.Type), l.page("units", "kind", k.Kind.String(), "type", k.Type)},
 	}
 	if k.Goroutine > 0 {

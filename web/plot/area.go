@@ -27,7 +27,7 @@ type Buckets struct{ From, Step time.Duration }
 func Area(a Axis, b Buckets, layers []Layer, top float64, shades []Shade) template.HTML {
 	var s svg
 	begin(&s, a, shades)
-	inner(&s, a, b, layers)
+	inner(&s, a, b)
 	n := 0
 	for _, l := range layers {
 		n = max(n, len(l.Values))
@@ -49,7 +49,7 @@ func Area(a Axis, b Buckets, layers []Layer, top float64, shades []Shade) templa
 func Lines(a Axis, b Buckets, layers []Layer, top float64, shades []Shade) template.HTML {
 	var s svg
 	begin(&s, a, shades)
-	inner(&s, a, b, layers)
+	inner(&s, a, b)
 	for i, l := range layers {
 		if i == 0 {
 			s.addf(`<path class="%s" d="%s"/>`, escape(l.Class), between(make([]float64, len(l.Values)), l.Values, top))
@@ -75,7 +75,7 @@ func begin(s *svg, a Axis, shades []Shade) {
 }
 
 // inner begins a coordinate system with 1 for each bucket, and 100 for the height.
-func inner(s *svg, a Axis, b Buckets, layers []Layer) {
+func inner(s *svg, a Axis, b Buckets) {
 	step := float64(max(b.Step, 1))
 	s.addf(`<svg width="100%%" height="100%%" preserveAspectRatio="none" viewBox="%s 0 %s 100">`,
 		strconv.FormatFloat(float64(a.From-b.From)/step, 'f', 4, 64), strconv.FormatFloat(float64(max(a.To-a.From, 1))/step, 'f', 4, 64))

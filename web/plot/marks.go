@@ -20,7 +20,6 @@ func Dots(a Axis, dots []Dot, shades []Shade) template.HTML {
 	var s svg
 	begin(&s, a, shades)
 	for _, d := range dots {
-		// A line without length is a dot of the width of the line.
 		link(&s, d.Href, d.Title, func() {
 			s.addf(`<circle class="dot %s" cx="%s" cy="%s" r="3">%s</circle>`, escape(d.Class), percent(100*a.X(d.At)), percent(100-100*d.Y), title(d.Title))
 		})
@@ -55,20 +54,20 @@ type Span struct {
 	Thin     bool // only its lower part
 }
 
-// RowHeight is the height of a row of [Rows], in pixels.
-const RowHeight = 22
+// rowHeight is the height of a row of [Rows], in pixels.
+const rowHeight = 22
 
 // Rows draws intervals in rows.
 func Rows(a Axis, rows int, spans []Span) template.HTML {
 	var s svg
-	s.addf(`<svg class="plot rows" width="100%%" height="%d" role="group" aria-label="intervals over time">`, rows*RowHeight)
+	s.addf(`<svg class="plot rows" width="100%%" height="%d" role="group" aria-label="intervals over time">`, rows*rowHeight)
 	a.grid(&s)
 	for _, x := range spans {
 		from, to := max(a.X(x.From), 0), min(a.X(x.To), 1)
 		if to < from {
 			continue
 		}
-		y, h := x.Row*RowHeight+2, RowHeight-4
+		y, h := x.Row*rowHeight+2, rowHeight-4
 		if x.Thin {
 			y, h = y+h/2-1, 3
 		}
@@ -88,13 +87,13 @@ type Cell struct {
 	Title         string
 }
 
-// HeatHeight is the height of a row of [Heat], in pixels.
-const HeatHeight = 17
+// heatHeight is the height of a row of [Heat], in pixels.
+const heatHeight = 17
 
 // Heat draws how often something was in each row of each bucket.
 func Heat(a Axis, b Buckets, rows int, cells []Cell) template.HTML {
 	var s svg
-	s.addf(`<svg class="plot heat" width="100%%" height="%d" aria-hidden="true">`, rows*HeatHeight)
+	s.addf(`<svg class="plot heat" width="100%%" height="%d" aria-hidden="true">`, rows*heatHeight)
 	a.grid(&s)
 	step := float64(max(b.Step, 1))
 	s.addf(`<svg width="100%%" height="100%%" preserveAspectRatio="none" viewBox="%s 0 %s %d">`,
