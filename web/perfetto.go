@@ -87,8 +87,6 @@ func parseOpening(v url.Values) (p opening, err error) {
 
 // convertTo converts a window into a file, and returns the arguments of the UI.
 func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (url.Values, error) {
-	t.reading.Lock()
-	defer t.reading.Unlock()
 	out := bufio.NewWriter(f)
 	opts := perfetto.Options{MinBlock: perfetto.DefaultMinBlock, Slowest: slowestPaths, Version: s.opts.Version}
 	if at.unit != nil {

@@ -69,8 +69,6 @@ func (s *Server) profile(t *Trace, typ pprof.Type, key string) (http.Handler, er
 			}
 		}
 	}
-	t.reading.Lock()
-	defer t.reading.Unlock()
 	c := pprof.New(opts)
 	sum, err := t.readWindow(s.ctx, c, q.window())
 	if sum == nil {

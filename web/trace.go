@@ -31,7 +31,7 @@ type Trace struct {
 	// whole is what the first pass found. Some other views are kept.
 	whole *view
 	views cache[query, *view]
-	// reading is one at a time, as each needs memory of its own.
+	// reading is held while a window is read.
 	reading sync.Mutex
 }
 
@@ -58,8 +58,11 @@ func Read(ctx context.Context, name string, r io.Reader, again func() (*os.File,
 	return t, err
 }
 
-// readWindow reads a window of the trace once more, as fast wherever it lies.
+// readWindow reads a window of the trace once more, as fast wherever it lies. One is read
+// at a time, as each needs memory of its own.
 func (t *Trace) readWindow(ctx context.Context, sink model.Sink, w model.Window) (*model.Summary, error) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
 	t.once.Do(func() {
 		if t.file, t.err = t.again(); t.err != nil {
 			return
@@ -194,8 +197,6 @@ func (t *Trace) view(ctx context.Context, q query) (*view, error) {
 		return t.whole, nil
 	}
 	return t.views.get(q, func() (*view, error) {
-		t.reading.Lock()
-		defer t.reading.Unlock()
 		v, err := read(q, ReadOptions{}, func(sink model.Sink) (*model.Summary, error) { return t.readWindow(ctx, sink, q.window()) })
 		if v == nil {
 			return nil, err
