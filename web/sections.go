@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -74,37 +75,44 @@ func (s *Server) section(t *Trace, q query, name string, v url.Values) (title st
 	if of, err = t.view(s.ctx, q); err != nil {
 		return "", made, nil, err
 	}
-	var data any
-	switch name {
-	case "overview":
-		data = newOverview(of, l)
-	case "goroutines":
-		data = newGoroutines(of, l)
-	case "units":
-		f, err := parseFilter(v)
-		if err != nil {
-			return "", made, nil, err
-		}
-		data = newUnits(of, l, f)
-	case "unit":
+	if name == "unit" {
 		return s.unitSection(t, of, l, v)
-	case "blocking":
-		data = newBlocking(of, l)
-	case "scheduling":
-		ran, err := t.ran(s.ctx, worstIntervals(of.rep))
-		if err != nil {
-			return "", made, nil, err
-		}
-		data = newScheduling(of, l, ran)
-	case "gc":
-		data = newGC(of, l)
-	case "flame":
-		data = flames(l, "", "")
-	default:
-		return "", made, nil, &missingError{"There is no such page."}
+	}
+	data, err := t.content(s.ctx, of, l, name, v)
+	if err != nil {
+		return "", made, nil, err
 	}
 	made, err = newSection(name, title, data)
 	return title, made, of, err
+}
+
+// content is what a page of the navigation shows of a view. Its address has parameters.
+func (t *Trace) content(ctx context.Context, of *view, l links, name string, parameters url.Values) (any, error) {
+	switch name {
+	case "overview":
+		return newOverview(of, l), nil
+	case "goroutines":
+		return newGoroutines(of, l), nil
+	case "units":
+		f, err := parseFilter(parameters)
+		if err != nil {
+			return nil, err
+		}
+		return newUnits(of, l, f), nil
+	case "blocking":
+		return newBlocking(of, l), nil
+	case "scheduling":
+		ran, err := t.ran(ctx, worstIntervals(of.rep))
+		if err != nil {
+			return nil, err
+		}
+		return newScheduling(of, l, ran), nil
+	case "gc":
+		return newGC(of, l), nil
+	case "flame":
+		return flames(l, "", ""), nil
+	}
+	return nil, &missingError{"There is no such page."}
 }
 
 // parseFilter reads which units a page is of.
