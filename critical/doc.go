@@ -26,19 +26,20 @@
 // # Order and ownership
 //
 // Units are found in the order of their ends, also those that the edges of the trace
-// cut. Unless Options.Aside is set, that is during the call that ends them. An HTTP request is found when the server begins to wait for the next request,
-// or, if it does not wait, when the next one begins. A [Unit] is only valid during the
-// call. What its Path method returns may be kept for ever, and so may all stacks.
+// cut. Unless Options.Aside is set, that is during the call that ends them. An HTTP
+// request is found when the server begins to wait for the next request, or, if it does
+// not wait, when the next one begins. A [Unit] is only valid during the call. What its
+// Path method returns may be kept for ever, and so may all stacks.
 //
 // # Cost
 //
 // A [Finder] only notes what happens. A history takes the notes, in another goroutine if
 // Options.Aside is set. It keeps what is alive, and the last half a million turns of
 // goroutines (by default), in 64 bytes each. In a turn, a goroutine waits, is runnable,
-// and runs. A path is found only if it is asked for. A step of a walk takes constant time. One walk has at most as many steps as there are
-// states, and all walks together have at most 16 times as many. What is older than the
-// turns that are kept, or would take more steps, is an unknown segment with the reason
-// [CutOff].
+// and runs. A path is found only if it is asked for. A step of a walk takes constant
+// time. One walk has at most as many steps as there are states, and all walks together
+// have at most 16 times as many. What is older than the turns that are kept, or would
+// take more steps, is an unknown segment with the reason [CutOff].
 //
 // What a gap of the trace hides is an unknown segment with the reason [Damaged].
 // [Segment.Stalled] is how long the whole process did not run. A trace shows that only

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Goroutine is a goroutine of the traced program. Its fields but End, Open and
-// Func do not change after GoroutineStart.
+// Goroutine is a goroutine of the traced program. After GoroutineStart only its fields
+// End, Open and Func change.
 //
 // A trace may have a million of them alive, so there is only in it what all have.
 type Goroutine struct {

@@ -63,7 +63,7 @@ func (x *Index) open(ctx context.Context) (*decode.Input, error) {
 	return in, err
 }
 
-// openWindow opens a trace of which only a part is wanted.
+// openWindow opens a trace to read a part of it.
 func openWindow(ctx context.Context, r io.Reader) (*decode.Input, error) {
 	var section *io.SectionReader
 	if s, ok := r.(Sectioned); ok {

@@ -62,8 +62,8 @@ func CheckHeader(head []byte) error { return decode.CheckHeader(head) }
 // reports what can be read before that and behind it, with a [Gap] between, and
 // returns the summary with an error that wraps each *[Damage]. If the trace
 // contradicts itself, the error wraps a *[ContradictionError]: all that does not is
-// reported. For other errors the summary is nil: a *[FormatError] if r is not a trace that can be read, before any
-// call of sink; the error of the sink; or the error of ctx.
+// reported. For other errors the summary is nil: a *[FormatError] if r is not a trace
+// that can be read, before any call of sink; the error of the sink; or the error of ctx.
 func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 	in, err := open(ctx, r)
 	if err != nil {

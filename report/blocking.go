@@ -71,8 +71,8 @@ type EndedBy struct {
 	// Place is where it was done; if the trace does not tell, only the start
 	// function of the goroutine that did it is known.
 	Place Place `json:"place"`
-	// Scheduler means that no goroutine did it, but the scheduler: by polling the
-	// network, or by a timer.
+	// Scheduler means that the scheduler did it, by polling the network or by a timer,
+	// and no goroutine.
 	Scheduler bool  `json:"scheduler,omitempty"`
 	Count     int64 `json:"count"`
 }
@@ -194,7 +194,7 @@ func (s *site) merge(o *site) {
 	s.holds += o.holds
 }
 
-// add counts d of a wait that has ended.
+// addWait counts d of a wait that has ended.
 func (b *Builder) addWait(s *site, g *model.Goroutine, st *stack, d model.Time) {
 	s.total += d
 	s.spread.Add(d)
@@ -343,9 +343,6 @@ func blockingColumn(name string) (string, func(*Blocking) int64) {
 func sortBlocking(list []Blocking, name string) {
 	_, of := blockingColumn(name)
 	slices.SortFunc(list, func(a, b Blocking) int {
-		if a.System != b.System {
-			return map[bool]int{false: -1, true: 1}[a.System]
-		}
-		return cmp.Or(cmp.Compare(of(&b), of(&a)), cmp.Compare(b.Total, a.Total), cmp.Compare(b.Count, a.Count), strings.Compare(a.Reason, b.Reason), a.Place.compare(b.Place))
+		return cmp.Or(compareBools(a.System, b.System), cmp.Compare(of(&b), of(&a)), cmp.Compare(b.Total, a.Total), cmp.Compare(b.Count, a.Count), strings.Compare(a.Reason, b.Reason), a.Place.compare(b.Place))
 	})
 }

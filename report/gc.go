@@ -47,7 +47,7 @@ type Assist struct {
 	Max time.Duration `json:"max_ns"`
 }
 
-// gc adds up what the collector does, but the mutator utilization.
+// gc adds up what the collector does, except for the mutator utilization.
 type gc struct {
 	keep    int
 	mark    durations

@@ -55,7 +55,7 @@ const (
 	minGrowthShare = 0.05
 )
 
-// ended counts a goroutine that has ended, or that the trace leaves.
+// add counts a goroutine that has ended, or that the trace leaves.
 func (gr *growing) add(b *Builder, g *model.Goroutine) {
 	if ofRuntime(g) {
 		return

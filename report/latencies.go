@@ -11,8 +11,8 @@ import (
 	"github.com/trace2x/trace2x/critical"
 )
 
-// latencies counts the units of one type by latency, exactly: by the first two digits, in
-// nanoseconds, of which there are 90 for each power of 10.
+// latencies counts the units of one type by latency, exactly: by the first two digits in
+// nanoseconds. Each power of 10 has 90 of them.
 type latencies map[time.Duration]*latencyCount
 
 type latencyCount struct {
@@ -268,7 +268,7 @@ func (w *Why) listed(units []critical.Unit) string {
 	return strings.Join(parts, ", ")
 }
 
-// barOf is a bar of a share of so many columns; that of a share above 0 is never empty.
+// barOf is a bar of a share of so many columns. It is never empty.
 func barOf(share float64, columns int) string {
 	eighths := max(int(share*float64(8*columns)+.5), 1)
 	bar := strings.Repeat("█", eighths/8)

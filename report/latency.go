@@ -139,7 +139,7 @@ func (s *scheduling) enqueued(now model.Time) {
 }
 
 // foundRunnable counts a goroutine that was runnable already when the trace
-// began, of which that is known only now.
+// began; that is known only now.
 func (s *scheduling) foundRunnable() {
 	s.now++
 	s.most = max(s.most, s.now)

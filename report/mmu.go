@@ -9,8 +9,8 @@ import (
 )
 
 // Utilization is the smallest share of the time of all Ps that was left to the
-// program in any interval of this length: the rest went to stop-the-world pauses of
-// the GC, to its workers, but those that only use idle Ps, and to assists.
+// program in any interval of this length. The rest went to stop-the-world pauses of the
+// GC, to assists, and to its workers, except for those that only use idle Ps.
 type Utilization struct {
 	// Length is at most as long as the trace.
 	Length time.Duration `json:"length_ns"`

@@ -48,14 +48,14 @@ type Overview struct {
 	Misuse map[string]int `json:"misuse"`
 }
 
-// Procs is what the Ps spent their time on, in nanoseconds. All but Total add up
-// to Total.
+// Procs is what the Ps spent their time on, in nanoseconds. All fields except Total add
+// up to Total.
 type Procs struct {
 	// Total is the time of all Ps: the duration of the trace for each of the
 	// GOMAXPROCS Ps.
 	Total time.Duration `json:"total_ns"`
-	// Goroutines is running goroutines, but what is in GC; Syscall having one that
-	// is in a system call.
+	// Goroutines is running goroutines, except for what is in GC. Syscall is having one
+	// that is in a system call.
 	Goroutines time.Duration `json:"goroutines_ns"`
 	Syscall    time.Duration `json:"syscall_ns"`
 	// GC is running the GC's workers, and goroutines that assist them.

@@ -288,7 +288,7 @@ func (b *Builder) ProcState(s *model.ProcState) {
 	b.sched.proc(s)
 }
 
-// maxProcs is above every GOMAXPROCS but those that damage makes.
+// maxProcs is above every GOMAXPROCS, except for those that damage makes.
 const maxProcs = 1 << 20
 
 func (b *Builder) Metric(m *model.Metric) {

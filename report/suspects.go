@@ -52,7 +52,7 @@ const (
 	SlowTail SuspectKind = "slow_tail"
 	// GrowingLeak: goroutines of one start function, from one place, are started and
 	// do not end, in each third of the trace. Total is how long those were there that
-	// have not ended, and Stack is that of the go statement.
+	// have not ended, and Stack is where the go statement is.
 	GrowingLeak SuspectKind = "growing_leak"
 	// GCShare: the GC takes a good part of the time of the Ps.
 	GCShare SuspectKind = "gc_share"
@@ -77,7 +77,7 @@ const (
 // leaks has the goroutines that were blocked all the time, by stack and reason.
 type leaks struct {
 	groups map[leakKey]*leak
-	// untold counts those of which the trace tells neither where nor what they are.
+	// untold counts those about which the trace tells neither where nor what they are.
 	untold int
 }
 
@@ -94,7 +94,8 @@ type leak struct {
 	at         model.Time
 	total      model.Time
 	duration   model.Time
-	// Of several traces: that of the first goroutine, and how many have such a leak.
+	// With several traces: the one with the first goroutine, and how many have such a
+	// leak.
 	file   string
 	traces int
 }

@@ -42,8 +42,8 @@ func (t *table) wrapNote(p *printer, s string) {
 	}
 }
 
-// dropEmpty leaves out the columns of numbers that have none but the header's:
-// "-", or nothing.
+// dropEmpty leaves out the columns of numbers in which all rows except the header have
+// "-" or nothing.
 func (t *table) dropEmpty() {
 	if len(t.rows) < 2 {
 		return

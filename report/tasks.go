@@ -43,7 +43,7 @@ type Longest struct {
 	// At is when it began, since the trace began.
 	At       time.Duration `json:"at_ns"`
 	Duration time.Duration `json:"duration_ns"`
-	// Task is the ID of the task, or of that of the region; 0 for none.
+	// Task is the ID of the task, or of the region's task; 0 for none.
 	Task model.TaskID `json:"task"`
 	// Goroutine began it; 0 if unknown.
 	Goroutine model.GoID `json:"goroutine"`

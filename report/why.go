@@ -174,10 +174,8 @@ func (r *Report) addPaths() {
 	if r.Why == nil {
 		return
 	}
-	for _, k := range critical.AllKinds {
-		if r.Unit == "" && r.Why.Kinds.Has(k) {
-			r.Unit = k.String()
-		}
+	if r.Why.Kinds != 0 {
+		r.Unit = firstKind(r.Why.Kinds).String()
 	}
 	r.addLatencies()
 	tasks, regions := annotationsByType(r.Tasks), annotationsByType(r.Regions)

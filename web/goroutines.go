@@ -176,11 +176,7 @@ func newGoroutine(v *view, l links) *goroutine {
 
 	states := &table{ID: "states-table", Caption: "States", Columns: []column{str("state", ""), num("count", ""), {Title: "total", Num: true, Sorted: true}, num("max", "the longest one")}}
 	for _, s := range g.States {
-		name := s.State
-		if s.Reason != "" {
-			name += ", " + s.Reason
-		}
-		states.Rows = append(states.Rows, row{Cells: []cell{text(name), number(s.Count), dur(s.Total), dur(s.Max)}})
+		states.Rows = append(states.Rows, row{Cells: []cell{stateCell(s.State, s.Reason), number(s.Count), dur(s.Total), dur(s.Max)}})
 	}
 	out.States = states
 	for _, w := range g.Waits {
@@ -196,10 +192,6 @@ func newGoroutine(v *view, l links) *goroutine {
 	}}
 	for i := range g.Longest {
 		s := &g.Longest[i]
-		name := s.State
-		if s.Reason != "" {
-			name += ", " + s.Reason
-		}
 		by := text("–")
 		if s.EndedBy > 0 {
 			by = l.goroutineCell(s.EndedBy)
@@ -208,10 +200,18 @@ func newGoroutine(v *view, l links) *goroutine {
 				by.Sub = s.EndedByPlace.Short()
 			}
 		}
-		longest.Rows = append(longest.Rows, row{Cells: []cell{moment(s.At), dur(s.Duration), text(name), place(s.Place), by, openCell(l.Perfetto(s.At, s.Duration))}})
+		longest.Rows = append(longest.Rows, row{Cells: []cell{moment(s.At), dur(s.Duration), stateCell(s.State, s.Reason), place(s.Place), by, openCell(l.Perfetto(s.At, s.Duration))}})
 	}
 	out.Longest = longest.withPerfetto(l)
 	return out
+}
+
+// stateCell is a state by its name, with the reason of a wait.
+func stateCell(state, reason string) cell {
+	if reason != "" {
+		state += ", " + reason
+	}
+	return text(state)
 }
 
 // topPlace is the call of a stack that says most.
@@ -246,11 +246,7 @@ func lifeSpans(pieces []series.Piece, l links) []plot.Span {
 		if p.EndedBy > 0 {
 			lines = append(lines, fmt.Sprintf("ended by G%d", p.EndedBy))
 		}
-		href := ""
-		if p.EndedBy > 0 {
-			href = l.Goroutine(p.EndedBy)
-		}
-		out = append(out, plot.Span{From: p.Start, To: p.End, Class: stateClass(p.State), Title: strings.Join(lines, "\n"), Href: href})
+		out = append(out, plot.Span{From: p.Start, To: p.End, Class: stateClass(p.State), Title: strings.Join(lines, "\n"), Href: l.Goroutine(p.EndedBy)})
 	}
 	return out
 }

@@ -77,18 +77,17 @@ func newOverview(v *view, l links) *overview {
 	o := &v.rep.Overview
 	out := &overview{}
 	p := &o.Procs
-	out.Procs = plot.Stack([]plot.Part{
-		{Class: "running", Value: float64(p.Goroutines)}, {Class: "syscall", Value: float64(p.Syscall)}, {Class: "gc", Value: float64(p.GC)},
-		{Class: "sched", Value: float64(p.Scheduler)}, {Class: "idle", Value: float64(p.Idle)},
-	}, float64(p.Total))
-	if p.Total > 0 {
-		for _, s := range []struct {
-			class, name string
-			d           time.Duration
-		}{{"running", "goroutines", p.Goroutines}, {"syscall", "system calls", p.Syscall}, {"gc", "GC", p.GC}, {"sched", "scheduler", p.Scheduler}, {"idle", "idle", p.Idle}} {
+	var parts []plot.Part
+	for _, s := range []struct {
+		class, name string
+		d           time.Duration
+	}{{"running", "goroutines", p.Goroutines}, {"syscall", "system calls", p.Syscall}, {"gc", "GC", p.GC}, {"sched", "scheduler", p.Scheduler}, {"idle", "idle", p.Idle}} {
+		parts = append(parts, plot.Part{Class: s.class, Value: float64(s.d)})
+		if p.Total > 0 {
 			out.Shares = append(out.Shares, legendShare{s.class, s.name, fmt.Sprintf("%.1f%%", 100*float64(s.d)/float64(p.Total))})
 		}
 	}
+	out.Procs = plot.Stack(parts, float64(p.Total))
 	for i := range v.rep.Suspects {
 		out.Suspects = append(out.Suspects, newSuspect(&v.rep.Suspects[i], l))
 	}

@@ -88,8 +88,8 @@ func ranCell(ran []critical.Ran, of float64, procs int) cell {
 
 // newHeat draws how long waits were over time.
 func newHeat(s *series.Series, out *scheduling) *timeline {
-	t := &timeline{Axis: plot.Axis{From: s.Start, To: s.End}}
-	group := (s.Len() + columns - 1) / columns
+	t := emptyTimeline(s)
+	group := groupOf(s)
 	var totals [series.WaitRows]int64
 	var counts [][series.WaitRows]int64
 	most := int64(1)
@@ -142,7 +142,6 @@ func newHeat(s *series.Series, out *scheduling) *timeline {
 		Title: "Waits for a P", Hint: "by length, over time", Class: "heat",
 		SVG: plot.Heat(t.Axis, plot.Buckets{From: s.Start, Step: s.Step * time.Duration(group)}, last-first+1, cells),
 	}}
-	t.Values = values{From: int64(s.Start), To: int64(s.End)}
 	return t
 }
 

@@ -66,6 +66,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.guard.refuses(w, r) {
 		return
 	}
+	if r.URL.Path == "/favicon.ico" { // browsers ask for it on pprof's pages, which name no icon
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	rest, known := strings.CutPrefix(r.URL.Path, s.folder)
 	if !known {
 		http.NotFound(w, r)

@@ -47,6 +47,17 @@ type values struct {
 // columns is how many columns of a plot there are at most.
 const columns = 480
 
+// emptyTimeline is a timeline of a series that has no lanes yet.
+func emptyTimeline(s *series.Series) *timeline {
+	return &timeline{
+		Axis:   plot.Axis{From: s.Start, To: s.End},
+		Values: values{From: int64(s.Start), To: int64(s.End)},
+	}
+}
+
+// groupOf is how many buckets of a series are one column.
+func groupOf(s *series.Series) int { return (s.Len() + columns - 1) / columns }
+
 // lanes makes lanes of a series.
 type lanes struct {
 	s      *series.Series
@@ -58,9 +69,9 @@ type lanes struct {
 
 // newTimeline draws a series; units says which kind of units have points.
 func newTimeline(s *series.Series, l links, kind *critical.Kind, types []*critical.Type, procs int) *timeline {
-	t := &timeline{Axis: plot.Axis{From: s.Start, To: s.End}}
-	b := &lanes{s: s, l: l, group: (s.Len() + columns - 1) / columns, out: t}
-	t.Values = values{From: int64(s.Start), To: int64(s.End), Step: int64(s.Step) * int64(b.group)}
+	t := emptyTimeline(s)
+	b := &lanes{s: s, l: l, group: groupOf(s), out: t}
+	t.Values.Step = int64(b.buckets().Step)
 	for _, g := range s.Gaps {
 		b.shades = append(b.shades, plot.Shade{Class: "gap", From: g.From, To: g.To, Title: "this part of the trace cannot be read"})
 	}
@@ -258,7 +269,7 @@ func (b *lanes) gc() {
 		}
 	}
 	shades := append([]plot.Shade(nil), b.shades...)
-	step := b.s.Step * time.Duration(b.group)
+	step := b.buckets().Step
 	for i := 0; i < len(mark); i++ {
 		if mark[i] == 0 {
 			continue
@@ -302,10 +313,10 @@ func (b *lanes) heap() {
 
 // strip is the timeline of the whole trace in one low lane, where a range is chosen.
 func newStrip(s *series.Series, procs int) *timeline {
-	t := &timeline{Axis: plot.Axis{From: s.Start, To: s.End}}
-	b := &lanes{s: s, group: (s.Len() + columns - 1) / columns, out: t}
+	t := emptyTimeline(s)
+	b := &lanes{s: s, group: groupOf(s), out: t}
 	b.procs(procs)
 	t.Lanes[0].Title, t.Lanes[0].Hint, t.Lanes[0].Class, t.Lanes[0].Legend = "Whole trace", "drag to choose a range", "strip", nil
-	t.Values = values{From: int64(s.Start), To: int64(s.End)}
+	t.Values.Series, t.Values.Unit = nil, nil // there is no legend
 	return t
 }

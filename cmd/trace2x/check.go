@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,12 @@ func checkTraces(ctx context.Context, e *env, args []string, before string, requ
 	if err != nil {
 		return err
 	}
-	b, failed := e.mergeTraces(ctx, in, opts, model.Window{})
+	var after []*diff.Run
+	b, failed := e.mergeTraces(ctx, in, opts, model.Window{}, func(t readTrace[*report.Builder]) {
+		if before != "" {
+			after = append(after, diff.NewRun(t.file, t.sink.Report()))
+		}
+	})
 	if b == nil {
 		return failed
 	}
@@ -82,19 +88,15 @@ func checkTraces(ctx context.Context, e *env, args []string, before string, requ
 		if err != nil {
 			return err
 		}
-		var sides [2][]*diff.Run
-		for i, side := range []inputs{old, in} {
-			if sides[i], err = e.runs(ctx, side, opts); err != nil && err != errTold {
-				return err
-			}
-			if len(sides[i]) == 0 {
-				return errTold
-			}
-			if err != nil {
-				failed = err
-			}
+		runs, err := e.runs(ctx, old, opts)
+		if len(runs) == 0 {
+			return err
 		}
-		if err := values.AddDiff(diff.Compare(sides[0], sides[1])); err != nil {
+		failed = cmp.Or(failed, err)
+		if err := e.addHalves(ctx, after, opts); err != nil {
+			return err
+		}
+		if err := values.AddDiff(diff.Compare(runs, after)); err != nil {
 			return err
 		}
 	}

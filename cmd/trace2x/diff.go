@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -107,15 +108,10 @@ func compare(ctx context.Context, e *env, args []string, fl *diffFlags, opts rep
 		}
 		all.files = append(all.files, in.files...)
 		sides[i], err = e.runs(ctx, in, opts)
-		if err != nil && err != errTold {
+		if len(sides[i]) == 0 {
 			return err
 		}
-		if len(sides[i]) == 0 {
-			return errTold
-		}
-		if err != nil {
-			failed = err
-		}
+		failed = cmp.Or(failed, err)
 	}
 	if err := e.writeDiff(diff.Compare(sides[0], sides[1]), all, fl); err != nil {
 		return err
@@ -132,29 +128,40 @@ func listed(arg string) []string {
 	return strings.Split(arg, ",")
 }
 
-// runs reads the traces of one side. A single one is read in halves too.
+// runs reads the traces of one side. Traces that cannot be read are reported and left
+// out; then the error is errTold, beside the others. There are no runs with other errors.
 func (e *env) runs(ctx context.Context, in inputs, opts report.Options) (runs []*diff.Run, err error) {
 	newSink := func() *report.Builder { return report.New(opts) }
 	err = readMany(ctx, e, in, model.Window{}, newSink, func(t readTrace[*report.Builder]) error {
 		runs = append(runs, diff.NewRun(t.file, t.sink.Report()))
 		return nil
 	})
-	if err != nil && err != errTold || len(runs) != 1 {
-		return runs, err
+	if len(runs) == 0 || err != nil && err != errTold {
+		return nil, nothingRead(len(runs), err)
 	}
-	middle := model.Moment{Since: runs[0].Length / 2}
+	if halvesErr := e.addHalves(ctx, runs, opts); halvesErr != nil {
+		return nil, halvesErr
+	}
+	return runs, err
+}
+
+// addHalves reads the halves of a trace that is the only one of its side. Its error is
+// the error of ctx.
+func (e *env) addHalves(ctx context.Context, runs []*diff.Run, opts report.Options) error {
+	if len(runs) != 1 {
+		return nil
+	}
+	run := runs[0]
+	middle := model.Moment{Since: run.Length / 2}
 	for _, half := range []model.Window{{To: middle}, {From: middle}} {
 		// What is wrong with the file has been reported.
 		quiet := &env{stdin: e.stdin, stdout: e.stdout, stderr: io.Discard}
-		readErr := readMany(ctx, quiet, inputs{files: []string{runs[0].File}, size: in.size}, half, newSink, func(t readTrace[*report.Builder]) error {
-			runs[0].Halves = append(runs[0].Halves, diff.NewRun(t.file, t.sink.Report()))
+		readMany(ctx, quiet, inputs{files: []string{run.File}}, half, func() *report.Builder { return report.New(opts) }, func(t readTrace[*report.Builder]) error {
+			run.Halves = append(run.Halves, diff.NewRun(t.file, t.sink.Report()))
 			return nil
 		})
-		if ctx.Err() != nil {
-			return nil, readErr
-		}
 	}
-	return runs, err
+	return ctx.Err()
 }
 
 // writeDiff writes a result in the form that the flags ask for.

@@ -214,6 +214,11 @@ func TestCheck(t *testing.T) {
 	exec(t, "check", "--require", "", "dumps").want(t, exitUsage)
 	write(t, "cut", read(t, trace(t, "truncated")))
 	exec(t, "check", "--require", "overview.events > 10", "cut").want(t, exitFailed, "cut: truncated")
+	r = exec(t, "check", "--before", "dumps/a.trace", "--require", "overview.events > 10", "cut")
+	r.want(t, exitFailed, "cut: truncated")
+	if n := strings.Count(r.stderr, "cut: truncated"); n != 1 {
+		t.Errorf("the damage is reported %d times: %s", n, r.stderr)
+	}
 }
 
 // TestManyInterrupted: a command that is interrupted ends, and writes nothing.

@@ -11,13 +11,14 @@ import (
 	"github.com/trace2x/trace2x/report"
 )
 
-// mergeTraces reports on several traces together. Traces that cannot be read are reported
-// and left out; then the error is errTold, beside the report, which is nil if there is
-// nothing to report on.
-func (e *env) mergeTraces(ctx context.Context, in inputs, opts report.Options, part model.Window) (*report.Builder, error) {
-	opts.Goroutine = 0 // its life is that of one program
+// mergeTraces reports on several traces together, and calls each with every trace before
+// it is merged. Traces that cannot be read are reported and left out; then the error is
+// errTold, beside the report, which is nil if there is nothing to report on.
+func (e *env) mergeTraces(ctx context.Context, in inputs, opts report.Options, part model.Window, each func(readTrace[*report.Builder])) (*report.Builder, error) {
+	opts.Goroutine = 0 // its life is in one program
 	all, n := report.New(opts), 0
 	err := readMany(ctx, e, in, part, func() *report.Builder { return report.New(opts) }, func(t readTrace[*report.Builder]) error {
+		each(t)
 		all.Merge(t.sink, t.file)
 		n++
 		return nil
@@ -37,7 +38,7 @@ func summarizeMany(ctx context.Context, e *env, args []string, fl *summaryFlags,
 	if fl.each {
 		return summarizeEach(ctx, e, in, fl, opts, part)
 	}
-	b, failed := e.mergeTraces(ctx, in, opts, part)
+	b, failed := e.mergeTraces(ctx, in, opts, part, func(readTrace[*report.Builder]) {})
 	if b == nil {
 		return failed
 	}

@@ -100,32 +100,6 @@ func (s sums) add(k key, v value) {
 	s[k] = &value{v.count, v.time}
 }
 
-// names numbers strings from 1; 0 is "".
-type names struct {
-	ids  map[string]int32
-	list []string
-}
-
-func (n *names) id(s string) int32 {
-	if s == "" {
-		return 0
-	}
-	id, ok := n.ids[s]
-	if !ok {
-		n.list = append(n.list, s)
-		id = int32(len(n.list))
-		n.ids[s] = id
-	}
-	return id
-}
-
-func (n *names) name(id int32) string {
-	if id == 0 {
-		return ""
-	}
-	return n.list[id-1]
-}
-
 // goroutine is what the collector knows of a goroutine.
 type goroutine struct {
 	unwanted bool
@@ -148,11 +122,8 @@ func NewCollector(opts Options) *Collector {
 	c := &Collector{
 		opts:    opts,
 		sums:    make(sums),
-		reasons: names{ids: make(map[string]int32)},
 		counted: make(map[string]bool),
-		funcs:   names{ids: make(map[string]int32)},
 		regions: make(map[string]bool),
-		wakers:  wakers{ids: make(map[waker]int32)},
 	}
 	c.tasks = model.NewSelectedTasks(&c.opts.Selection, &c.stats.Found)
 	return c

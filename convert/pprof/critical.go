@@ -15,7 +15,7 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// CriticalOptions say of which units of work a profile has the critical paths.
+// CriticalOptions choose the units of work whose critical paths a profile has.
 type CriticalOptions struct {
 	// Unit is the kinds of units. If it is empty, the other options choose: tasks if
 	// they limit tasks, regions if they limit regions, and lives of goroutines if
@@ -74,10 +74,8 @@ type CriticalCollector struct {
 	types   map[unitType]*units
 	reasons names
 	funcs   names
-	chains  []chain // chains[0] is no wait
-	waits   map[chain]int32
-	keys    []pathKey
-	ids     map[pathKey]int32
+	chains  numbering[chain] // 0 is no wait
+	keys    numbering[pathKey]
 	limit   int // of units.slow
 	kept    int // parts of all units.slow
 	most    int // units in one of units.slow, at most
@@ -86,7 +84,7 @@ type CriticalCollector struct {
 	// and its segments by key.
 	at    []int32
 	depth []int32
-	parts []value // by key
+	parts []value // by key; none has 0
 	used  []int32
 }
 
@@ -160,15 +158,11 @@ func bySlowness(a, b slowUnit) int {
 // NewCriticalCollector returns a collector of the profile that opts describe.
 func NewCriticalCollector(opts Options) *CriticalCollector {
 	c := &CriticalCollector{
-		opts:    opts,
-		spans:   make(map[model.TaskID]*model.SpanContext),
-		types:   make(map[unitType]*units),
-		reasons: names{ids: make(map[string]int32)},
-		funcs:   names{ids: make(map[string]int32)},
-		chains:  make([]chain, 1),
-		waits:   make(map[chain]int32),
-		ids:     make(map[pathKey]int32),
-		limit:   MaxTail,
+		opts:  opts,
+		spans: make(map[model.TaskID]*model.SpanContext),
+		types: make(map[unitType]*units),
+		limit: MaxTail,
+		parts: make([]value, 1),
 	}
 	c.opts.Unit = opts.unit()
 	// Options.Spans knows a task only until that ends.
@@ -255,13 +249,7 @@ func (c *CriticalCollector) split(p *critical.Path) {
 		case depth == maxChain:
 			x = chain{outer: outer, more: true}
 		}
-		id, ok := c.waits[x]
-		if !ok {
-			id = int32(len(c.chains))
-			c.chains = append(c.chains, x)
-			c.waits[x] = id
-		}
-		c.at, c.depth = append(c.at, id), append(c.depth, depth+1)
+		c.at, c.depth = append(c.at, c.chains.id(x)), append(c.depth, depth+1)
 	}
 	for i := range p.Segments {
 		s := &p.Segments[i]
@@ -269,11 +257,8 @@ func (c *CriticalCollector) split(p *critical.Path) {
 		if s.Wait >= 0 {
 			k.chain = c.at[s.Wait]
 		}
-		id, ok := c.ids[k]
-		if !ok {
-			id = int32(len(c.keys))
-			c.keys = append(c.keys, k)
-			c.ids[k] = id
+		id := c.keys.id(k)
+		if int(id) == len(c.parts) {
 			c.parts = append(c.parts, value{})
 		}
 		if c.parts[id].count == 0 {
@@ -438,7 +423,7 @@ func (c *CriticalCollector) Stats() (s Stats) {
 	}
 	stacks := make(map[stack]bool)
 	for _, x := range samples {
-		k := &c.keys[x.key]
+		k := c.keys.value(x.key)
 		at := stack{k.chain, k.stack, 0}
 		if k.stack == nil {
 			at.start = k.fn
@@ -497,7 +482,7 @@ func (c *CriticalCollector) Profile() *profile.Profile {
 func (c *CriticalCollector) encode(samples []pathSample) *profile.Profile {
 	e := newEncoder(c.opts.Type, &c.extent)
 	for _, x := range samples {
-		k := &c.keys[x.key]
+		k := c.keys.value(x.key)
 		s := &profile.Sample{Value: []int64{x.count, x.time}, Label: map[string][]string{
 			"state": {k.state.String()},
 			"own":   {strconv.FormatBool(k.own)},
@@ -508,25 +493,25 @@ func (c *CriticalCollector) encode(samples []pathSample) *profile.Profile {
 			}
 		}
 		label("unit", x.unit)
-		label("reason", c.reasons.name(k.reason))
-		label("func", c.funcs.name(k.fn))
+		label("reason", c.reasons.value(k.reason))
+		label("func", c.funcs.value(k.fn))
 		labelSpan(s, x.span)
 		switch {
 		case k.stack != nil:
 			s.Location = e.stack(nil, k.stack)
 		case k.state == model.Unknown:
-			s.Location = append(s.Location, e.start("("+c.reasons.name(k.reason)+")"))
+			s.Location = append(s.Location, e.start("("+c.reasons.value(k.reason)+")"))
 		default:
-			s.Location = append(s.Location, e.start(c.funcs.name(k.fn)))
+			s.Location = append(s.Location, e.start(c.funcs.value(k.fn)))
 		}
-		for w := k.chain; w != 0; w = c.chains[w].outer {
-			switch x := &c.chains[w]; {
+		for w := k.chain; w != 0; w = c.chains.value(w).outer {
+			switch x := c.chains.value(w); {
 			case x.more:
 				s.Location = append(s.Location, e.start("(more goroutines that waited)"))
 			case x.stack != nil:
 				s.Location = e.stack(s.Location, x.stack)
 			default:
-				s.Location = append(s.Location, e.start(c.funcs.name(x.fn)))
+				s.Location = append(s.Location, e.start(c.funcs.value(x.fn)))
 			}
 		}
 		e.p.Sample = append(e.p.Sample, s)

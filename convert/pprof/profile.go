@@ -30,14 +30,14 @@ func (c *Collector) Profile() *profile.Profile {
 func (c *Collector) compare(a, b key) int {
 	if order := cmp.Or(
 		cmp.Compare(stackID(a.stack), stackID(b.stack)),
-		strings.Compare(c.funcs.name(a.fn), c.funcs.name(b.fn)),
+		strings.Compare(c.funcs.value(a.fn), c.funcs.value(b.fn)),
 		cmp.Compare(a.state, b.state),
-		strings.Compare(c.reasons.name(a.reason), c.reasons.name(b.reason)),
+		strings.Compare(c.reasons.value(a.reason), c.reasons.value(b.reason)),
 	); order != 0 {
 		return order
 	}
 	if a.waker != b.waker {
-		return c.wakers.of(a.waker).compare(c.wakers.of(b.waker))
+		return c.wakers.value(a.waker).compare(c.wakers.value(b.waker))
 	}
 	return compareSpans(a.span, b.span)
 }
@@ -47,19 +47,19 @@ func (c *Collector) sample(e *encoder, k key, v *value) {
 	s := &profile.Sample{Value: []int64{v.count, v.time}}
 	s.Location = e.stack(nil, k.stack)
 	if c.opts.Type == Wall {
-		fn := c.funcs.name(k.fn)
+		fn := c.funcs.value(k.fn)
 		if k.stack == nil {
 			s.Location = []*profile.Location{e.start(fn)}
 		}
 		s.Label = map[string][]string{"state": {model.StateKind(k.state).String()}}
 		if k.reason != 0 {
-			s.Label["reason"] = []string{c.reasons.name(k.reason)}
+			s.Label["reason"] = []string{c.reasons.value(k.reason)}
 		}
 		if fn != "" {
 			s.Label["func"] = []string{fn}
 		}
 		if k.waker != 0 {
-			c.wakers.list[k.waker-1].label(s)
+			c.wakers.value(k.waker).label(s)
 		}
 	}
 	labelSpan(s, k.span)

@@ -31,10 +31,9 @@ func (w waker) compare(o waker) int {
 	return cmp.Or(cmp.Compare(ws, os), strings.Compare(w.fn, o.fn), cmp.Compare(wp, op))
 }
 
-// wakers numbers wakers from 1; 0 is none.
+// wakers gives wakers numbers; 0 is none.
 type wakers struct {
-	ids    map[waker]int32
-	list   []waker
+	numbering[waker]
 	places []*model.Frame // by Stack.ID; nil if it is not known yet
 }
 
@@ -43,13 +42,7 @@ func (ws *wakers) id(by *model.Waker) int32 {
 	if by.Goroutine != nil {
 		w.fn = by.Goroutine.Func
 	}
-	id, ok := ws.ids[w]
-	if !ok {
-		ws.list = append(ws.list, w)
-		id = int32(len(ws.list))
-		ws.ids[w] = id
-	}
-	return id
+	return ws.numbering.id(w)
 }
 
 // place returns the place for which a stack stands, nil for none.
@@ -66,15 +59,8 @@ func (ws *wakers) place(s *model.Stack) *model.Frame {
 	return ws.places[s.ID]
 }
 
-func (ws *wakers) of(id int32) waker {
-	if id == 0 {
-		return waker{}
-	}
-	return ws.list[id-1]
-}
-
 // label adds the labels of a waker.
-func (w *waker) label(s *profile.Sample) {
+func (w waker) label(s *profile.Sample) {
 	s.Label["waker"] = []string{"goroutine"}
 	if w.scheduler {
 		s.Label["waker"] = []string{"scheduler"}
