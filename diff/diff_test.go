@@ -92,7 +92,7 @@ func TestPlants(t *testing.T) {
 		flag string
 		want []string // in the first line
 	}{
-		{"-slower", []string{"p50 of ", " running main.price"}},
+		{"-slower", []string{" of ", "µs running main.price"}}, // of the median, or of the tail
 		{"-waits", []string{"sleep in main.ship"}},
 		{"-holds", []string{"p99 of request ", "ms sleep in main.(*store).put"}},
 		{"-leaks", []string{" more goroutines of main.watch each second that do not end: 0/s → "}},
