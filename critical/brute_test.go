@@ -428,7 +428,7 @@ func (g *bruteG) splitAssists(out *[]bruteSegment, seg bruteSegment, s *bruteSta
 	}
 }
 
-// place is where a goroutine was in its state i, at the end of which it stopped.
+// place returns where a goroutine was in its state i, and stopped at the end of it.
 func (g *bruteG) place(i int, stopped []exptrace.StackFrame) []exptrace.StackFrame {
 	if g.states[i].kind == exptrace.GoRunning && stopped != nil {
 		return stopped

@@ -231,8 +231,8 @@ func (c *comparison) changes() []Change {
 	return out
 }
 
-// hasUnits reports whether all runs have the units of which a number tells, and enough of
-// them: of a few runs, the slowest of a few units differ by chance.
+// hasUnits reports whether all runs have the units that a number is about, and enough of
+// them. With few runs, the slowest of few units differ by chance.
 func (c *comparison) hasUnits(k key) bool {
 	least := int64(0)
 	switch k.measure {

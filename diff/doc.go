@@ -5,17 +5,17 @@
 // a terminal and [HTML] as a page; its JSON names are documented in docs/diff.md.
 //
 // Functions are compared by name and never by line, so that code that moved is no
-// difference. Names of closures are those of the function around them: the compiler
-// numbers closures, and other versions of Go number them otherwise. See [Function].
+// difference. A closure has the name of the function around it: the compiler numbers
+// closures, and other versions of Go number them otherwise. See [Function].
 //
 // # What is a change
 //
 // With [MinRuns] runs or more on each side, a number has changed if both tests of package
 // benchmath say so at [Alpha]: the Mann–Whitney test, whose p-value is shown; and Welch's
-// t-test with the correction of Holm and Bonferroni for the hundreds of numbers that are
-// compared, of which some would else differ by chance.
+// t-test with the correction of Holm and Bonferroni. Hundreds of numbers are compared, and
+// without the correction some would differ by chance.
 //
-// With fewer runs there is no significance. Numbers are then shown if they differ by more
-// than twice as much as the runs of one side among themselves, or, of one run, as its two
-// halves.
+// With fewer runs there is no significance. A number is then shown if it differs by more
+// than twice as much as the runs of one side differ among themselves. If a side has one
+// run, its two halves are compared in their place.
 package diff

@@ -12,7 +12,7 @@ type Selection struct {
 	// Goroutines has the IDs of goroutines; nil is all.
 	Goroutines []GoID
 	// Func matches the start functions of goroutines, as Goroutine.Func spells them.
-	// One of which the trace never tells the function does not match.
+	// A goroutine does not match if the trace never tells its function.
 	Func *regexp.Regexp
 	// TaskID selects the task with this ID, Task those whose type matches, and TraceID
 	// those that are spans of a distributed trace of OpenTelemetry; each with their
@@ -68,7 +68,7 @@ type SelectedTasks struct {
 	open      map[*Task]bool
 }
 
-// NewSelectedTasks returns the tasks of s, of which none is open. It counts in found.
+// NewSelectedTasks returns the tasks that s selects, none open yet. It counts in found.
 func NewSelectedTasks(s *Selection, found *Found) *SelectedTasks {
 	return &SelectedTasks{s, found, make(map[*Task]bool)}
 }

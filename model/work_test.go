@@ -269,7 +269,7 @@ func TestWorkIsLinear(t *testing.T) {
 				end(f, main, i+1)
 			}
 		}, 1, n},
-		{"a chain, of which one at a time is open", func(f *feed, main, other on) {
+		{"a chain, one open at a time", func(f *feed, main, other on) {
 			begin(f, main, 1, 0)
 			for i := range n {
 				begin(f, main, i+2, i+1)

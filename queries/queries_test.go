@@ -264,7 +264,7 @@ func TestComments(t *testing.T) {
 			t.Errorf("%s.sql begins with %q, not with a question", name, first)
 		}
 		if strings.Contains(string(sql), `"`) {
-			t.Errorf("%s.sql has a double quote, of which the UI warns", name)
+			t.Errorf("%s.sql has a double quote: the UI warns of it", name)
 		}
 	}
 }

@@ -36,8 +36,8 @@ type Options struct {
 	// exist. A dump is a file trace2x-….trace, and beside it one with the same name and
 	// .json instead of .trace, which has its [Metadata].
 	Folder string
-	// MaxBytes is how much the dumps in Folder may take, those of other programs that
-	// dump into it included: the oldest are removed. 0 is 1 GiB.
+	// MaxBytes is how much all dumps in Folder may take, also dumps of other programs
+	// there. The oldest are removed. 0 is 1 GiB.
 	MaxBytes int64
 	// FileMode are the permissions of the files. 0 is 0600.
 	FileMode fs.FileMode

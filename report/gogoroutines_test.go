@@ -86,9 +86,8 @@ func (l *lives) GoroutineState(g *model.Goroutine, s *model.GoState) {
 			both(syscallWait, lost)
 			x.split = true
 		case s.Start == g.Start && held == 0:
-			// A thread of C that comes to Go has no P as yet, which is system call
-			// "execution" for go tool trace: only a P that goes idle later makes it a
-			// block.
+			// A thread of C that calls Go has no P yet. go tool trace counts that as
+			// system call "execution": it becomes a block only when a P goes idle later.
 			x.times[syscallWait] += time.Duration(lost)
 			x.goTimes[syscallTime] += time.Duration(lost)
 		case s.Open && lost > 0:

@@ -246,8 +246,8 @@ func (m *mutator) mmu(window time.Duration) float64 {
 	return least
 }
 
-// The minimum mutator utilization is that of go tool trace's plot, but for its
-// mistakes.
+// The minimum mutator utilization agrees with the plot of go tool trace, except for the
+// tool's mistakes.
 func testUtilization(t *testing.T, file string, tool *goTool) {
 	of := func(flags string, asGoTool bool) *mutator {
 		m := &mutator{asGoTool: asGoTool, background: strings.Contains(flags, "background"), assist: strings.Contains(flags, "assist")}

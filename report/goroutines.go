@@ -14,7 +14,7 @@ import (
 // Group is all goroutines with one start function.
 type Group struct {
 	// Func is the function that the go statements started, main.main for the main
-	// goroutine, and "" for goroutines of which the trace does not tell.
+	// goroutine, and "" for goroutines whose function the trace does not tell.
 	Func string `json:"func"`
 	// Count is the number of goroutines. Started and Ended are how many of them began and
 	// ended in the trace.

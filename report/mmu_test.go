@@ -15,8 +15,8 @@ type gcInterval struct {
 	gc, stopped int
 }
 
-// What the streaming computation has is what the definition says, for intervals
-// that are told when they end, and it forgets what lies behind the intervals.
+// The streaming computation agrees with the definition, for intervals that it learns
+// about when they end. It forgets what lies behind the intervals.
 func TestMMU(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 0))

@@ -134,7 +134,7 @@ func annotations(t *testing.T, what string, got []report.Annotation, want []mode
 	for _, a := range got {
 		equal(t, what+" "+a.Type, a.Count, count[a.Type])
 		if a.Cut < ends[a.Type] {
-			t.Errorf("%s %s: %d cut, of which %d are open", what, a.Type, a.Cut, ends[a.Type])
+			t.Errorf("%s %s: only %d cut, but %d are open", what, a.Type, a.Cut, ends[a.Type])
 		}
 		if a.Cut == a.Count && a.Latency != (report.Spread{}) {
 			t.Errorf("%s %s: latency %+v", what, a.Type, a.Latency)

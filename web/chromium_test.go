@@ -217,7 +217,7 @@ func drag(t *testing.T, p *chromium.Page, timeline string, from, to float64) {
 	}
 }
 
-// A drag selects a range, of which the page is then, and so are those that it links to.
+// A drag selects a range. The page shows this range then, and so do the pages it links to.
 func TestDrag(t *testing.T) {
 	b := chromium.StartTest(t)
 	s := serve(t, "https://ui.example", load(t, "httpserver"))

@@ -27,7 +27,7 @@ type heatRow struct {
 	Bar   template.HTML
 }
 
-// worstIntervals are the worst waits for a P, of which it is found out what ran meanwhile.
+// worstIntervals returns the worst waits for a P. The page says what ran meanwhile.
 func worstIntervals(r *report.Report) (out []series.Interval) {
 	for i := range r.Scheduling.Worst {
 		if w := &r.Scheduling.Worst[i]; i < mostWorst {

@@ -63,7 +63,7 @@ func number[T int | int64 | int32 | uint64](n T) cell {
 	return cell{Text: english.Sprintf("%d", n), Value: fmt.Sprint(n), Num: true}
 }
 
-// dur is a duration, of which 0 is a dash.
+// dur is a cell with a duration. A dash stands for 0.
 func dur(d time.Duration) cell {
 	c := cell{Text: report.Duration(d), Value: strconv.FormatInt(int64(d), 10), Num: true, Title: english.Sprintf("%d ns", int64(d))}
 	if d == 0 {

@@ -17,7 +17,7 @@ import (
 	"github.com/trace2x/trace2x/report/series"
 )
 
-// Trace is a trace of which there are pages.
+// Trace is a trace that has pages.
 type Trace struct {
 	// Name is what people call it.
 	Name string

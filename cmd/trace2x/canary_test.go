@@ -231,7 +231,7 @@ func checkCanary(t *testing.T, wantOK bool, args ...string) {
 	})
 }
 
-// check searches what another origin got, of which there are some requests at least.
+// check searches what other origins got. They must have got at least least requests.
 func (c *birdcage) check(t *testing.T, least int) {
 	t.Helper()
 	c.strangers.mu.Lock()

@@ -128,8 +128,9 @@ func listed(arg string) []string {
 	return strings.Split(arg, ",")
 }
 
-// runs reads the traces of one side. Traces that cannot be read are reported and left
-// out; then the error is errTold, beside the others. There are no runs with other errors.
+// runs reads the traces of one side. It reports traces that cannot be read and leaves
+// them out: then it returns the others together with errTold. With any other error it
+// returns no runs.
 func (e *env) runs(ctx context.Context, in inputs, opts report.Options) (runs []*diff.Run, err error) {
 	newSink := func() *report.Builder { return report.New(opts) }
 	err = readMany(ctx, e, in, model.Window{}, newSink, func(t readTrace[*report.Builder]) error {

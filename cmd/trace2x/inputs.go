@@ -131,8 +131,8 @@ func isTrace(path string) bool {
 // name returns what to call the inputs in messages.
 func (in *inputs) name() string { return plural(len(in.files), "trace") }
 
-// outputName returns the name of an output that is made of several traces, for which the
-// user gave none: that of the only folder.
+// outputName returns the name of an output that is made of several traces, if the user
+// gave none. It begins with the name of the folder, if there is only one.
 func (in *inputs) outputName(args []string, ext string) string {
 	base := ""
 	if len(args) == 1 {

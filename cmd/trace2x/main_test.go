@@ -327,7 +327,7 @@ func TestFailures(t *testing.T) {
 	missing := filepath.Join("missing", "x")
 	for _, test := range []struct {
 		name   string
-		args   []string // but for -o
+		args   []string // without -o
 		output string   // "" to try those that are right
 		stderr []string
 	}{

@@ -410,7 +410,7 @@ func silentTLS(t *testing.T, _ *otlptest.Backend) string {
 	return "http://" + l.Addr().String()
 }
 
-// began is a connection of which some has been read.
+// began is a connection from which first has been read already.
 type began struct {
 	net.Conn
 	first []byte

@@ -85,8 +85,8 @@ func TestSignalVariables(t *testing.T) {
 	}
 }
 
-// TestSignalFaults: what a backend does with one signal is told, does not harm the
-// others, and shows no secret.
+// TestSignalFaults: a backend fails for one signal. The message tells what the backend
+// did and shows no secret. The other signals arrive.
 func TestSignalFaults(t *testing.T) {
 	clearOTEL(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key="+secret)
@@ -148,8 +148,8 @@ func TestSignalFaults(t *testing.T) {
 	}
 }
 
-// TestSignalFile: a file has a line for each request, of which each is of one signal,
-// always the same ones and none longer than a megabyte.
+// TestSignalFile: a file has a line for each request. Each line has one signal and at
+// most a megabyte. The same trace gives the same lines.
 func TestSignalFile(t *testing.T) {
 	name := trace(t, "httpserver")
 	dir := t.TempDir()

@@ -211,7 +211,7 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	if attempt == 1 {
 		c.inputName = in.Name
 	}
-	in.Name = c.inputName // not that of what was kept
+	in.Name = c.inputName // what was kept has another name
 	out, err := output.Create(target)
 	if err != nil {
 		return nil, err

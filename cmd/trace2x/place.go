@@ -23,7 +23,7 @@ type place struct {
 	moment  model.Moment   // of at
 	task    string         // the value of --task if it chooses a unit
 	taskID  model.TaskID   // of the unit
-	types   *regexp.Regexp // of the tasks, the slowest of which it is
+	types   *regexp.Regexp // it is the slowest of the tasks of these types
 	context bool           // only what is around the moment is converted
 
 	clock  *model.ClockSnapshot // the first in the trace

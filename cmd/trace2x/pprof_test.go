@@ -235,7 +235,7 @@ func TestPprofFails(t *testing.T) {
 	})
 }
 
-// TestPprofCritical: the flags of critical choose units, and what they are is told.
+// TestPprofCritical: the flags of critical choose units, and a message says which.
 func TestPprofCritical(t *testing.T) {
 	for _, tt := range []struct{ args, trace, units string }{
 		{"", "httpserver", "1,194 tasks"},

@@ -42,10 +42,11 @@ tasks they are regions, HTTP requests of net/http servers, or the lives of
 goroutines; --unit chooses. > marks what made the slow ones slower than the others.
 docs/why.md is a guide.
 
---task ID, --trace-id and --slowest print the path of one task, of the spans of one
-distributed trace, or of the slowest units, step by step: below a wait stands what
-another goroutine did until it ended the wait. Of other selections, as with --task
-TYPE, there are histograms of latency, with some units of the median and the slowest.
+--task ID, --trace-id and --slowest print critical paths step by step: the path of one
+task, the paths of the spans of a distributed trace, or those of the slowest units.
+Below a wait stands what another goroutine did until it ended the wait. With --task
+TYPE, --func or --goroutine, there are histograms of latency. They name units around
+the median, and the slowest.
 
 Then it shows which goroutines use the CPU, which wait, on what and where, how long
 they wait for a P, what the GC costs, what tasks and regions spend their time on,

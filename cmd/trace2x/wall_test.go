@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestWallZero: a time of day that cannot be is like none. The spans are at the
-// time at which the file was written, which is told.
+// TestWallZero: an impossible time of day is ignored. The spans then end when the file
+// was written, and a warning says so.
 func TestWallZero(t *testing.T) {
 	data := []byte(read(t, trace(t, "chain")))
 	var sum struct {

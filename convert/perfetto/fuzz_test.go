@@ -146,7 +146,7 @@ type trackEvent struct {
 	typ  perfettopb.TrackEvent_Type
 }
 
-// checkTimes checks times each of which counts from the one before.
+// checkTimes checks times. Each of them counts from the one before.
 func checkTimes(t *testing.T, packet int, deltas []uint64, begin, end int64) {
 	t.Helper()
 	now := uint64(0)

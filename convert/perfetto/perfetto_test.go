@@ -167,7 +167,7 @@ func TestWriteError(t *testing.T) {
 func TestGivenUp(t *testing.T) {
 	data := testtrace.Data(t, "httpserver")
 	ctx, cancel := context.WithCancel(t.Context())
-	writes := 0 // unguarded: the race detector tells of one that comes too late
+	writes := 0 // unguarded: the race detector tells of a late one
 	w := writerFunc(func(p []byte) (int, error) {
 		cancel()
 		time.Sleep(20 * time.Millisecond)

@@ -253,7 +253,7 @@ func (v *Validator) RegionStart(r *model.Region) {
 			v.errorf("region %q of a task that is not open", r.Type)
 		}
 		if w := r.Goroutine.Work(); !r.Before && (w == nil || w.Task != r.Task) {
-			v.errorf("G%d is not at work for task %d, of which it enters a region", r.Goroutine.ID, r.TaskID)
+			v.errorf("G%d enters a region of task %d, but is not at work for it", r.Goroutine.ID, r.TaskID)
 		}
 	}
 	for _, o := range k.regions {

@@ -85,7 +85,7 @@ func Stack(parts []Part, whole float64) template.HTML {
 	return s.html()
 }
 
-// Curve draws values from 0 to 1 over a logarithmic axis, of which xs are from 0 to 1.
+// Curve draws values from 0 to 1 over a logarithmic axis. xs are places on it, 0 to 1.
 func Curve(xs, ys []float64, titles []string) template.HTML {
 	var s svg
 	s.addf(`<svg class="plot curve" width="100%%" height="100%%" aria-hidden="true">`)

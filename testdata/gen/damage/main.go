@@ -1,7 +1,6 @@
 // Command damage writes a copy of an execution trace of Go 1.22 or later that
 // is cut in the middle of the last generation, or has wrong bytes in the third
-// one. With -half it cuts any file in the middle, those of older versions of Go
-// too.
+// one. With -half it cuts any file in the middle, also one of an older version of Go.
 package main
 
 import (
