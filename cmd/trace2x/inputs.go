@@ -20,10 +20,9 @@ import (
 )
 
 // inputsHelp says what a command takes for several traces.
-const inputsHelp = `TRACE may also be several files, or folders: all traces in a folder and in the
-folders in it, by their content. Other files in a folder are not looked at further.
-They are read as many at a time as there are cores. A file that cannot be read is
-reported and left out, and the exit code is 1.`
+const inputsHelp = `TRACE may also be several files, or folders. A folder stands for all traces in it
+and in the folders in it, whatever their names; other files there are skipped. A trace
+that cannot be read is reported and left out, and the exit code is 1.`
 
 // someTraces returns an error unless there are arguments.
 func someTraces(cmd *cobra.Command, args []string) error {

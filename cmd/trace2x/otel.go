@@ -64,8 +64,8 @@ distributed trace that the program has sent.
 
 ` + sourceHelp + `
 
-` + inputsHelp + ` They are sent
-one after the other, and --output has all of them.
+` + inputsHelp + `
+The traces are sent one after the other. --output has all of them.
 
 The spans go to --endpoint, else to where OTEL_EXPORTER_OTLP_ENDPOINT says, else
 to http://localhost:4318. All OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME and

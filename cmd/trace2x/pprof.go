@@ -56,15 +56,16 @@ subtask counts for the tasks around it too.
 
 ` + sourceHelp + `
 
-` + inputsHelp + ` Their profiles
-add up. --slowest is a share of the units of each trace.
+` + inputsHelp + `
+The profiles add up. --slowest is a share of the units of each trace.
 
 ` + secretsHelp + `
 
-Without -o, the output is in the working directory and has the name of TRACE, a file
-or a folder, with the ending .TYPE.pb.gz; of several it is traces.TYPE.pb.gz. It is always compressed. It replaces an older profile with
-that name, unless it is a recording, and any other file only with --force. Parts of
-a trace that are damaged are left out, with a warning and exit code 1.`,
+Without -o, the output is in the working directory. It has the name of TRACE, a file
+or a folder, with the ending .TYPE.pb.gz; of several, it is traces.TYPE.pb.gz. It is
+always compressed. It replaces an older profile with that name, unless it is a
+recording, and any other file only with --force. Parts of a trace that are damaged are
+left out, with a warning and exit code 1.`,
 		Example: `  # writes trace.sched.pb.gz: who waits for a P, and who made them ready?
   trace2x pprof --type sched trace.out
   go tool pprof -top trace.sched.pb.gz

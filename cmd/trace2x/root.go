@@ -26,8 +26,9 @@ const (
 )
 
 // exitHelp describes the exit codes.
-const exitHelp = `0 if all worked, 1 if something failed or only a part of the input could be read, 2 for wrong usage;
-129, 130 and 143 if SIGHUP, Ctrl-C or SIGTERM ended the command, or a recording.`
+const exitHelp = `0 if all worked, 1 if something failed or only a part of
+the input could be read, 2 for wrong usage; 129, 130 and 143 if SIGHUP, Ctrl-C or
+SIGTERM ended the command, or a recording.`
 
 // env is what a command may touch of the outside world, apart from files.
 type env struct {
@@ -45,7 +46,7 @@ type env struct {
 
 	mu      sync.Mutex
 	written []string // files that are complete
-	told    bool     // the interrupt has been reported
+	told    bool     // the interrupt has been reported, or is expected
 }
 
 // errTold is an error that has been printed.
@@ -100,6 +101,13 @@ func (e *env) interrupted() int {
 		fmt.Fprintf(e.stderr, "trace2x: interrupted; %s\n", what)
 	}
 	return cmp.Or(int(e.signal.Load()), exitInterrupted)
+}
+
+// expectInterrupt makes an interrupt the usual end of the command: none is reported.
+func (e *env) expectInterrupt() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.told = true
 }
 
 // commit moves an output to its place.

@@ -54,13 +54,13 @@ and what looks wrong.
 
 ` + sourceHelp + `
 
-` + inputsHelp + ` Their sums add
-up, their percentiles are of all that was counted, and what happened at one moment
-has the name of the file. --each writes a line for each file instead.
+` + inputsHelp + `
+The sums add up, percentiles are of everything that was counted, and a moment has the
+name of its file. --each writes a line for each file instead.
 
 ` + secretsHelp + `
 
-Times count from the beginning of the trace, or from --from. Percentiles are off by
+Times count from the beginning of the trace, also with --from. Percentiles are off by
 at most 0.8%; all other numbers are exact. Parts of a trace that are damaged are
 left out, with a warning and exit code 1.
 

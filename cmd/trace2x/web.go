@@ -135,6 +135,7 @@ func showWeb(ctx context.Context, e *env, from []location, ui *url.URL, fl *webF
 		return err
 	}
 	fmt.Fprintln(e.stderr, "Ctrl-C ends it, or the button Stop on a page")
+	e.expectInterrupt()
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()

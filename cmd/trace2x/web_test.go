@@ -103,6 +103,8 @@ func TestWebInterrupt(t *testing.T) {
 	cmd := osexec.Command(testtrace.Command(t), "web", "--no-browser", "-")
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	cmd.Stdin = strings.NewReader(string(testtrace.Data(t, "chain")))
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +125,9 @@ func TestWebInterrupt(t *testing.T) {
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 		t.Errorf("exit code %d", code)
+	}
+	if !strings.HasSuffix(stderr.String(), "Ctrl-C ends it, or the button Stop on a page\n") {
+		t.Errorf("the last message is not how to end it: %s", stderr.String())
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
