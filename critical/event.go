@@ -29,6 +29,8 @@ const (
 	opStart    op = iota // of a goroutine; x is its ID, byStack its start function
 	opFunc               // its start function became known: x
 	opState              // ended; with ran, also a run that began at x
+	opSeen               // a goroutine that serves a connection is at a stack
+	opWasSeen            // it was, at a moment that may be before events that were told already
 	opWait               // began at a moment before this event, of a goroutine that serves a connection
 	opAssist             // the goroutine has been assisting the garbage collector since then
 	opAssisted           // from x on

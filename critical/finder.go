@@ -250,11 +250,36 @@ func (f *Finder) assists(g *model.Goroutine) {
 
 // Range is part of [model.Sink].
 func (f *Finder) Range(r *model.Range) {
-	if r.Kind != model.MarkAssist || r.Goroutine == nil || r.Open {
+	if r.Goroutine == nil || r.Open {
+		return
+	}
+	if r.Stack != nil && f.serves(r.Goroutine) {
+		f.note(opWasSeen, r.Start, r.Goroutine.Slot).stack = f.stack(r.Stack)
+	}
+	if r.Kind != model.MarkAssist {
 		return
 	}
 	e := f.note(opAssisted, r.End, r.Goroutine.Slot)
 	e.x, e.stack = int64(r.Start), f.stack(r.Stack)
+}
+
+// seen tells that a goroutine was at a stack. For one that serves a connection, that says
+// which handler is at work.
+func (f *Finder) seen(g *model.Goroutine, at model.Time, stack *model.Stack) {
+	if g != nil && stack != nil && f.serves(g) {
+		f.note(opSeen, at, g.Slot).stack = f.stack(stack)
+		f.told()
+	}
+}
+
+// Log is part of [model.Sink].
+func (f *Finder) Log(l *model.Log) { f.seen(l.Goroutine, l.Time, l.Stack) }
+
+// RegionStart is part of [model.Sink].
+func (f *Finder) RegionStart(r *model.Region) {
+	if !r.Before {
+		f.seen(r.Goroutine, r.Start, r.Stack)
+	}
 }
 
 // GoroutineEnd is part of [model.Sink].
@@ -276,6 +301,7 @@ func (f *Finder) GoroutineEnd(g *model.Goroutine) {
 
 // TaskStart is part of [model.Sink].
 func (f *Finder) TaskStart(t *model.Task) {
+	f.seen(t.Goroutine, t.Start, t.Stack)
 	if t.Goroutine != nil && f.kinds.Has(Task) {
 		f.tasks[t.ID] = begun{t.Goroutine.ID, t.Stack}
 	}
@@ -283,6 +309,7 @@ func (f *Finder) TaskStart(t *model.Task) {
 
 // TaskEnd is part of [model.Sink].
 func (f *Finder) TaskEnd(t *model.Task) {
+	f.seen(t.EndGoroutine, t.End, t.EndStack)
 	if !f.kinds.Has(Task) {
 		return
 	}
@@ -307,11 +334,14 @@ func (f *Finder) TaskEnd(t *model.Task) {
 
 // RegionEnd is part of [model.Sink].
 func (f *Finder) RegionEnd(r *model.Region) {
+	if !r.Open {
+		f.seen(r.Goroutine, r.End, r.EndStack)
+	}
 	if !f.kinds.Has(Region) {
 		return
 	}
 	f.unit(Unit{
-		Kind: Region, Type: r.Type, Task: r.TaskID, Goroutine: r.Goroutine.ID, EndGoroutine: model.NoGoroutine,
+		Kind: Region, Type: r.Type, Func: r.Goroutine.Func, Task: r.TaskID, Goroutine: r.Goroutine.ID, EndGoroutine: model.NoGoroutine,
 		Start: r.Start, End: r.End, Cut: r.Before || r.Open, Stack: r.Stack,
 	}, r.Goroutine, r.EndStack)
 }

@@ -108,6 +108,12 @@ func (h *history) take(b *batch) {
 			gr := h.slots.At(int(e.slot))
 			gr.fn = int32(e.x)
 			h.connStart(gr, e.slot)
+		case opSeen:
+			if gr := h.slots.At(int(e.slot)); gr.serves {
+				h.handling(gr, e.slot, e.stack, "")
+			}
+		case opWasSeen:
+			h.connWasSeen(e)
 		case opWait:
 			h.connWaits(e)
 		case opAssist:
@@ -119,6 +125,9 @@ func (h *history) take(b *batch) {
 			h.assistEnded(e)
 		case opSample:
 			h.sample(e)
+			if gr := h.slots.At(int(e.slot)); gr.id == model.GoID(e.x) {
+				h.connWasSeen(e)
+			}
 		case opGap:
 			h.stalls.last = e.at
 		case opTasks:
@@ -269,7 +278,7 @@ func (h *history) ended(e *event) {
 	if fn := h.funcs[gr.fn]; h.kinds.Has(GoroutineLife) && !strings.HasPrefix(fn, "runtime.") {
 		x := h.origins.At(int(e.slot))
 		h.end(Unit{
-			Kind: GoroutineLife, Type: fn, Goroutine: gr.id, EndGoroutine: gr.id,
+			Kind: GoroutineLife, Type: fn, Func: fn, Goroutine: gr.id, EndGoroutine: gr.id,
 			Start: x.start, End: e.at, Cut: x.before || e.edge || gr.kind == model.Unknown, Stack: h.stacks[x.stack],
 		}, gr.cur, 0)
 	}

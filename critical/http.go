@@ -1,6 +1,7 @@
 package critical
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -25,6 +26,11 @@ const (
 	backgroundRead = "net/http.(*connReader).backgroundRead"
 	network        = "network" // the reason of a wait
 )
+
+// HandlerNotSeen is the type of a request whose handler the trace does not tell: it has a
+// stack only where a goroutine blocks, makes a system call, is preempted, starts or wakes
+// another goroutine, or is annotated or sampled, and the handler did none of these.
+const HandlerNotSeen = "(handler not seen)"
 
 // http2Funcs start a handler for a request of HTTP/2: in net/http, in the package that it
 // is made of, and where that moves to.
@@ -114,7 +120,7 @@ func lookAtConn(frames []*model.Frame) connStack {
 		return handlerIn(frames)
 	case frames[last].Func != serveFunc:
 		// The stack is cut at its outer end: only handlers call that deep.
-		return connStack{doing: handling}
+		return handlerIn(frames)
 	case last == 0:
 		return connStack{doing: otherThing}
 	}
@@ -162,8 +168,24 @@ func (h *history) handles(gr *goroutine, c *conn, x *connStack) {
 		c.from, c.known = from, true
 	}
 	c.handled = true
+	c.named(x)
+}
+
+// named notes the handler that a stack has, if it says more than the one before.
+func (c *conn) named(x *connStack) {
 	if x.handler != "" && int(x.depth) > c.depth {
 		c.handler, c.depth = x.handler, int(x.depth)
+	}
+}
+
+// connWasSeen takes a stack of a goroutine at a moment in the past. It only names the
+// handler of the request that the goroutine was in then, if that is still the current one.
+func (h *history) connWasSeen(e *event) {
+	if !h.slots.At(int(e.slot)).serves {
+		return
+	}
+	if c := h.conns[e.slot]; c.known && c.nextState == 0 && e.at >= c.from {
+		c.named(h.connStack(e.stack))
 	}
 }
 
@@ -197,7 +219,7 @@ func (h *history) connState(gr *goroutine, e *event) {
 		h.handles(gr, c, x)
 	case x.doing != reading:
 	case e.kind == model.Waiting && e.reason == reasonNetwork:
-		c.from, c.known, c.nextState = e.at, !e.edge, 0
+		*c = conn{from: e.at, known: !e.edge, handled: c.handled}
 	case c.handled && c.nextState == 0:
 		c.next, c.nextState, c.nextStack = gr.start, gr.prev, e.stack
 	}
@@ -218,7 +240,7 @@ func (h *history) connEnd(gr *goroutine, e *event) {
 // requestEnd ends the request of a connection.
 func (h *history) requestEnd(gr *goroutine, c *conn, end model.Time, n uint64, stack int32, open bool) {
 	u := Unit{
-		Kind: HTTP, Type: c.handler, Goroutine: gr.id, EndGoroutine: gr.id,
+		Kind: HTTP, Type: cmp.Or(c.handler, HandlerNotSeen), Func: h.funcs[gr.fn], Goroutine: gr.id, EndGoroutine: gr.id,
 		Start: c.from, End: end, Cut: open || !c.known,
 	}
 	*c = conn{}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"runtime/pprof"
 	"runtime/trace"
 	"strings"
 	"sync"
@@ -116,6 +118,89 @@ func TestRequests(t *testing.T) {
 	trace.Stop()
 
 	checkRequests(t, buf.Bytes(), clients*each, clients*each/2)
+}
+
+//go:noinline
+func handleLog(w http.ResponseWriter, r *http.Request) { trace.Log(r.Context(), "path", r.URL.Path) }
+
+//go:noinline
+func handleRegion(w http.ResponseWriter, r *http.Request) { trace.StartRegion(r.Context(), "r").End() }
+
+//go:noinline
+func handleTask(w http.ResponseWriter, r *http.Request) {
+	_, task := trace.NewTask(r.Context(), "t")
+	task.End()
+}
+
+//go:noinline
+func handleStop(w http.ResponseWriter, r *http.Request) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+}
+
+// handleSpin only computes, for long enough that the CPU profiler takes a sample.
+//
+//go:noinline
+func handleSpin(w http.ResponseWriter, r *http.Request) {
+	n := 0
+	for start := time.Now(); time.Since(start) < 60*time.Millisecond; {
+		n++
+	}
+	_ = n
+}
+
+//go:noinline
+func handleUnseen(w http.ResponseWriter, r *http.Request) {}
+
+// Handlers that never block are known from everything that has a stack. One that leaves
+// none has a name that says so.
+func TestHandlersThatNeverBlock(t *testing.T) {
+	handlers := map[string]http.HandlerFunc{"Log": handleLog, "Region": handleRegion, "Task": handleTask, "Stop": handleStop, "Spin": handleSpin, "Unseen": handleUnseen}
+	mux := http.NewServeMux()
+	for name, h := range handlers {
+		mux.HandleFunc("/"+name, h)
+	}
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	var buf bytes.Buffer
+	if err := trace.Start(&buf); err != nil {
+		t.Fatal(err)
+	}
+	if err := pprof.StartCPUProfile(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	const each = 10
+	for range each {
+		for name := range handlers {
+			resp, err := server.Client().Get(server.URL + "/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
+	}
+	pprof.StopCPUProfile()
+	trace.Stop()
+
+	sums := critical.NewSums(critical.SumOptions{Options: critical.Options{Kinds: critical.KindsOf(critical.HTTP)}})
+	if err := read(buf.Bytes(), sums); err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]int64)
+	for _, typ := range sums.Report().Types {
+		found[typ.Name[strings.LastIndex(typ.Name, ".")+1:]] += typ.Count + typ.Cut
+	}
+	for name := range handlers {
+		if n := found["handle"+name]; name != "Unseen" && n != each {
+			t.Errorf("%d of %s", n, name)
+		}
+	}
+	// The runtime may have preempted it all the same.
+	if n := found[critical.HandlerNotSeen] + found["handleUnseen"]; n != each || found[critical.HandlerNotSeen] == 0 || found[""] > 0 {
+		t.Errorf("%d requests that left nothing", n)
+	}
+	t.Log(found)
 }
 
 // checkRequests checks that a trace of a server has as many requests as its clients made,

@@ -113,7 +113,7 @@ func (m *merging) leaks() {
 	to, from := &m.b.leaks, &m.o.leaks
 	to.untold += from.untold
 	for key, l := range from.groups {
-		if m.o.isPool(key, l) {
+		if m.o.byDesign(key, l) {
 			continue
 		}
 		key.stack = m.stack(key.stack)

@@ -262,6 +262,7 @@ func (b *Builder) GoroutineEnd(g *model.Goroutine) {
 	b.why.GoroutineEnd(g)
 	gr := b.goroutines.Of(g)
 	b.running.remove(&b.goroutines, g)
+	b.leaks.signals = b.leaks.signals || g.Func == signalLoop
 	b.groups.all.Add(b.ledger.Times(g))
 	if t := b.timesOf(g, gr); t != nil {
 		b.groups.add(g, gr, t)
@@ -317,6 +318,8 @@ func (b *Builder) Range(r *model.Range) {
 		}
 	}
 }
+
+func (b *Builder) Log(l *model.Log) { b.why.Log(l) }
 
 func (b *Builder) End(s *model.Summary) {
 	sum := *s

@@ -1,12 +1,18 @@
 package report_test
 
 import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
+	"runtime/trace"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/trace2x/trace2x/convert/pprof"
+	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/converttest"
 	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
@@ -117,5 +123,43 @@ type firstSpan struct {
 func (f *firstSpan) TaskStart(t *model.Task) {
 	if t.Span != nil && f.trace == [16]byte{} {
 		f.trace = t.Span.TraceID
+	}
+}
+
+// Requests of HTTP/2 are goroutines of their own, with their own start function, by which
+// they are selected.
+func TestRequestsByFunc(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") }))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	var buf bytes.Buffer
+	if err := trace.Start(&buf); err != nil {
+		t.Fatal(err)
+	}
+	const made = 30
+	for range made {
+		resp, err := server.Client().Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	trace.Stop()
+	for fn, want := range map[string]int64{`\.runHandler$`: made, `\.\(\*conn\)\.serve$`: 0} {
+		opts := report.Options{Selection: model.Selection{Func: regexp.MustCompile(fn)}}
+		opts.Units.Kinds = critical.KindsOf(critical.HTTP)
+		r, err := report.Read(t.Context(), bytes.NewReader(buf.Bytes()), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := int64(0)
+		for _, u := range r.Units {
+			found += u.Count
+		}
+		if found != want {
+			t.Errorf("%s: %d requests, want %d", fn, found, want)
+		}
 	}
 }

@@ -79,6 +79,8 @@ type leaks struct {
 	groups map[leakKey]*leak
 	// untold counts those about which the trace tells neither where nor what they are.
 	untold int
+	// signals says that the program asked for signals.
+	signals bool
 }
 
 type leakKey struct {
@@ -192,7 +194,7 @@ func (b *Builder) siteSuspects(kind SuspectKind, judge func(*site) (total model.
 func (b *Builder) leakSuspects(length model.Time) []Suspect {
 	var out []Suspect
 	for key, l := range b.leaks.groups {
-		if b.merged == nil && b.isPool(key, l) {
+		if b.merged == nil && b.byDesign(key, l) {
 			continue
 		}
 		where := ""

@@ -44,7 +44,7 @@ func poolOfWorkers(work <-chan int, done chan<- int) {
 func neverEnds(ch <-chan int) { <-ch }
 
 // What waits as it should is no leak: a server that accepts, its idle connections, a
-// signal handler, a worker that gets no work while others do.
+// signal handler, a worker that gets no work while others do, a goroutine that sleeps.
 func TestNoLeaks(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") }))
 	defer server.Close()
@@ -63,9 +63,13 @@ func TestNoLeaks(t *testing.T) {
 	go poolOfWorkers(work, done)
 	go poolOfWorkers(work, done)
 	go poolOfWorkers(idle, done)
+	go func() { <-signals }()
+	go time.Sleep(time.Hour)
 	stop := make(chan int)
 	defer close(stop)
-	go neverEnds(stop)
+	for range 2 {
+		go neverEnds(stop)
+	}
 	time.Sleep(20 * time.Millisecond)
 
 	rep := traced(t, func() {

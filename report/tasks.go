@@ -173,6 +173,7 @@ func (b *Builder) TaskEnd(t *model.Task) {
 }
 
 func (b *Builder) RegionStart(r *model.Region) {
+	b.why.RegionStart(r)
 	if r.Before {
 		return // it ends at once, and what its goroutine did in it is not known any more
 	}

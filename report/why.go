@@ -25,8 +25,8 @@ type Why struct {
 // Units is all units of work of one type that are neither tasks nor regions.
 type Units struct {
 	Kind critical.Kind `json:"kind"`
-	// Type is the handler of a request, or the start function of a goroutine; "" if
-	// the trace does not tell.
+	// Type is the handler of a request, or [critical.HandlerNotSeen], or the start function
+	// of a goroutine; "" if the trace does not tell.
 	Type string `json:"type"`
 	// Count is how many there were, also those that are Cut: that began before the
 	// trace or ended after it. These are in nothing else.
@@ -125,16 +125,10 @@ func (w *why) selects(u *critical.Unit) bool {
 	if s.ByTask() && !w.selected[u.Task] {
 		return false
 	}
-	fn := ""
-	switch u.Kind {
-	case critical.Task: // whoever began it
+	if u.Kind == critical.Task { // whoever began it
 		return true
-	case critical.GoroutineLife:
-		fn = u.Type
-	case critical.HTTP:
-		fn = "net/http.(*conn).serve"
 	}
-	return (s.Goroutines == nil || slices.Contains(s.Goroutines, u.Goroutine)) && (s.Func == nil || fn != "" && s.Func.MatchString(fn))
+	return (s.Goroutines == nil || slices.Contains(s.Goroutines, u.Goroutine)) && (s.Func == nil || u.Func != "" && s.Func.MatchString(u.Func))
 }
 
 func (w *why) taskStarted(t *model.Task, selected bool) {

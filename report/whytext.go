@@ -126,8 +126,6 @@ func unitType(k critical.Kind, name string) string {
 		return shortFunc(name)
 	case name != "":
 		return address.Name(name)
-	case k == critical.HTTP:
-		return "(unknown handler)"
 	case k == critical.GoroutineLife:
 		return model.FuncName("")
 	}

@@ -550,6 +550,9 @@ func (w *Writer) ran(p model.ProcID, l *lane, start, end model.Time, state byte)
 func (w *Writer) ProcState(*model.ProcState) {} // sched has what ran; the rest is idle
 
 func (w *Writer) RegionStart(r *model.Region) {
+	if w.slowest != nil {
+		w.slowest.RegionStart(r)
+	}
 	gr := w.goroutine(r.Goroutine)
 	if r.Start == gr.edge || gr.lane == nil {
 		return // an edge, when it ends; or out of focus
@@ -628,6 +631,9 @@ func (w *Writer) TaskEnd(t *model.Task) {
 func (w *Writer) OldSpan(*model.OldSpan) {}
 
 func (w *Writer) Log(l *model.Log) {
+	if w.slowest != nil {
+		w.slowest.Log(l)
+	}
 	if l.Goroutine == nil || w.goroutine(l.Goroutine).lane == nil {
 		return
 	}

@@ -201,7 +201,7 @@ func (o *Options) wants(u *critical.Unit) bool {
 	if o.Region != nil && (u.Kind != critical.Region || !o.Region.MatchString(u.Type)) {
 		return false
 	}
-	return o.Func == nil || u.Kind == critical.GoroutineLife && o.Func.MatchString(u.Type)
+	return o.Func == nil || u.Func != "" && o.Func.MatchString(u.Func)
 }
 
 // found adds a unit up, in another goroutine unless Options.Spans is set.
