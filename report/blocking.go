@@ -329,8 +329,12 @@ var blockingColumns = []struct {
 }
 
 // blockingColumn returns what a column has for waits. If there is none of that name it is
-// their time in units of work, so that idle waits come last.
+// their time in units of work, so that idle waits come last. That column is called by what
+// the units are, too.
 func blockingColumn(name string) (string, func(*Blocking) int64) {
+	if name == "tasks" || name == "requests" {
+		name = "units"
+	}
 	for _, c := range blockingColumns {
 		if c.name == name {
 			return name, c.of

@@ -43,8 +43,9 @@ type Assist struct {
 	Func  string        `json:"func"`
 	Count int64         `json:"count"`
 	Total time.Duration `json:"total_ns"`
-	// Max is the longest assist.
-	Max time.Duration `json:"max_ns"`
+	// Max is how long the longest assist took, which Longest is.
+	Max     time.Duration `json:"max_ns"`
+	Longest Moment        `json:"longest"`
 }
 
 // gc adds up what the collector does, except for the mutator utilization.
@@ -144,7 +145,9 @@ func (b *Builder) assistEnded(r *model.Range) {
 	}
 	if b.counts(g) {
 		gr.assists++
-		gr.maxAssist = max(gr.maxAssist, r.End-r.Start)
+		if d := r.End - r.Start; d > gr.maxAssist {
+			gr.maxAssist, gr.maxAssistAt = d, r.Start
+		}
 	}
 	if s := g.Current(); s.Kind == model.Running {
 		b.assisted(gr, &s, r.Start, r.End)
@@ -170,7 +173,7 @@ func (b *Builder) gcReport() GC {
 	})
 	for fn, g := range b.groups.byFunc {
 		if g.assists > 0 {
-			out.Assists = append(out.Assists, Assist{fn, g.assists, time.Duration(g.sum.GCAssist), time.Duration(g.maxAssist)})
+			out.Assists = append(out.Assists, Assist{fn, g.assists, time.Duration(g.sum.GCAssist), time.Duration(g.maxAssist.duration), g.maxAssist.moment(b)})
 		}
 	}
 	slices.SortFunc(out.Assists, func(a, b Assist) int {

@@ -25,6 +25,10 @@ type Group struct {
 	// field by itself.
 	Sum Times `json:"sum"`
 	Max Times `json:"max"`
+	// MaxOf is the goroutine with the most in a column, exec, wait, block, syscall, assist
+	// or total: when it began, and how much it has there. Columns in which none has
+	// anything are left out.
+	MaxOf map[string]Moment `json:"max_of"`
 }
 
 // groups has the goroutines that have ended.
@@ -41,8 +45,14 @@ type group struct {
 	sum, max  times.Times
 	life      model.Time // of the one that was there longest
 	maxBlock  model.Time // of the one that was blocked longest
+	most      [6]longest // by column, from exec on: the goroutine that has the most there
 	assists   int64
-	maxAssist model.Time
+	maxAssist longest
+}
+
+// inColumns are times in the order of the columns from exec on.
+func inColumns(t *times.Times) [6]model.Time {
+	return [6]model.Time{t.Execution, t.SchedWait, t.Blocked(), t.Syscall + t.SyscallBlock, t.GCAssist, t.Total()}
 }
 
 // ofRuntime reports whether a goroutine is none of the program's: it belongs to
@@ -68,8 +78,15 @@ func (gs *groups) add(g *model.Goroutine, gr *goroutine, t *times.Times) {
 	grp.max.Max(t)
 	grp.life = max(grp.life, t.Total())
 	grp.maxBlock = max(grp.maxBlock, t.Blocked())
+	for i, d := range inColumns(t) {
+		if d > grp.most[i].duration {
+			grp.most[i] = longest{at: g.Start, duration: d, goroutine: g.ID, fn: g.Func}
+		}
+	}
 	grp.assists += gr.assists
-	grp.maxAssist = max(grp.maxAssist, gr.maxAssist)
+	if gr.maxAssist > grp.maxAssist.duration {
+		grp.maxAssist = longest{at: gr.maxAssistAt, duration: gr.maxAssist, goroutine: g.ID, fn: g.Func}
+	}
 }
 
 func (gs *groups) of(fn string) *group {
@@ -84,10 +101,16 @@ func (gs *groups) of(fn string) *group {
 	return grp
 }
 
-func (gs *groups) report(reasons *times.Reasons) []Group {
+func (gs *groups) report(b *Builder) []Group {
+	reasons := &b.ledger.Reasons
 	out := make([]Group, 0, len(gs.byFunc))
 	for fn, g := range gs.byFunc {
-		grp := Group{Func: fn, Count: g.count, Started: g.started, Ended: g.ended, Sum: timesOf(&g.sum, reasons), Max: timesOf(&g.max, reasons)}
+		grp := Group{Func: fn, Count: g.count, Started: g.started, Ended: g.ended, Sum: timesOf(&g.sum, reasons), Max: timesOf(&g.max, reasons), MaxOf: make(map[string]Moment)}
+		for i, l := range g.most {
+			if l.duration > 0 {
+				grp.MaxOf[columns[i+1].name] = l.moment(b)
+			}
+		}
 		grp.Max.Total = time.Duration(g.life)
 		// The longest wait for each reason may be of different goroutines.
 		grp.Max.Block = time.Duration(g.maxBlock)
@@ -151,6 +174,21 @@ func column(name string) func(*Group) time.Duration {
 	return nil
 }
 
+// maxOf says which goroutine has the most in a column, "" if that is not known.
+func (g *Group) maxOf(dir, column string) string {
+	column = strings.TrimPrefix(column, "max-")
+	m, ok := g.MaxOf[column]
+	if !ok {
+		column = "exec"
+		m, ok = g.MaxOf[column]
+	}
+	if !ok {
+		return ""
+	}
+	m.Func = ""
+	return "most " + column + ": " + m.who() + inFile(dir, m.File)
+}
+
 // goroutineColumn is the column by which goroutines are sorted: exec if the one that was
 // asked for is only of waits.
 func goroutineColumn(name string) string {
@@ -162,10 +200,28 @@ func goroutineColumn(name string) string {
 
 // CheckColumn returns an error if there is no such column to sort by.
 func CheckColumn(name string) error {
-	if by, _ := blockingColumn(name); column(name) == nil && by != name {
+	if by, _ := blockingColumn(name); column(name) == nil && by != name && name != "tasks" && name != "requests" {
 		return fmt.Errorf("there is no column %q: there are %s, and block:REASON and max-block:REASON, as in block:sync", name, strings.Join(Columns(), ", "))
 	}
 	return nil
+}
+
+// CheckReason returns an error if a column is for a reason for which nothing waited.
+func (r *Report) CheckReason(column string) error {
+	reason, ok := strings.CutPrefix(strings.TrimPrefix(column, "max-"), "block:")
+	if !ok || len(r.Goroutines) == 0 {
+		return nil
+	}
+	known := make(map[string]time.Duration)
+	for i := range r.Goroutines {
+		for name, d := range r.Goroutines[i].Sum.BlockByReason {
+			known[name] += d
+		}
+	}
+	if known[reason] > 0 {
+		return nil
+	}
+	return fmt.Errorf("nothing waited for %q: there are %s", reason, joined(", ", byTime(known)...))
 }
 
 // Sort sorts the goroutines, also single ones, and the waits, by a column, the largest

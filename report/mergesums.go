@@ -30,7 +30,14 @@ func (m *merging) groups() {
 		x.life = max(x.life, g.life)
 		x.maxBlock = max(x.maxBlock, g.maxBlock)
 		x.assists += g.assists
-		x.maxAssist = max(x.maxAssist, g.maxAssist)
+		for i, l := range g.most {
+			if l.duration > x.most[i].duration {
+				x.most[i] = m.longest(l)
+			}
+		}
+		if g.maxAssist.duration > x.maxAssist.duration {
+			x.maxAssist = m.longest(g.maxAssist)
+		}
 	}
 }
 

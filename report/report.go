@@ -177,6 +177,8 @@ type goroutine struct {
 	running   int
 	assists   int64
 	maxAssist model.Time
+	// maxAssistAt is when the longest assist began.
+	maxAssistAt model.Time
 	regions   []regionStint // by Depth
 	selected  *selected     // nil if everything is
 }
@@ -334,7 +336,7 @@ func (b *Builder) Report() *Report {
 	r := &Report{
 		Trace:           b.summary,
 		Overview:        b.overview(),
-		Goroutines:      b.groups.report(&b.ledger.Reasons),
+		Goroutines:      b.groups.report(b),
 		Scheduling:      b.sched.report(b.summary, &b.share.latency),
 		GC:              b.gcReport(),
 		Tasks:           b.tasks.report(&b.ledger.Reasons, b.trace.Origin),

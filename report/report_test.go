@@ -417,6 +417,21 @@ func TestSort(t *testing.T) {
 			t.Errorf("sorted by %q", name)
 		}
 	}
+	// The time in units of work is called by what the units are, too.
+	if err := rep.Sort("units"); err != nil {
+		t.Fatal(err)
+	}
+	byUnits := slices.Clone(rep.Blocking)
+	for _, name := range []string{"tasks", "requests"} {
+		if err := rep.Sort(name); err != nil || !reflect.DeepEqual(rep.Blocking, byUnits) {
+			t.Errorf("by %s: %v", name, err)
+		}
+	}
+	for name, known := range map[string]bool{"exec": true, "block:sync": true, "max-block:select": true, "block:nonsense": false, "max-block:": false} {
+		if err := rep.CheckReason(name); (err == nil) != known {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // The leaks of testdata/gen/leak are found, each with its place and reason, and

@@ -3,6 +3,7 @@ package report_test
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,17 @@ func TestSingles(t *testing.T) {
 				g.Max.Total = max(g.Max.Total, s.Times.Total)
 				if s.Start > s.End || s.Func == "" || sel.Task == nil && s.Times.Total > s.End-s.Start {
 					t.Errorf("%s: %+v", name, s)
+				}
+			}
+			has := make(map[model.GoID][]time.Duration) // of all with this ID
+			for _, s := range all.Singles {
+				has[s.ID] = append(has[s.ID], s.Times.Execution, s.Times.Block)
+			}
+			for _, g := range all.Goroutines {
+				for column, most := range map[string]time.Duration{"exec": g.Max.Execution, "block": g.Max.Block} {
+					if of, ok := g.MaxOf[column]; ok != (most > 0) || ok && (of.Duration != most || of.Func != g.Func || !slices.Contains(has[of.Goroutine], most)) {
+						t.Errorf("%s: %s: the most %s is %v, of %+v", name, g.Func, column, most, of)
+					}
 				}
 			}
 			for _, want := range all.Goroutines {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -49,6 +50,22 @@ type Longest struct {
 	Goroutine model.GoID `json:"goroutine"`
 	// File is the trace that has it; "" for a report on one trace.
 	File string `json:"file,omitempty"`
+}
+
+// longest says which task or region took longest, "" if none is complete.
+func (a *Annotation) longest(dir string) string {
+	l := &a.Longest
+	if a.Count == a.Cut {
+		return ""
+	}
+	task, g := "", ""
+	if l.Task != model.BackgroundTask {
+		task = fmt.Sprintf("task %d", l.Task)
+	}
+	if l.Goroutine != 0 {
+		g = fmt.Sprintf("G%d", l.Goroutine)
+	}
+	return "max: " + joined(" ", joined(", ", task, g), "at "+moment(l.At)) + inFile(dir, l.File)
 }
 
 // annotations are tasks, or regions, by type.

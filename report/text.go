@@ -266,6 +266,22 @@ func stackLine(stack []Place) string {
 	return strings.Join(names, " ← ")
 }
 
+// who says whose it is, and when it began.
+func (m Moment) who() string {
+	if m.Goroutine == 0 {
+		return "at " + moment(m.At)
+	}
+	return joined(" ", fmt.Sprintf("G%d", m.Goroutine), shortFuncOr(m.Func), "at "+moment(m.At))
+}
+
+// shortFuncOr is shortFunc, and "" for no function.
+func shortFuncOr(fn string) string {
+	if fn == "" {
+		return ""
+	}
+	return shortFunc(fn)
+}
+
 func (m Moment) String() string {
 	switch {
 	case m.Goroutine != 0 && m.Func == "":
@@ -291,10 +307,9 @@ func (p *printer) goroutines(list []Group) {
 		at[i] = len(t.rows)
 		t.add(plain, append([]string{num(g.Count)}, append(timesCells(&g.Sum), shortFunc(g.Func))...)...)
 		if g.Count > 1 {
-			t.add(faint, append([]string{"max"}, append(timesCells(&g.Max), "  "+reasonsLine(g.Sum.BlockByReason, 2))...)...)
-		} else {
-			t.note(reasonsLine(g.Sum.BlockByReason, 3))
+			t.add(faint, append([]string{"max"}, append(timesCells(&g.Max), "  "+g.maxOf(p.dir, p.opts.SortedBy))...)...)
 		}
+		t.note(reasonsLine(g.Sum.BlockByReason, 3))
 	}
 	t.dropEmpty()
 	room := t.room(p)
@@ -304,6 +319,11 @@ func (p *printer) goroutines(list []Group) {
 	}
 	t.write(p, "  ")
 	p.more(all, "start function")
+}
+
+// joined joins the parts that are not empty.
+func joined(separator string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), separator)
 }
 
 // shortFunc is a function without the path to its package: there is little room in a
@@ -370,7 +390,7 @@ func (p *printer) blocking(list []Blocking, unit string) {
 			t.rows = append(t.rows, r)
 			t.note(s.Place.fit(p.room(13)))
 		}
-		t.wrapNote(p, endedByLine(s.EndedBy, s.Count))
+		t.wrapNote(p, joined("; ", endedByLine(s.EndedBy, s.Count), "max: "+s.Longest.who()+inFile(p.dir, s.Longest.File)))
 	}
 	t.write(p, "  ")
 	p.more(len(list), "place")
@@ -480,9 +500,10 @@ func (p *printer) gc(r *Report) {
 	p.section("GC AND STOP-THE-WORLD", about)
 	if len(gc.Pauses) > 0 {
 		var t table
-		t.add(faint, "count", "total", "p50", "p99", "max", "pause, longest")
+		t.add(faint, "count", "total", "p50", "p99", "max", "pause")
 		for _, x := range gc.Pauses[:p.top(len(gc.Pauses))] {
-			t.add(plain, num(x.Count), dur(x.Total), dur(x.P50), dur(x.P99), dur(x.Max), fmt.Sprintf("%s, at %s", address.Name(x.Reason), moment(x.Longest.At))+inFile(p.dir, x.Longest.File))
+			t.add(plain, num(x.Count), dur(x.Total), dur(x.P50), dur(x.P99), dur(x.Max), address.Name(x.Reason))
+			t.wrapNote(p, "max: "+x.Longest.who()+inFile(p.dir, x.Longest.File))
 		}
 		t.write(p, "  ")
 		p.more(len(gc.Pauses), "reason")
@@ -491,7 +512,9 @@ func (p *printer) gc(r *Report) {
 		var t table
 		t.add(faint, "count", "total", "max", "mark assist of")
 		for _, x := range gc.Assists[:p.top(len(gc.Assists))] {
-			t.add(plain, num(x.Count), dur(x.Total), dur(x.Max), shortFunc(x.Func))
+			longest := x.Longest
+			longest.Func = ""
+			t.add(plain, num(x.Count), dur(x.Total), dur(x.Max), shortFunc(x.Func)+"; max: "+longest.who()+inFile(p.dir, longest.File))
 		}
 		t.write(p, "  ")
 		p.more(len(gc.Assists), "start function")
@@ -525,7 +548,7 @@ func (p *printer) annotations(title string, list []Annotation) {
 	for _, a := range list[:p.top(len(list))] {
 		l := &a.Latency
 		t.add(plain, append([]string{num(a.Count), dur(l.P50), dur(l.P99), dur(l.Max)}, append(timesCells(&a.Times), a.label())...)...)
-		t.note(reasonsLine(a.Times.BlockByReason, 3))
+		t.wrapNote(p, joined("; ", reasonsLine(a.Times.BlockByReason, 3), a.longest(p.dir)))
 	}
 	t.dropEmpty()
 	t.write(p, "  ")

@@ -69,11 +69,11 @@ func newGC(v *view, l links) *gc {
 	out.Pauses.withPerfetto(l)
 
 	out.Assists = &table{ID: "assists-table", Caption: "GC assists by start function", Filter: "a function", Empty: "No goroutine had to help the GC.", Columns: []column{
-		{Title: "start function", Wide: true}, num("count", ""), {Title: "total", Num: true, Sorted: true}, num("max", "the longest assist"),
+		{Title: "start function", Wide: true}, num("count", ""), {Title: "total", Num: true, Sorted: true}, num("max", "the longest assist"), num("longest at", "since the trace began"), num("goroutine", "that had to help for longest"),
 	}}
 	for i := range g.Assists {
 		a := &g.Assists[i]
-		out.Assists.Rows = append(out.Assists.Rows, row{Cells: []cell{l.funcCell(a.Func), number(a.Count), dur(a.Total), dur(a.Max)}})
+		out.Assists.Rows = append(out.Assists.Rows, row{Cells: []cell{l.funcCell(a.Func), number(a.Count), dur(a.Total), dur(a.Max), moment(a.Longest.At), l.goroutineCell(a.Longest.Goroutine)}})
 	}
 	return out
 }

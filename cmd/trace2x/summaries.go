@@ -46,8 +46,8 @@ func summarizeMany(ctx context.Context, e *env, args []string, fl *summaryFlags,
 	if missed := cmp.Or(fl.missed(named, b.Found()), fl.missedUnit(named, rep)); missed != nil {
 		return missed
 	}
-	if err := rep.Sort(fl.sort); err != nil {
-		return err
+	if err := cmp.Or(rep.CheckReason(fl.sort), rep.Sort(fl.sort)); err != nil {
+		return fmt.Errorf("--sort: %w", err)
 	}
 	if err := e.writeSummary(rep, fl); err != nil {
 		return fmt.Errorf("writing standard output: %w", err)

@@ -74,8 +74,9 @@ in the column of --sort first.
 --sort takes one of the columns of the goroutines: count, exec, wait, block,
 syscall, assist and total; or one reason of blocking, as in block:sync. With max- in
 front, it sorts by the most of a single goroutine. It also takes one of the columns of
-blocking: count, total, p50, p99, max and tasks. Without it, blocking is sorted by the
-time in which goroutines were at work for tasks, so that idle waits come last.
+blocking: count, total, p50, p99, max and units, which is the time in units of work
+(tasks or requests are other names of it). Without it, blocking is sorted by units, so
+that idle waits come last.
 
 --json writes everything; docs/summary.md has the names and units. --html writes pages
 with plots and tables as one file; trace2x web shows them, and more, in the browser.`,
@@ -202,8 +203,8 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 	if missed := cmp.Or(fl.missed(in, b.Found()), fl.missedUnit(in, rep)); missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
-	if err := rep.Sort(fl.sort); err != nil {
-		return err
+	if err := cmp.Or(rep.CheckReason(fl.sort), rep.Sort(fl.sort)); err != nil {
+		return fmt.Errorf("%s: --sort: %w", in.Name, err)
 	}
 	if writeErr := e.writeSummary(rep, fl); writeErr != nil {
 		return fmt.Errorf("writing standard output: %w", writeErr)
