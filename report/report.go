@@ -179,8 +179,8 @@ type goroutine struct {
 	maxAssist model.Time
 	// maxAssistAt is when the longest assist began.
 	maxAssistAt model.Time
-	regions   []regionStint // by Depth
-	selected  *selected     // nil if everything is
+	regions     []regionStint // by Depth
+	selected    *selected     // nil if everything is
 }
 
 func (b *Builder) Begin(t *model.Trace) {
