@@ -12,8 +12,8 @@
 --   p50_ms, max_ms    how long one wait took
 --
 -- A long total is a cause only if somebody waits for these goroutines: the goroutines of
--- a pool or a server wait for work most of the time. Waits shorter than 10 µs
--- (--min-block), and those whose stack is not in the trace, are in '(no stack)'.
+-- a pool or a server wait for work most of the time. Waits and system calls shorter than
+-- 10 µs (--min-block), and those whose stack is not in the trace, are in '(no stack)'.
 
 -- The place of a stack: its innermost call that is not in a package by which programs
 -- block; if all are, what the goroutine was started for.

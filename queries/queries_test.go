@@ -497,7 +497,7 @@ func checkSyscalls(t *testing.T, c *converted) {
 	want := make(groups[state])
 	for _, g := range c.goroutines {
 		for _, s := range g.states {
-			if s.kind == model.Syscall {
+			if s.kind == model.Syscall && s.hasSlice() {
 				want.add(s, g.function, s.place)
 			}
 		}

@@ -169,17 +169,24 @@ func (r *record) waits() (ws []wait) {
 		for _, s := range g.states {
 			switch {
 			case s.kind == model.Waiting && s.end > s.start:
-				w := wait{g, s.start, s.end, s.reason, s.place}
-				if w.dur() < model.Time(perfetto.DefaultMinBlock) {
-					w.place = noStack
-				}
-				ws = append(ws, w)
+				ws = append(ws, wait{g, s.start, s.end, s.reason, s.shownPlace()})
 			case s.kind == model.Syscall && s.end > s.lost:
-				ws = append(ws, wait{g, s.lost, s.end, "syscall", s.place})
+				ws = append(ws, wait{g, s.lost, s.end, "syscall", s.shownPlace()})
 			}
 		}
 	}
 	return ws
+}
+
+// hasSlice reports whether a wait or a system call is long enough for a slice.
+func (s *state) hasSlice() bool { return s.end-s.start >= model.Time(perfetto.DefaultMinBlock) }
+
+// shownPlace returns the place that a wait or a system call has with its slice.
+func (s *state) shownPlace() string {
+	if !s.hasSlice() {
+		return noStack
+	}
+	return s.place
 }
 
 // woken is a moment from which a goroutine was runnable without having run

@@ -14,8 +14,8 @@
 --   without_p_ms  time in these after that
 --   id, ts, dur, track_id  the longest call: a click on id leads there
 --
--- Very short calls that the runtime does not trace as calls are not here (Go 1.21
--- and earlier leave out more of them).
+-- Calls shorter than 10 µs (--min-block) are not here, and very short ones that the
+-- runtime does not trace as calls (Go 1.21 and earlier leave out more of them).
 
 -- The place of a stack: its innermost call that is not in a package by which programs
 -- block; if all are, what the goroutine was started for.

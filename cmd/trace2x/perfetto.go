@@ -134,7 +134,7 @@ func newConversion() *conversion {
 const defaultSlowest = 10
 
 func (c *conversion) addFlags(f *pflag.FlagSet, budget byteSize) {
-	f.DurationVar(&c.opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait that becomes a slice with its stack; the states have all waits")
+	f.DurationVar(&c.opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait or system call that becomes a slice with its stack; the states have all waits")
 	c.budget = budget
 	f.Var(&c.budget, "budget", "lower the detail until the file has at most `SIZE`, such as 32MB; 0 for any size")
 	f.BoolVar(&c.opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")

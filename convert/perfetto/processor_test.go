@@ -285,17 +285,20 @@ func checkSlices(t *testing.T, c *converted, minBlock int64) {
 	}
 	same(t, "lifetimes", c.query(t, "select ts, dur, name from slice where category = 'goroutine'"), lifetimes)
 
-	var waits []modeltest.Interval
-	for _, w := range c.Waits {
-		if int64(w.End-w.Start) >= minBlock {
-			waits = append(waits, w)
+	long := func(all []modeltest.Interval) (out []modeltest.Interval) {
+		for _, i := range all {
+			if int64(i.End-i.Start) >= minBlock {
+				out = append(out, i)
+			}
 		}
+		return out
 	}
+	waits, syscalls := long(c.Waits), long(c.Syscalls)
 	laneSlices := func(category string) string {
 		return fmt.Sprintf("select ts, dur, name, goroutine from on_lane where category = '%s'", category)
 	}
 	same(t, "waits", c.query(t, laneSlices("wait")), lines(waits, goroutine))
-	same(t, "system calls", c.query(t, laneSlices("syscall")), lines(c.Syscalls, goroutine))
+	same(t, "system calls", c.query(t, laneSlices("syscall")), lines(syscalls, goroutine))
 	same(t, "regions", c.query(t, laneSlices("region")), lines(c.Regions, goroutine))
 	tasks := slices.Clone(c.Tasks)
 	for i := range tasks {
@@ -327,7 +330,7 @@ func checkSlices(t *testing.T, c *converted, minBlock int64) {
 		return out
 	}
 	same(t, "stacks of waits", c.query(t, stacks("wait")), lines(withStack(waits), nil))
-	same(t, "stacks of system calls", c.query(t, stacks("syscall")), lines(withStack(c.Syscalls), nil))
+	same(t, "stacks of system calls", c.query(t, stacks("syscall")), lines(withStack(syscalls), nil))
 	same(t, "stacks of regions", c.query(t, stacks("region")), lines(withStack(c.Regions), nil))
 
 	same(t, "slices that do not nest", c.query(t, `

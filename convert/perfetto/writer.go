@@ -13,10 +13,11 @@ import (
 )
 
 // Options say how a trace is written. The zero value writes a slice for every
-// wait.
+// wait and system call.
 type Options struct {
-	// MinBlock is the shortest wait that becomes a slice, with its stack. Shorter
-	// waits are only in the goroutine's states, with their reason.
+	// MinBlock is the shortest wait or system call that becomes a slice, with its
+	// stack. Shorter waits are only in the goroutine's states, with their reason, and so
+	// is the time that shorter system calls had no P.
 	MinBlock time.Duration
 	// Threads adds a track for each OS thread with what ran on it.
 	Threads bool
@@ -394,7 +395,7 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, first, open bool) {
 	tid := gr.lane.tid
 	blocked := s.End - s.ProcLost
-	if s.Duration() >= details[w.opts.Detail].shortest {
+	if s.Duration() >= w.minBlock {
 		w.interval(gr, slice{
 			start: s.Start, end: s.End, open: open, name: "syscall", category: catSyscall, stack: s.Stack,
 			args: [2]arg{{argBlocked, int64(blocked)}},
