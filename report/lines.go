@@ -97,7 +97,7 @@ func TextLines(w io.Writer, lines []Line, opts TextOptions) error {
 	words := func(file, about string) string {
 		return file + strings.Repeat(" ", max(name-width(file), 0)) + "  " + about
 	}
-	t.rows[0].cells[5] = words("file", "unit: what made the slowest 1% slow")
+	t.rows[0].cells[5] = words("file", "unit: what made its p99 slow")
 	for i := range lines {
 		l := &lines[i]
 		about := "no unit of work has ended"
