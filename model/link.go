@@ -11,6 +11,9 @@ import (
 type SpanContext struct {
 	TraceID [16]byte
 	SpanID  [8]byte
+	// Parent is the span in another process that caused this one, such as the client's
+	// span of a request. It is zero if there is none, or if the trace does not tell.
+	Parent [8]byte
 }
 
 // Categories of the logs in which a program says that a task is a span. They
@@ -46,9 +49,9 @@ func (s *startedSpan) is(typ string) bool {
 	return typ == s.name
 }
 
-// parseStartedSpan reads "TRACEPARENT NAME". Of later versions of traceparent
-// than 00, the beginning is the same (W3C Trace Context, "Versioning of
-// traceparent").
+// parseStartedSpan reads "TRACEPARENT NAME" or "TRACEPARENT-PARENT NAME". Of later
+// versions of traceparent than 00, the beginning is the same (W3C Trace Context,
+// "Versioning of traceparent").
 func parseStartedSpan(message string) (s startedSpan, ok bool) {
 	const length = len("00-") + 2*len(s.TraceID) + len("-") + 2*len(s.SpanID) + len("-00")
 	parent, name, ok := strings.Cut(message, " ")
@@ -59,6 +62,11 @@ func parseStartedSpan(message string) (s startedSpan, ok bool) {
 	_, err2 := hex.Decode(s.SpanID[:], []byte(parent[36:52]))
 	if err1 != nil || err2 != nil || s.TraceID == [16]byte{} || s.SpanID == [8]byte{} {
 		return s, false
+	}
+	if rest := parent[length:]; len(rest) == len("-")+2*len(s.Parent) && rest[0] == '-' {
+		if _, err := hex.Decode(s.Parent[:], []byte(rest[1:])); err != nil {
+			s.Parent = [8]byte{}
+		}
 	}
 	s.name = strings.Clone(name)
 	return s, true

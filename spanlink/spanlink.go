@@ -13,7 +13,8 @@ import (
 // Category is the category of the logs that link a task to a span. The message
 // is the W3C traceparent of the span, a space, and the span's name: the next
 // task that begins on the goroutine of the log, and has this name as its type,
-// is the span.
+// is the span. If the span has a parent in another process, "-" and the ID of that follow
+// the traceparent directly; readers that do not know this skip it.
 //
 // The logs are of no task: they come before the one that they are about.
 const Category = "opentelemetry.traceparent"
@@ -70,14 +71,19 @@ func log(category string, s sdktrace.ReadOnlySpan, took time.Duration) {
 	}
 	name := s.Name()
 	name = name[:min(len(name), MaxName)]
-	id, parent, flags := sc.TraceID(), sc.SpanID(), byte(sc.TraceFlags())
+	id, span, flags := sc.TraceID(), sc.SpanID(), byte(sc.TraceFlags())
 
 	const digits = 20
-	var buf [len("00-") + 32 + 1 + 16 + 1 + 2 + 1 + digits + MaxName]byte
+	var buf [len("00-") + 32 + 1 + 16 + 1 + 2 + 1 + 16 + 1 + digits + MaxName]byte
 	b := append(buf[:0], "00-"...)
 	b = append(hex.AppendEncode(b, id[:]), '-')
-	b = append(hex.AppendEncode(b, parent[:]), '-')
-	b = append(hex.AppendEncode(b, []byte{flags}), ' ')
+	b = append(hex.AppendEncode(b, span[:]), '-')
+	b = hex.AppendEncode(b, []byte{flags})
+	if from := s.Parent(); from.IsRemote() {
+		id := from.SpanID()
+		b = hex.AppendEncode(append(b, '-'), id[:])
+	}
+	b = append(b, ' ')
 	if took >= 0 {
 		b = append(strconv.AppendInt(b, int64(took), 10), ' ')
 	}

@@ -81,11 +81,20 @@ func (c *conversion) narrow(path *perfetto.Path) {
 // lower has less of the trace converted the next time, after the writer has had it with
 // too many bytes.
 func (c *conversion) lower(w *perfetto.Writer, attempt int) {
+	c.apply(w.Fit(c.aim(attempt)))
+}
+
+// aim returns how many bytes the next attempt should make.
+func (c *conversion) aim(attempt int) int64 {
 	aim := int64(c.budget)
 	for range attempt {
 		aim = aim * 95 / 100
 	}
-	fit := w.Fit(aim)
+	return aim
+}
+
+// apply has what would fit converted the next time.
+func (c *conversion) apply(fit perfetto.Fit) {
 	c.opts.Detail, c.opts.LeftOut = fit.Detail, fit.Detail.String()
 	if fit.Until > 0 {
 		c.part.To = model.Moment{Since: max(fit.Until.Truncate(time.Millisecond), c.part.From.Since+time.Millisecond)}

@@ -28,7 +28,7 @@ func newOpen(e *env) *cobra.Command {
 	c.place = &place{}
 	var fl openFlags
 	cmd := &cobra.Command{
-		Use:   "open TRACE",
+		Use:   "open TRACE...",
 		Short: "Convert a trace and open it in ui.perfetto.dev",
 		Long: `open converts a Go execution trace as trace2x perfetto does and opens it in
 https://ui.perfetto.dev. The trace goes to your browser and no further: it is
@@ -39,6 +39,8 @@ take the UI long to load is shown in less detail, or only its beginning: see --b
 ` + placeHelp + `
 
 ` + sourceHelp + `
+
+` + programsHelp + `
 
 ` + secretsHelp + `
 
@@ -53,6 +55,9 @@ If your browser refuses the connection, try --port 0.`,
   trace2x open --task 934 trace.out
   trace2x open --at 1.2s trace.out
 
+  # several programs on one timeline
+  trace2x open gateway.trace checkout.trace
+
   # five seconds of a running program that imports net/http/pprof
   trace2x open http://localhost:6060
 
@@ -61,7 +66,7 @@ If your browser refuses the connection, try --port 0.`,
 
   # in a UI of your own, and keep the converted trace
   trace2x open --ui http://localhost:10000 -o trace.pftrace trace.out`,
-		Args:              oneTrace,
+		Args:              someTraces,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := c.parse(args[0])
@@ -78,8 +83,18 @@ If your browser refuses the connection, try --port 0.`,
 			if c.out == "-" {
 				return errors.New("-o - is for trace2x perfetto")
 			}
+			convert, name := func(to, shown string) error { return c.run(cmd.Context(), e, from, to, shown) }, ""
+			if isMany(args) {
+				t, err := c.timeline(e, args)
+				if err != nil {
+					return err
+				}
+				convert, name = func(to, shown string) error { return c.runTimeline(cmd.Context(), e, t, to, shown) }, t.in.outputName(args, ".pftrace")
+			} else {
+				name = outputName(from, ".pftrace")
+			}
 			e.ran = true
-			return open(cmd.Context(), e, from, ui, cmd.Flags().Changed("port"), &fl, c)
+			return open(cmd.Context(), e, convert, name, ui, cmd.Flags().Changed("port"), &fl, c)
 		},
 	}
 	f := cmd.Flags()
@@ -92,7 +107,9 @@ If your browser refuses the connection, try --port 0.`,
 	return cmd
 }
 
-func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven bool, fl *openFlags, c *conversion) error {
+// open opens what convert writes to a file, which the report calls shown. Without -o, that
+// is name.
+func open(ctx context.Context, e *env, convert func(to, shown string) error, name string, ui *url.URL, portGiven bool, fl *openFlags, c *conversion) error {
 	file, shown := c.out, c.out
 	if file == "" {
 		temp, err := output.TempFolder()
@@ -100,7 +117,7 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 			return err
 		}
 		defer temp.Remove()
-		shown = outputName(from, ".pftrace")
+		shown = name
 		file = filepath.Join(temp.Path, shown)
 	}
 
@@ -111,9 +128,10 @@ func open(ctx context.Context, e *env, from location, ui *url.URL, portGiven boo
 	}
 	defer srv.Close()
 
-	err = c.run(ctx, e, from, file, shown)
+	err = convert(file, shown)
 	var missed *missedError
 	switch {
+	case err == errTold && exists(file): // of the other traces
 	case model.IsDamage(err) && !errors.As(err, &missed):
 		fmt.Fprintf(e.stderr, "warning: %s\n", oneLine(err))
 		err = errTold

@@ -369,7 +369,7 @@ func toOtel(ctx context.Context, e *env, from location, fl *otelFlags, sel *sele
 // missed returns an error if nothing matches the filters that the user gave.
 func (fl *otelFlags) missed(in *input.Input, sel *selection, opts otel.Options, x *export) error {
 	if x.spans == nil {
-		return sel.missed(in, x.found())
+		return sel.missed(in.Name, x.found())
 	}
 	rep := x.spans
 	var given []string
@@ -385,7 +385,7 @@ func (fl *otelFlags) missed(in *input.Input, sel *selection, opts otel.Options, 
 	if len(given) > 0 && rep.Traces == 0 && rep.Linked == 0 {
 		return &missedError{fmt.Sprintf("%s: no task matches %s", in.Name, strings.Join(given, " and "))}
 	}
-	return sel.missed(in, rep.Found)
+	return sel.missed(in.Name, rep.Found)
 }
 
 // guessWallStart returns when a trace without clock snapshots began: when its file was

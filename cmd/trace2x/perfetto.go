@@ -23,7 +23,7 @@ func newPerfetto(e *env) *cobra.Command {
 	c := newConversion()
 	var split time.Duration
 	cmd := &cobra.Command{
-		Use:   "perfetto TRACE",
+		Use:   "perfetto TRACE...",
 		Short: "Write a trace for ui.perfetto.dev",
 		Long: `perfetto writes a Go execution trace as a Perfetto trace: open it in
 https://ui.perfetto.dev, or query it with Perfetto's trace processor.
@@ -31,6 +31,8 @@ https://ui.perfetto.dev, or query it with Perfetto's trace processor.
 ` + sourceHelp + `
 
 ` + secretsHelp + `
+
+` + programsHelp + `
 
 Without -o, the output is in the working directory and has the name of TRACE with
 the ending .pftrace. For a program's URL, it has the name of the host and the time.
@@ -57,6 +59,10 @@ then shown without --slowest.`,
   # only the goroutines at work for one distributed trace, linked by spanlink
   trace2x perfetto --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 trace.out
 
+  # one request through three programs, on one timeline
+  trace2x perfetto --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 -o request.pftrace \
+    gateway.trace checkout.trace db.trace
+
   # 200 ms of a long trace; files of 5 s each
   trace2x perfetto --from 1.2s --to 1.4s trace.out
   trace2x perfetto --split 5s trace.out
@@ -73,7 +79,7 @@ then shown without --slowest.`,
 
   # every wait with its stack, however short, and the OS threads
   trace2x perfetto --min-block 0 --threads trace.out`,
-		Args:              oneTrace,
+		Args:              someTraces,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := c.parse(args[0])
@@ -90,6 +96,17 @@ then shown without --slowest.`,
 				return errors.New("--split makes files: leave out -o -")
 			case split > 0 && c.budget > 0:
 				return errors.New("--split makes files of a duration, --budget one of a size: leave out one of them")
+			}
+			if isMany(args) {
+				if split > 0 {
+					return errors.New("--split is for one trace")
+				}
+				t, err := c.timeline(e, args)
+				if err != nil {
+					return err
+				}
+				name := cmp.Or(c.out, t.in.outputName(args, ".pftrace"))
+				return c.runTimeline(cmd.Context(), e, t, name, name)
 			}
 			e.ran = true
 			name := cmp.Or(c.out, outputName(from, ".pftrace"))
@@ -113,11 +130,12 @@ type conversion struct {
 	source
 	destination
 	selection
-	opts   perfetto.Options
-	budget byteSize     // of the file; 0 for any size
-	asked  model.Window // the part of the trace that the user wants
-	part   model.Window // the part of it that is converted
-	around string       // what part is around, if that is because of the budget
+	programs programFlags
+	opts     perfetto.Options
+	budget   byteSize     // of the file; 0 for any size
+	asked    model.Window // the part of the trace that the user wants
+	part     model.Window // the part of it that is converted
+	around   string       // what part is around, if that is because of the budget
 
 	inputName string // in messages
 	// place is where the UI opens the result, nil if nobody asks.
@@ -142,6 +160,7 @@ func (c *conversion) addFlags(f *pflag.FlagSet, budget byteSize) {
 	c.source.addFlags(f)
 	c.addHeader(f, "header")
 	c.selection.addFlags(f)
+	c.programs.addFlags(f)
 }
 
 // parse checks the flags and the argument TRACE, and returns where the trace is.
@@ -250,7 +269,7 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	if sum == nil {
 		return nil, inInput(in, err)
 	}
-	missed := c.selection.missed(in, w.Found())
+	missed := c.selection.missed(in.Name, w.Found())
 	if missed == nil && c.place != nil {
 		missed = c.place.found(in, w, sum)
 	}
@@ -267,13 +286,18 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	e.warnBeyond(sum)
 	c.selection.report(e, w.Found())
 	e.reportFile(outName(shown), out.Size(), sum)
+	c.reportDetail(e, w.Size())
+	return nil, inDamage(in, err)
+}
+
+// reportDetail reports what was left out, or could be, of a file of so many bytes.
+func (c *conversion) reportDetail(e *env, size int64) {
 	switch {
 	case c.opts.LeftOut != "":
 		fmt.Fprintf(e.stderr, "left out, to fit into %v: %s; --budget 0 leaves out nothing, --from and --to show another part\n", &c.budget, c.opts.LeftOut)
-	case w.Size() > slowToLoad:
-		fmt.Fprintf(e.stderr, "to load it takes the Perfetto UI %s; --budget 32MB, --from and --to, --task or --func, or a longer --min-block make it less\n", loading(w.Size()))
+	case size > slowToLoad:
+		fmt.Fprintf(e.stderr, "to load it takes the Perfetto UI %s; --budget 32MB, --from and --to, --task or --func, or a longer --min-block make it less\n", loading(size))
 	}
-	return nil, inDamage(in, err)
 }
 
 // warnBeyond warns that some of what ran is not shown on CPUs.
@@ -332,7 +356,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 			e.warn(sum)
 			e.warnBeyond(sum)
 		})
-		if c.selection.missed(in, found) != nil {
+		if c.selection.missed(in.Name, found) != nil {
 			return nil
 		}
 		for len(waiting) > 0 {
@@ -380,7 +404,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 		if commitErr := commit(sum); commitErr != nil {
 			return commitErr
 		}
-		if missed := c.selection.missed(in, found); missed != nil {
+		if missed := c.selection.missed(in.Name, found); missed != nil {
 			return errors.Join(missed, inDamage(in, err))
 		}
 	}

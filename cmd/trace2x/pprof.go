@@ -234,7 +234,7 @@ func (fl *pprofFlags) missed(in *input.Input, opts pprof.Options, s pprof.Stats)
 	if opts.Type == pprof.Critical {
 		return missedUnits(in, opts, s)
 	}
-	if err := fl.selection.missed(in, s.Found); err != nil {
+	if err := fl.selection.missed(in.Name, s.Found); err != nil {
 		return err
 	}
 	if fl.region != "" && s.Regions == 0 {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/trace2x/trace2x/internal/input"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -55,9 +54,9 @@ func (s *selection) parse() (err error) {
 
 // missed returns an error if nothing matches a flag of the user. found is what there was
 // of the selection.
-func (s *selection) missed(in *input.Input, found model.Found) error {
+func (s *selection) missed(name string, found model.Found) error {
 	if s.traceID != "" && found.Spans == 0 {
-		return &missedError{fmt.Sprintf("%s: no task is a span of the distributed trace %x", in.Name, s.TraceID)}
+		return &missedError{fmt.Sprintf("%s: no task is a span of the distributed trace %x", name, s.TraceID)}
 	}
 	var given []string
 	if s.Goroutines != nil {
@@ -67,10 +66,10 @@ func (s *selection) missed(in *input.Input, found model.Found) error {
 		given = append(given, "--func "+shown(s.fn))
 	}
 	if found.Goroutines == 0 && len(given) > 0 {
-		return &missedError{fmt.Sprintf("%s: no goroutine matches %s", in.Name, strings.Join(given, " and "))}
+		return &missedError{fmt.Sprintf("%s: no goroutine matches %s", name, strings.Join(given, " and "))}
 	}
 	if found.Tasks == 0 && s.task != "" {
-		return &missedError{fmt.Sprintf("%s: no task matches --task %s", in.Name, shown(s.task))}
+		return &missedError{fmt.Sprintf("%s: no task matches --task %s", name, shown(s.task))}
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func summarizeMany(ctx context.Context, e *env, args []string, fl *summaryFlags,
 		return failed
 	}
 	rep, named := b.Report(), &input.Input{Name: in.name()}
-	if missed := cmp.Or(fl.missed(named, b.Found()), fl.missedUnit(named, rep)); missed != nil {
+	if missed := cmp.Or(fl.missed(named.Name, b.Found()), fl.missedUnit(named, rep)); missed != nil {
 		return missed
 	}
 	if err := cmp.Or(rep.CheckReason(fl.sort), rep.Sort(fl.sort)); err != nil {

@@ -200,7 +200,7 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 		missing := fmt.Errorf("%s: there is no goroutine %d in the trace", in.Name, opts.Goroutine)
 		return errors.Join(missing, inDamage(in, err))
 	}
-	if missed := cmp.Or(fl.missed(in, b.Found()), fl.missedUnit(in, rep)); missed != nil {
+	if missed := cmp.Or(fl.missed(in.Name, b.Found()), fl.missedUnit(in, rep)); missed != nil {
 		return errors.Join(missed, inDamage(in, err))
 	}
 	if err := cmp.Or(rep.CheckReason(fl.sort), rep.Sort(fl.sort)); err != nil {

@@ -23,6 +23,7 @@ const (
 // endEvent ends it.
 type events struct {
 	packets          *packets
+	sequence         byte
 	interned         interned // for the next packet
 	names, argValues textTable
 	stacks           stackTable
@@ -36,14 +37,15 @@ type events struct {
 func newEvents(p *packets, start model.Time) *events {
 	e := &events{
 		packets:   p,
+		sequence:  p.machine.sequence(eventSequence),
 		names:     newTextTable(fInternedNames, maxNames),
 		argValues: newTextTable(fInternedAnnotationValues, maxNames),
 		stacks:    newStackTable(),
 		start:     start,
 		last:      start,
 	}
-	clock := func(id uint32, t model.Time, incremental bool) *perfettopb.ClockSnapshot_Clock {
-		c := &perfettopb.ClockSnapshot_Clock{ClockId: proto.Uint32(id), Timestamp: proto.Uint64(uint64(t))}
+	clock := func(id uint32, t uint64, incremental bool) *perfettopb.ClockSnapshot_Clock {
+		c := &perfettopb.ClockSnapshot_Clock{ClockId: proto.Uint32(id), Timestamp: proto.Uint64(t)}
 		if incremental {
 			c.IsIncremental = proto.Bool(true)
 		}
@@ -56,11 +58,10 @@ func newEvents(p *packets, start model.Time) *events {
 	for iid, name := range argNames[1:] {
 		words.DebugAnnotationNames = append(words.DebugAnnotationNames, &perfettopb.DebugAnnotationName{Iid: proto.Uint64(uint64(iid + 1)), Name: proto.String(name)})
 	}
-	p.putOn(&perfettopb.TracePacket{
-		InternedData:            words,
-		TrustedPacketSequenceId: proto.Uint32(eventSequence),
-		FirstPacketOnSequence:   proto.Bool(true),
-		SequenceFlags:           proto.Uint32(uint32(perfettopb.TracePacket_SEQ_INCREMENTAL_STATE_CLEARED)),
+	p.putOn(eventSequence, &perfettopb.TracePacket{
+		InternedData:          words,
+		FirstPacketOnSequence: proto.Bool(true),
+		SequenceFlags:         proto.Uint32(uint32(perfettopb.TracePacket_SEQ_INCREMENTAL_STATE_CLEARED)),
 		TracePacketDefaults: &perfettopb.TracePacketDefaults{
 			TimestampClockId: proto.Uint32(deltaClock),
 			PerfSampleDefaults: &perfettopb.PerfSampleDefaults{Timebase: &perfettopb.PerfEvents_Timebase{
@@ -71,8 +72,8 @@ func newEvents(p *packets, start model.Time) *events {
 		},
 		Data: &perfettopb.TracePacket_ClockSnapshot{ClockSnapshot: &perfettopb.ClockSnapshot{
 			Clocks: []*perfettopb.ClockSnapshot_Clock{
-				clock(bootClock, start, false),
-				clock(deltaClock, start, true),
+				clock(bootClock, p.machine.time(start), false),
+				clock(deltaClock, p.machine.time(start), true),
 				clock(offsetClock, 0, false),
 			},
 			PrimaryTraceClock: perfettopb.BuiltinClock_BUILTIN_CLOCK_BOOTTIME.Enum(),
@@ -180,7 +181,7 @@ var argNames = [...]string{
 func (e *events) packet(t model.Time) {
 	e.packets.open()
 	part := e.packets.part
-	part.buf = append(e.appendTime(part.buf, t), byte(fPacketSequenceID<<3), eventSequence)
+	part.buf = append(e.appendTime(part.buf, t), byte(fPacketSequenceID<<3), e.sequence)
 }
 
 // appendTime appends the timestamp of a packet.
@@ -208,7 +209,7 @@ func (e *events) event(typ uint64, track uint64, t model.Time) {
 	// Fields with numbers below 16, of less than 128: a byte each, which are appended at
 	// once. Of all that is written here, this is written most often.
 	b := append(e.appendTime(part.buf, t),
-		byte(fPacketSequenceID<<3), eventSequence,
+		byte(fPacketSequenceID<<3), e.sequence,
 		byte(fPacketTrackEvent<<3|wire.Message), 0,
 		byte(fEventType<<3), byte(typ),
 		byte(fEventTrack<<3))
@@ -330,7 +331,7 @@ func (e *events) end(track uint64, t model.Time) {
 	e.packets.open()
 	part := e.packets.part
 	b := append(e.appendTime(part.buf, t),
-		byte(fPacketSequenceID<<3), eventSequence,
+		byte(fPacketSequenceID<<3), e.sequence,
 		byte(fPacketTrackEvent<<3|wire.Message), 0,
 		byte(fEventType<<3), byte(sliceEnd),
 		byte(fEventTrack<<3))

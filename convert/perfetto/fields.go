@@ -19,6 +19,7 @@ const (
 	fPacketSequenceFlags  wire.Number = 13
 	fPacketTimestampClock wire.Number = 58 // timestamp_clock_id
 	fPacketPerfSample     wire.Number = 66
+	fPacketMachineID      wire.Number = 98
 	fPacketTaskState      wire.Number = 117 // generic_kernel_task_state_event
 	fTaskStateTID         wire.Number = 3   // GenericKernelTaskStateEvent.tid
 	fTaskStateState       wire.Number = 4   // GenericKernelTaskStateEvent.state

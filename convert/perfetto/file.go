@@ -36,9 +36,9 @@ const (
 	parts = 3
 )
 
-func newFile(w io.Writer) *file {
+func newFile(w io.Writer, m *Machine) *file {
 	f := &file{w: w, free: make(chan *part, parts), last: make(chan struct{})}
-	f.sched.outside = -1
+	f.sched.machine, f.sched.outside = m, -1
 	for range parts {
 		f.free <- &part{sched: make([]schedEvent, 0, partEvents)}
 	}

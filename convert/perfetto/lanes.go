@@ -24,7 +24,6 @@ type lanes struct {
 	perGoroutine bool
 
 	numbers   numbers
-	tracks    uint64 // the last uuid of a track
 	functions map[string]*function
 	runtime   *process   // of all goroutines of the runtime, nil until there is one
 	held      *heldLanes // nil if nobody asks
@@ -96,8 +95,7 @@ func newLanes(p *packets, start model.Time, perGoroutine bool) *lanes {
 	return &lanes{packets: p, start: start, perGoroutine: perGoroutine, functions: make(map[string]*function)}
 }
 
-// newTrack returns the uuid of a new track.
-func (l *lanes) newTrack() uint64 { l.tracks++; return l.tracks }
+func (l *lanes) newTrack() uint64 { return l.packets.newTrack() }
 
 // take returns a lane for a goroutine from a moment on. The moment may be in the past,
 // when another goroutine may have been on a lane that is free now. forWaking says that
@@ -200,7 +198,7 @@ func (l *lanes) number(p *process) {
 	p.pid = l.numbers.pid(p == l.runtime)
 	d := &perfettopb.TrackDescriptor{
 		Uuid:    proto.Uint64(l.newTrack()),
-		Process: &perfettopb.ProcessDescriptor{Pid: proto.Int32(p.pid), ProcessName: proto.String(wire.Text(p.name))},
+		Process: &perfettopb.ProcessDescriptor{Pid: proto.Int32(p.pid), ProcessName: proto.String(wire.Text(l.packets.machine.title(p.name)))},
 	}
 	if p == l.runtime {
 		d.SiblingOrderRank = proto.Int32(1) // behind the others, which have 0; see orderProcesses
@@ -216,8 +214,8 @@ func (l *lanes) number(p *process) {
 func (l *lanes) writeThread(ln *lane) {
 	p := l.packets
 	p.open()
-	b := wire.AppendUint(p.part.buf, fPacketTimestamp, uint64(l.start))
-	b = wire.AppendUint(b, fPacketSequenceID, rareSequence)
+	b := wire.AppendUint(p.part.buf, fPacketTimestamp, p.machine.time(l.start))
+	b = wire.AppendUint(b, fPacketSequenceID, uint64(p.machine.sequence(rareSequence)))
 	b = wire.AppendUint(b, fPacketTimestampClock, bootClock)
 	b, track := wire.Open(b, fPacketTrackDescriptor)
 	b = wire.AppendUint(b, fTrackUUID, ln.track)

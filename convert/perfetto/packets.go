@@ -18,6 +18,9 @@ const (
 	rareSequence  = 1 + iota // descriptors, snapshots, states set from outside
 	eventSequence            // track events and CPU samples
 	schedSequence            // scheduling bundles
+	callSequence             // calls between programs
+
+	sequences = callSequence // how many there are
 )
 
 // Clocks. Ftrace timestamps are in BOOTTIME, which is therefore the trace's
@@ -31,21 +34,26 @@ const (
 
 // packets collects the packets of a trace, and hands them over to be written.
 type packets struct {
-	file *file
-	part *part // the part that is being collected
-	mark int   // where the open packet began
-	err  error // why a packet could not be marshalled
+	machine *Machine
+	file    *file
+	part    *part // the part that is being collected
+	mark    int   // where the open packet began
+	err     error // why a packet could not be marshalled
 	// size is about how many bytes there are: of scheduling events, which are encoded
 	// later, what they take on average.
 	size int64
 
+	tracks  uint64    // how many there are
 	reasons textTable // why lanes are blocked
 }
 
-func newPackets(w io.Writer) packets {
-	f := newFile(w)
-	return packets{file: f, part: <-f.free, reasons: newTextTable(fInternedKernelSymbols, maxNames)}
+func newPackets(w io.Writer, m *Machine) packets {
+	f := newFile(w, m)
+	return packets{machine: m, file: f, part: <-f.free, reasons: newTextTable(fInternedKernelSymbols, maxNames)}
 }
+
+// newTrack returns the uuid of a new track.
+func (p *packets) newTrack() uint64 { p.tracks++; return p.machine.number(p.tracks) }
 
 // open begins a packet in p.part.buf. Only one is open at a time.
 func (p *packets) open() {
@@ -53,7 +61,7 @@ func (p *packets) open() {
 }
 
 func (p *packets) close() {
-	p.part.buf = wire.Close(p.part.buf, p.mark)
+	p.part.buf = wire.Close(p.machine.appendID(p.part.buf), p.mark)
 	p.size += int64(len(p.part.buf) - p.mark)
 	if len(p.part.buf) >= partSize {
 		p.flush()
@@ -87,11 +95,20 @@ func (p *packets) finish() {
 
 // put writes a packet on the rare sequence.
 func (p *packets) put(packet *perfettopb.TracePacket) {
-	packet.TrustedPacketSequenceId = proto.Uint32(rareSequence)
-	p.putOn(packet)
+	p.putOn(rareSequence, packet)
 }
 
-func (p *packets) putOn(packet *perfettopb.TracePacket) {
+// putOn writes a packet on a sequence.
+func (p *packets) putOn(sequence byte, packet *perfettopb.TracePacket) {
+	packet.TrustedPacketSequenceId = proto.Uint32(uint32(p.machine.sequence(sequence)))
+	if id := p.machine.id(); id != 0 {
+		packet.MachineId = proto.Uint32(id)
+	}
+	p.marshal(packet)
+}
+
+// marshal writes a packet as it is.
+func (p *packets) marshal(packet *perfettopb.TracePacket) {
 	// Deterministic, so that each run writes the same bytes. Marshalling these
 	// messages cannot fail.
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(packet)
@@ -105,7 +122,7 @@ func (p *packets) putOn(packet *perfettopb.TracePacket) {
 
 // putAt is put with a timestamp.
 func (p *packets) putAt(t model.Time, packet *perfettopb.TracePacket) {
-	packet.Timestamp = proto.Uint64(uint64(t))
+	packet.Timestamp = proto.Uint64(p.machine.time(t))
 	packet.TimestampClockId = proto.Uint32(bootClock)
 	p.put(packet)
 }

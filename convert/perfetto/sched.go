@@ -51,6 +51,7 @@ var schedSizes = [schedEnds + 1]int64{schedRun: 14, schedWaking: 8, schedInterru
 // A bundle may have events that are earlier than events of a bundle before it: the
 // trace processor sorts them.
 type sched struct {
+	machine  *Machine
 	buf      []byte   // of the part that is being encoded
 	interned interned // for the next bundle
 	start    model.Time
@@ -150,10 +151,9 @@ const (
 // beginSched begins the sequence of bundles.
 func (p *packets) beginSched(start model.Time) {
 	p.file.sched.start = start
-	p.putOn(&perfettopb.TracePacket{
-		TrustedPacketSequenceId: proto.Uint32(schedSequence),
-		FirstPacketOnSequence:   proto.Bool(true),
-		SequenceFlags:           proto.Uint32(uint32(perfettopb.TracePacket_SEQ_INCREMENTAL_STATE_CLEARED)),
+	p.putOn(schedSequence, &perfettopb.TracePacket{
+		FirstPacketOnSequence: proto.Bool(true),
+		SequenceFlags:         proto.Uint32(uint32(perfettopb.TracePacket_SEQ_INCREMENTAL_STATE_CLEARED)),
 	})
 }
 
@@ -175,11 +175,17 @@ func (s *sched) collector(id model.ProcID) *cpu {
 	c := s.cpus[id]
 	if c == nil {
 		c = &cpu{}
+		c.startBundle(s.machine)
 		s.cpus[id] = c
 		// The first switch on a CPU only establishes what runs.
 		c.switchTo(s.start, taskRunnable, idlePID)
 	}
 	return c
+}
+
+// startBundle begins a bundle, in which the first times count from 0.
+func (c *cpu) startBundle(m *Machine) {
+	c.lastSwitch, c.lastWak = -model.Time(m.Shift), -model.Time(m.Shift)
 }
 
 func (c *cpu) switchTo(t model.Time, prevState uint64, next int32) {
@@ -234,7 +240,7 @@ func (c *cpu) wake(tid int32, t model.Time, interrupt bool) {
 // trace processor reads common_flags only in compact wakings.
 func (s *sched) wakingBy(e *schedEvent) {
 	c := s.cpu(model.NoProc)
-	b, mark := c.openEvent(e.start, int32(e.by))
+	b, mark := c.openEvent(s.machine.time(e.start), int32(e.by))
 	b, inner := wire.Open(b, fFtraceWaking)
 	b = wire.AppendString(b, fWakingEventComm, comm)
 	b = wire.AppendUint(b, fWakingEventPID, uint64(e.tid))
@@ -260,7 +266,7 @@ func (s *sched) blocked(e *schedEvent) {
 		p = 0
 	}
 	c := s.cpu(p)
-	b, mark := c.openEvent(e.start+1, e.tid)
+	b, mark := c.openEvent(s.machine.time(e.start+1), e.tid)
 	b, inner := wire.Open(b, fFtraceBlockedReason)
 	b = wire.AppendUint(b, fBlockedPID, uint64(e.tid))
 	b = wire.AppendUint(b, fBlockedCaller, uint64(e.by))
@@ -269,18 +275,18 @@ func (s *sched) blocked(e *schedEvent) {
 	s.full(p, c)
 }
 
-func (c *cpu) openEvent(t model.Time, pid int32) (b []byte, mark int) {
+func (c *cpu) openEvent(t uint64, pid int32) (b []byte, mark int) {
 	b, mark = wire.Open(c.events, fBundleEvent)
-	b = wire.AppendUint(b, fFtraceTimestamp, uint64(t))
+	b = wire.AppendUint(b, fFtraceTimestamp, t)
 	return wire.AppendUint(b, fFtracePID, uint64(pid)), mark
 }
 
 // setState puts a lane into a state at t, apart from any P.
 func (p *packets) setState(tid int32, t model.Time, state uint64) {
 	p.open()
-	b := wire.AppendUint(p.part.buf, fPacketTimestamp, uint64(t))
+	b := wire.AppendUint(p.part.buf, fPacketTimestamp, p.machine.time(t))
 	b = wire.AppendUint(b, fPacketTimestampClock, bootClock)
-	b = wire.AppendUint(b, fPacketSequenceID, rareSequence)
+	b = wire.AppendUint(b, fPacketSequenceID, uint64(p.machine.sequence(rareSequence)))
 	b, mark := wire.Open(b, fPacketTaskState)
 	b = wire.AppendUint(b, fTaskStateTID, uint64(tid))
 	b = wire.AppendUint(b, fTaskStateState, state)
@@ -309,7 +315,7 @@ func (s *sched) bundle(p model.ProcID, c *cpu) {
 		return
 	}
 	b, packet := wire.Open(s.buf, fTracePacket)
-	b = wire.AppendUint(b, fPacketSequenceID, schedSequence)
+	b = wire.AppendUint(b, fPacketSequenceID, uint64(s.machine.sequence(schedSequence)))
 	b = wire.AppendUint(b, fPacketSequenceFlags, uint64(perfettopb.TracePacket_SEQ_NEEDS_INCREMENTAL_STATE))
 	b = s.interned.appendTo(b)
 	b, bundle := wire.Open(b, fPacketFtraceEvents)
@@ -330,13 +336,14 @@ func (s *sched) bundle(p model.ProcID, c *cpu) {
 	b = wire.Close(b, compact)
 	b = append(b, c.events...)
 	b = wire.Close(b, bundle)
-	s.buf = wire.Close(b, packet)
+	s.buf = wire.Close(s.machine.appendID(b), packet)
 
 	*c = cpu{
 		switchTime: c.switchTime[:0], switchPrev: c.switchPrev[:0], switchNext: c.switchNext[:0],
 		wakingTime: c.wakingTime[:0], wakingPID: c.wakingPID[:0], wakingFlags: c.wakingFlags[:0],
 		events: c.events[:0],
 	}
+	c.startBundle(s.machine)
 }
 
 // appendSame appends a packed field of n varints that are all v, which is less

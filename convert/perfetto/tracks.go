@@ -60,7 +60,7 @@ func (g *group) add(d *perfettopb.TrackDescriptor) uint64 {
 func (g *group) id() uint64 {
 	if g.uuid == 0 {
 		g.uuid = g.lanes.track(0, &perfettopb.TrackDescriptor{
-			Name:          proto.String(g.name),
+			Name:          proto.String(wire.Text(g.lanes.packets.machine.title(g.name))),
 			ChildOrdering: perfettopb.TrackDescriptor_EXPLICIT.Enum(),
 		})
 	}
@@ -87,7 +87,7 @@ func (p *packets) clockSnapshot(c *model.ClockSnapshot) {
 	}
 	p.put(&perfettopb.TracePacket{Data: &perfettopb.TracePacket_ClockSnapshot{ClockSnapshot: &perfettopb.ClockSnapshot{
 		Clocks: []*perfettopb.ClockSnapshot_Clock{
-			clock(perfettopb.BuiltinClock_BUILTIN_CLOCK_BOOTTIME, uint64(c.Trace)),
+			clock(perfettopb.BuiltinClock_BUILTIN_CLOCK_BOOTTIME, p.machine.time(c.Trace)),
 			clock(perfettopb.BuiltinClock_BUILTIN_CLOCK_MONOTONIC, c.Mono),
 			clock(perfettopb.BuiltinClock_BUILTIN_CLOCK_REALTIME, uint64(c.Wall.UnixNano())),
 		},
@@ -125,6 +125,9 @@ func (p *packets) attributes(opts *Options, s *model.Summary) {
 			key += "." + strconv.Itoa(i+1)
 		}
 		text(key, gap.Damage.Error())
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.machine.Attributes)) {
+		text(key, p.machine.Attributes[key])
 	}
 	p.put(&perfettopb.TracePacket{Data: &perfettopb.TracePacket_TraceAttributes{TraceAttributes: &perfettopb.TraceAttributes{Attribute: list}}})
 }

@@ -45,6 +45,8 @@ type Options struct {
 	Budget int64
 	// LeftOut is what the file says is not in it. It may be empty.
 	LeftOut string
+	// Machine makes the trace one of several programs in a file; nil for the only one.
+	Machine *Machine
 	// Version is the version of trace2x that the file names. It may be empty.
 	Version string
 }
@@ -75,6 +77,7 @@ type Writer struct {
 	events   *events
 	lanes    *lanes
 	tasks    *tasks
+	calls    *calls // nil for a trace that is alone
 	counters *stateCounters
 	metrics  *metrics
 	threads  *threads // nil if not asked for
@@ -125,11 +128,15 @@ var _ model.Sink = (*Writer)(nil)
 
 // NewWriter returns a Writer that writes to w. It buffers, so w need not.
 func NewWriter(w io.Writer, opts Options) *Writer {
+	machine := &one
+	if opts.Machine != nil {
+		machine = opts.Machine
+	}
 	out := &Writer{
 		focus:    newFocus(&opts.Selection),
 		opts:     opts,
 		minBlock: max(model.Time(opts.MinBlock), details[opts.Detail].shortest),
-		packets:  newPackets(w),
+		packets:  newPackets(w, machine),
 		procs:    make(map[model.ProcID]*lazyTrack),
 	}
 	out.slowest = newSlowest(out, &opts)
@@ -173,6 +180,7 @@ func (w *Writer) Begin(t *model.Trace) {
 	w.trace = *t
 	p := &w.packets
 	w.meter.packets = p
+	p.machine.describe(p)
 	w.events = newEvents(p, t.Start)
 	p.beginSched(t.Start)
 	w.lanes = newLanes(p, t.Start, w.opts.LanePerGoroutine)
@@ -199,6 +207,7 @@ func (w *Writer) Begin(t *model.Trace) {
 
 		workNames: make(map[string]string),
 	}
+	w.calls = newCalls(p, t.Start)
 	w.beyond = beyond{events: w.events, group: &group{lanes: w.lanes, name: beyondGroup}, tracks: make(map[model.ProcID]uint64)}
 	if w.opts.Threads {
 		w.threads = &threads{
@@ -613,6 +622,7 @@ func (w *Writer) TaskStart(t *model.Task) {
 	}
 	if w.focus == nil || w.focus.tasks.Start(t) {
 		w.tasks.start(t)
+		w.calls.taskStart(t)
 	}
 }
 
@@ -624,6 +634,7 @@ func (w *Writer) TaskEnd(t *model.Task) {
 		w.slowest.out = false
 	}
 	if in {
+		w.calls.taskEnd(t)
 		w.tasks.end(t)
 	}
 }

@@ -60,6 +60,8 @@ type View struct {
 	// Note is a text at the moment At; "" for none.
 	Note string
 	At   model.Time
+	// Programs says that the file has several programs. Then Path must be nil.
+	Programs bool
 }
 
 // Around returns the view of a moment with some time before and behind it.
@@ -122,10 +124,16 @@ func (v *View) commands(lanes int) string {
 	if v.Path == nil {
 		// What ends in a number is a process. Processes stand in the order in which they
 		// are copied. The UI's own groups have other names.
-		copyTracks(`^(` + strings.Join(groups, "|") + `|(?!` + perfetto.RuntimeProcess + ` )[^>]+ \d+)$`)
-		copyTracks(`^` + perfetto.RuntimeProcess + ` \d+$`)
+		// With several programs, the names of theirs stand before their tracks, and the UI
+		// puts the number of the machine behind.
+		program, number := ``, ` \d+`
+		if v.Programs {
+			program, number = `([^>]+: )?`, ` \d+( \(machine \d+\))?`
+		}
+		copyTracks(`^(` + program + `(` + strings.Join(groups, "|") + `)|(?!` + program + perfetto.RuntimeProcess + ` )[^>]+` + number + `)$`)
+		copyTracks(`^` + program + perfetto.RuntimeProcess + number + `$`)
 		do("SwitchWorkspace", Workspace)
-		do("ExpandTracksByRegex", `^(CPU Scheduling|Slowest [a-z]+|Tasks|Go runtime)$`, "path")
+		do("ExpandTracksByRegex", `^`+program+`(CPU Scheduling|`+perfetto.CallsGroup+`|Slowest [a-z]+|Tasks|Go runtime)$`, "path")
 	} else {
 		var pids, tids []string
 		for _, l := range v.Path.Lanes[:min(len(v.Path.Lanes), lanes)] {
@@ -157,6 +165,7 @@ func (v *View) commands(lanes int) string {
 // has many; those that are left out hardly change, or are of a single P.
 var groups = []string{
 	"CPU Scheduling",
+	perfetto.CallsGroup,
 	"Go runtime > (GC|Stop-the-world|Damage|Goroutines runn.*|Heap in use)",
 	"Slowest [a-z]+",
 	"Tasks",

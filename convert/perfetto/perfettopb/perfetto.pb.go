@@ -207,7 +207,7 @@ func (x *TrackDescriptor_ChildTracksOrdering) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use TrackDescriptor_ChildTracksOrdering.Descriptor instead.
 func (TrackDescriptor_ChildTracksOrdering) EnumDescriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{5, 0}
+	return file_perfetto_proto_rawDescGZIP(), []int{7, 0}
 }
 
 type TrackDescriptor_ProcessOrdering int32
@@ -263,7 +263,7 @@ func (x *TrackDescriptor_ProcessOrdering) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use TrackDescriptor_ProcessOrdering.Descriptor instead.
 func (TrackDescriptor_ProcessOrdering) EnumDescriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{5, 1}
+	return file_perfetto_proto_rawDescGZIP(), []int{7, 1}
 }
 
 type CounterDescriptor_Unit int32
@@ -325,7 +325,7 @@ func (x *CounterDescriptor_Unit) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use CounterDescriptor_Unit.Descriptor instead.
 func (CounterDescriptor_Unit) EnumDescriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{8, 0}
+	return file_perfetto_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type TrackEvent_Type int32
@@ -390,7 +390,7 @@ func (x *TrackEvent_Type) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use TrackEvent_Type.Descriptor instead.
 func (TrackEvent_Type) EnumDescriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{9, 0}
+	return file_perfetto_proto_rawDescGZIP(), []int{11, 0}
 }
 
 type PerfEvents_Counter int32
@@ -446,7 +446,7 @@ func (x *PerfEvents_Counter) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use PerfEvents_Counter.Descriptor instead.
 func (PerfEvents_Counter) EnumDescriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{19, 0}
+	return file_perfetto_proto_rawDescGZIP(), []int{21, 0}
 }
 
 type Profiling_CpuMode int32
@@ -505,7 +505,7 @@ func (x *Profiling_CpuMode) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use Profiling_CpuMode.Descriptor instead.
 func (Profiling_CpuMode) EnumDescriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{20, 0}
+	return file_perfetto_proto_rawDescGZIP(), []int{22, 0}
 }
 
 type GenericKernelTaskStateEvent_TaskStateEnum int32
@@ -582,7 +582,7 @@ func (x *GenericKernelTaskStateEvent_TaskStateEnum) UnmarshalJSON(b []byte) erro
 
 // Deprecated: Use GenericKernelTaskStateEvent_TaskStateEnum.Descriptor instead.
 func (GenericKernelTaskStateEvent_TaskStateEnum) EnumDescriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{26, 0}
+	return file_perfetto_proto_rawDescGZIP(), []int{28, 0}
 }
 
 type Trace struct {
@@ -638,10 +638,12 @@ type TracePacket struct {
 	InternedData            *InternedData          `protobuf:"bytes,12,opt,name=interned_data,json=internedData" json:"interned_data,omitempty"`
 	TracePacketDefaults     *TracePacketDefaults   `protobuf:"bytes,59,opt,name=trace_packet_defaults,json=tracePacketDefaults" json:"trace_packet_defaults,omitempty"`
 	FirstPacketOnSequence   *bool                  `protobuf:"varint,87,opt,name=first_packet_on_sequence,json=firstPacketOnSequence" json:"first_packet_on_sequence,omitempty"`
+	MachineId               *uint32                `protobuf:"varint,98,opt,name=machine_id,json=machineId" json:"machine_id,omitempty"`
 	// Types that are valid to be assigned to Data:
 	//
 	//	*TracePacket_FtraceEvents
 	//	*TracePacket_ClockSnapshot
+	//	*TracePacket_SystemInfo
 	//	*TracePacket_TrackEvent
 	//	*TracePacket_TrackDescriptor
 	//	*TracePacket_PerfSample
@@ -731,6 +733,13 @@ func (x *TracePacket) GetFirstPacketOnSequence() bool {
 	return false
 }
 
+func (x *TracePacket) GetMachineId() uint32 {
+	if x != nil && x.MachineId != nil {
+		return *x.MachineId
+	}
+	return 0
+}
+
 func (x *TracePacket) GetData() isTracePacket_Data {
 	if x != nil {
 		return x.Data
@@ -751,6 +760,15 @@ func (x *TracePacket) GetClockSnapshot() *ClockSnapshot {
 	if x != nil {
 		if x, ok := x.Data.(*TracePacket_ClockSnapshot); ok {
 			return x.ClockSnapshot
+		}
+	}
+	return nil
+}
+
+func (x *TracePacket) GetSystemInfo() *SystemInfo {
+	if x != nil {
+		if x, ok := x.Data.(*TracePacket_SystemInfo); ok {
+			return x.SystemInfo
 		}
 	}
 	return nil
@@ -813,6 +831,10 @@ type TracePacket_ClockSnapshot struct {
 	ClockSnapshot *ClockSnapshot `protobuf:"bytes,6,opt,name=clock_snapshot,json=clockSnapshot,oneof"`
 }
 
+type TracePacket_SystemInfo struct {
+	SystemInfo *SystemInfo `protobuf:"bytes,45,opt,name=system_info,json=systemInfo,oneof"`
+}
+
 type TracePacket_TrackEvent struct {
 	TrackEvent *TrackEvent `protobuf:"bytes,11,opt,name=track_event,json=trackEvent,oneof"`
 }
@@ -836,6 +858,8 @@ type TracePacket_TraceAttributes struct {
 func (*TracePacket_FtraceEvents) isTracePacket_Data() {}
 
 func (*TracePacket_ClockSnapshot) isTracePacket_Data() {}
+
+func (*TracePacket_SystemInfo) isTracePacket_Data() {}
 
 func (*TracePacket_TrackEvent) isTracePacket_Data() {}
 
@@ -951,6 +975,94 @@ func (x *ClockSnapshot) GetPrimaryTraceClock() BuiltinClock {
 	return BuiltinClock_BUILTIN_CLOCK_UNKNOWN
 }
 
+type SystemInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Utsname       *Utsname               `protobuf:"bytes,1,opt,name=utsname" json:"utsname,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SystemInfo) Reset() {
+	*x = SystemInfo{}
+	mi := &file_perfetto_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SystemInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SystemInfo) ProtoMessage() {}
+
+func (x *SystemInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_perfetto_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SystemInfo.ProtoReflect.Descriptor instead.
+func (*SystemInfo) Descriptor() ([]byte, []int) {
+	return file_perfetto_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SystemInfo) GetUtsname() *Utsname {
+	if x != nil {
+		return x.Utsname
+	}
+	return nil
+}
+
+type Utsname struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sysname       *string                `protobuf:"bytes,1,opt,name=sysname" json:"sysname,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Utsname) Reset() {
+	*x = Utsname{}
+	mi := &file_perfetto_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Utsname) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Utsname) ProtoMessage() {}
+
+func (x *Utsname) ProtoReflect() protoreflect.Message {
+	mi := &file_perfetto_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Utsname.ProtoReflect.Descriptor instead.
+func (*Utsname) Descriptor() ([]byte, []int) {
+	return file_perfetto_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Utsname) GetSysname() string {
+	if x != nil && x.Sysname != nil {
+		return *x.Sysname
+	}
+	return ""
+}
+
 type TraceAttributes struct {
 	state         protoimpl.MessageState       `protogen:"open.v1"`
 	Attribute     []*TraceAttributes_Attribute `protobuf:"bytes,1,rep,name=attribute" json:"attribute,omitempty"`
@@ -960,7 +1072,7 @@ type TraceAttributes struct {
 
 func (x *TraceAttributes) Reset() {
 	*x = TraceAttributes{}
-	mi := &file_perfetto_proto_msgTypes[4]
+	mi := &file_perfetto_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1084,7 @@ func (x *TraceAttributes) String() string {
 func (*TraceAttributes) ProtoMessage() {}
 
 func (x *TraceAttributes) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[4]
+	mi := &file_perfetto_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1097,7 @@ func (x *TraceAttributes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceAttributes.ProtoReflect.Descriptor instead.
 func (*TraceAttributes) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{4}
+	return file_perfetto_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TraceAttributes) GetAttribute() []*TraceAttributes_Attribute {
@@ -1013,7 +1125,7 @@ type TrackDescriptor struct {
 
 func (x *TrackDescriptor) Reset() {
 	*x = TrackDescriptor{}
-	mi := &file_perfetto_proto_msgTypes[5]
+	mi := &file_perfetto_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1137,7 @@ func (x *TrackDescriptor) String() string {
 func (*TrackDescriptor) ProtoMessage() {}
 
 func (x *TrackDescriptor) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[5]
+	mi := &file_perfetto_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1150,7 @@ func (x *TrackDescriptor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackDescriptor.ProtoReflect.Descriptor instead.
 func (*TrackDescriptor) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{5}
+	return file_perfetto_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TrackDescriptor) GetUuid() uint64 {
@@ -1121,7 +1233,7 @@ type ProcessDescriptor struct {
 
 func (x *ProcessDescriptor) Reset() {
 	*x = ProcessDescriptor{}
-	mi := &file_perfetto_proto_msgTypes[6]
+	mi := &file_perfetto_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1133,7 +1245,7 @@ func (x *ProcessDescriptor) String() string {
 func (*ProcessDescriptor) ProtoMessage() {}
 
 func (x *ProcessDescriptor) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[6]
+	mi := &file_perfetto_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1146,7 +1258,7 @@ func (x *ProcessDescriptor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessDescriptor.ProtoReflect.Descriptor instead.
 func (*ProcessDescriptor) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{6}
+	return file_perfetto_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ProcessDescriptor) GetPid() int32 {
@@ -1174,7 +1286,7 @@ type ThreadDescriptor struct {
 
 func (x *ThreadDescriptor) Reset() {
 	*x = ThreadDescriptor{}
-	mi := &file_perfetto_proto_msgTypes[7]
+	mi := &file_perfetto_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1186,7 +1298,7 @@ func (x *ThreadDescriptor) String() string {
 func (*ThreadDescriptor) ProtoMessage() {}
 
 func (x *ThreadDescriptor) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[7]
+	mi := &file_perfetto_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1199,7 +1311,7 @@ func (x *ThreadDescriptor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadDescriptor.ProtoReflect.Descriptor instead.
 func (*ThreadDescriptor) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{7}
+	return file_perfetto_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ThreadDescriptor) GetPid() int32 {
@@ -1234,7 +1346,7 @@ type CounterDescriptor struct {
 
 func (x *CounterDescriptor) Reset() {
 	*x = CounterDescriptor{}
-	mi := &file_perfetto_proto_msgTypes[8]
+	mi := &file_perfetto_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1358,7 @@ func (x *CounterDescriptor) String() string {
 func (*CounterDescriptor) ProtoMessage() {}
 
 func (x *CounterDescriptor) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[8]
+	mi := &file_perfetto_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1371,7 @@ func (x *CounterDescriptor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CounterDescriptor.ProtoReflect.Descriptor instead.
 func (*CounterDescriptor) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{8}
+	return file_perfetto_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CounterDescriptor) GetUnit() CounterDescriptor_Unit {
@@ -1304,7 +1416,7 @@ type TrackEvent struct {
 
 func (x *TrackEvent) Reset() {
 	*x = TrackEvent{}
-	mi := &file_perfetto_proto_msgTypes[9]
+	mi := &file_perfetto_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1428,7 @@ func (x *TrackEvent) String() string {
 func (*TrackEvent) ProtoMessage() {}
 
 func (x *TrackEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[9]
+	mi := &file_perfetto_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1441,7 @@ func (x *TrackEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackEvent.ProtoReflect.Descriptor instead.
 func (*TrackEvent) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{9}
+	return file_perfetto_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TrackEvent) GetCategoryIids() []uint64 {
@@ -1450,7 +1562,7 @@ type DebugAnnotation struct {
 
 func (x *DebugAnnotation) Reset() {
 	*x = DebugAnnotation{}
-	mi := &file_perfetto_proto_msgTypes[10]
+	mi := &file_perfetto_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1574,7 @@ func (x *DebugAnnotation) String() string {
 func (*DebugAnnotation) ProtoMessage() {}
 
 func (x *DebugAnnotation) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[10]
+	mi := &file_perfetto_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1587,7 @@ func (x *DebugAnnotation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DebugAnnotation.ProtoReflect.Descriptor instead.
 func (*DebugAnnotation) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{10}
+	return file_perfetto_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DebugAnnotation) GetNameField() isDebugAnnotation_NameField {
@@ -1622,7 +1734,7 @@ type InternedData struct {
 
 func (x *InternedData) Reset() {
 	*x = InternedData{}
-	mi := &file_perfetto_proto_msgTypes[11]
+	mi := &file_perfetto_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1746,7 @@ func (x *InternedData) String() string {
 func (*InternedData) ProtoMessage() {}
 
 func (x *InternedData) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[11]
+	mi := &file_perfetto_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1759,7 @@ func (x *InternedData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InternedData.ProtoReflect.Descriptor instead.
 func (*InternedData) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{11}
+	return file_perfetto_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *InternedData) GetEventCategories() []*EventCategory {
@@ -1723,7 +1835,7 @@ type EventCategory struct {
 
 func (x *EventCategory) Reset() {
 	*x = EventCategory{}
-	mi := &file_perfetto_proto_msgTypes[12]
+	mi := &file_perfetto_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1735,7 +1847,7 @@ func (x *EventCategory) String() string {
 func (*EventCategory) ProtoMessage() {}
 
 func (x *EventCategory) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[12]
+	mi := &file_perfetto_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1748,7 +1860,7 @@ func (x *EventCategory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventCategory.ProtoReflect.Descriptor instead.
 func (*EventCategory) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{12}
+	return file_perfetto_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *EventCategory) GetIid() uint64 {
@@ -1775,7 +1887,7 @@ type EventName struct {
 
 func (x *EventName) Reset() {
 	*x = EventName{}
-	mi := &file_perfetto_proto_msgTypes[13]
+	mi := &file_perfetto_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +1899,7 @@ func (x *EventName) String() string {
 func (*EventName) ProtoMessage() {}
 
 func (x *EventName) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[13]
+	mi := &file_perfetto_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1912,7 @@ func (x *EventName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventName.ProtoReflect.Descriptor instead.
 func (*EventName) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{13}
+	return file_perfetto_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *EventName) GetIid() uint64 {
@@ -1827,7 +1939,7 @@ type DebugAnnotationName struct {
 
 func (x *DebugAnnotationName) Reset() {
 	*x = DebugAnnotationName{}
-	mi := &file_perfetto_proto_msgTypes[14]
+	mi := &file_perfetto_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +1951,7 @@ func (x *DebugAnnotationName) String() string {
 func (*DebugAnnotationName) ProtoMessage() {}
 
 func (x *DebugAnnotationName) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[14]
+	mi := &file_perfetto_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +1964,7 @@ func (x *DebugAnnotationName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DebugAnnotationName.ProtoReflect.Descriptor instead.
 func (*DebugAnnotationName) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{14}
+	return file_perfetto_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DebugAnnotationName) GetIid() uint64 {
@@ -1879,7 +1991,7 @@ type InternedString struct {
 
 func (x *InternedString) Reset() {
 	*x = InternedString{}
-	mi := &file_perfetto_proto_msgTypes[15]
+	mi := &file_perfetto_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +2003,7 @@ func (x *InternedString) String() string {
 func (*InternedString) ProtoMessage() {}
 
 func (x *InternedString) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[15]
+	mi := &file_perfetto_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +2016,7 @@ func (x *InternedString) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InternedString.ProtoReflect.Descriptor instead.
 func (*InternedString) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{15}
+	return file_perfetto_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *InternedString) GetIid() uint64 {
@@ -1933,7 +2045,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_perfetto_proto_msgTypes[16]
+	mi := &file_perfetto_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2057,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[16]
+	mi := &file_perfetto_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +2070,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{16}
+	return file_perfetto_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Frame) GetIid() uint64 {
@@ -2000,7 +2112,7 @@ type Callstack struct {
 
 func (x *Callstack) Reset() {
 	*x = Callstack{}
-	mi := &file_perfetto_proto_msgTypes[17]
+	mi := &file_perfetto_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2124,7 @@ func (x *Callstack) String() string {
 func (*Callstack) ProtoMessage() {}
 
 func (x *Callstack) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[17]
+	mi := &file_perfetto_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2137,7 @@ func (x *Callstack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Callstack.ProtoReflect.Descriptor instead.
 func (*Callstack) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{17}
+	return file_perfetto_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Callstack) GetIid() uint64 {
@@ -2051,7 +2163,7 @@ type PerfSampleDefaults struct {
 
 func (x *PerfSampleDefaults) Reset() {
 	*x = PerfSampleDefaults{}
-	mi := &file_perfetto_proto_msgTypes[18]
+	mi := &file_perfetto_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2175,7 @@ func (x *PerfSampleDefaults) String() string {
 func (*PerfSampleDefaults) ProtoMessage() {}
 
 func (x *PerfSampleDefaults) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[18]
+	mi := &file_perfetto_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2188,7 @@ func (x *PerfSampleDefaults) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PerfSampleDefaults.ProtoReflect.Descriptor instead.
 func (*PerfSampleDefaults) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{18}
+	return file_perfetto_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PerfSampleDefaults) GetTimebase() *PerfEvents_Timebase {
@@ -2094,7 +2206,7 @@ type PerfEvents struct {
 
 func (x *PerfEvents) Reset() {
 	*x = PerfEvents{}
-	mi := &file_perfetto_proto_msgTypes[19]
+	mi := &file_perfetto_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2218,7 @@ func (x *PerfEvents) String() string {
 func (*PerfEvents) ProtoMessage() {}
 
 func (x *PerfEvents) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[19]
+	mi := &file_perfetto_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2231,7 @@ func (x *PerfEvents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PerfEvents.ProtoReflect.Descriptor instead.
 func (*PerfEvents) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{19}
+	return file_perfetto_proto_rawDescGZIP(), []int{21}
 }
 
 type Profiling struct {
@@ -2130,7 +2242,7 @@ type Profiling struct {
 
 func (x *Profiling) Reset() {
 	*x = Profiling{}
-	mi := &file_perfetto_proto_msgTypes[20]
+	mi := &file_perfetto_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2142,7 +2254,7 @@ func (x *Profiling) String() string {
 func (*Profiling) ProtoMessage() {}
 
 func (x *Profiling) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[20]
+	mi := &file_perfetto_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2155,7 +2267,7 @@ func (x *Profiling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profiling.ProtoReflect.Descriptor instead.
 func (*Profiling) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{20}
+	return file_perfetto_proto_rawDescGZIP(), []int{22}
 }
 
 type PerfSample struct {
@@ -2172,7 +2284,7 @@ type PerfSample struct {
 
 func (x *PerfSample) Reset() {
 	*x = PerfSample{}
-	mi := &file_perfetto_proto_msgTypes[21]
+	mi := &file_perfetto_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2184,7 +2296,7 @@ func (x *PerfSample) String() string {
 func (*PerfSample) ProtoMessage() {}
 
 func (x *PerfSample) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[21]
+	mi := &file_perfetto_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2197,7 +2309,7 @@ func (x *PerfSample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PerfSample.ProtoReflect.Descriptor instead.
 func (*PerfSample) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{21}
+	return file_perfetto_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PerfSample) GetCpu() uint32 {
@@ -2253,7 +2365,7 @@ type FtraceEventBundle struct {
 
 func (x *FtraceEventBundle) Reset() {
 	*x = FtraceEventBundle{}
-	mi := &file_perfetto_proto_msgTypes[22]
+	mi := &file_perfetto_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2265,7 +2377,7 @@ func (x *FtraceEventBundle) String() string {
 func (*FtraceEventBundle) ProtoMessage() {}
 
 func (x *FtraceEventBundle) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[22]
+	mi := &file_perfetto_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2278,7 +2390,7 @@ func (x *FtraceEventBundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FtraceEventBundle.ProtoReflect.Descriptor instead.
 func (*FtraceEventBundle) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{22}
+	return file_perfetto_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FtraceEventBundle) GetCpu() uint32 {
@@ -2317,7 +2429,7 @@ type FtraceEvent struct {
 
 func (x *FtraceEvent) Reset() {
 	*x = FtraceEvent{}
-	mi := &file_perfetto_proto_msgTypes[23]
+	mi := &file_perfetto_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2329,7 +2441,7 @@ func (x *FtraceEvent) String() string {
 func (*FtraceEvent) ProtoMessage() {}
 
 func (x *FtraceEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[23]
+	mi := &file_perfetto_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2342,7 +2454,7 @@ func (x *FtraceEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FtraceEvent.ProtoReflect.Descriptor instead.
 func (*FtraceEvent) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{23}
+	return file_perfetto_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FtraceEvent) GetTimestamp() uint64 {
@@ -2412,7 +2524,7 @@ type SchedBlockedReasonFtraceEvent struct {
 
 func (x *SchedBlockedReasonFtraceEvent) Reset() {
 	*x = SchedBlockedReasonFtraceEvent{}
-	mi := &file_perfetto_proto_msgTypes[24]
+	mi := &file_perfetto_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2424,7 +2536,7 @@ func (x *SchedBlockedReasonFtraceEvent) String() string {
 func (*SchedBlockedReasonFtraceEvent) ProtoMessage() {}
 
 func (x *SchedBlockedReasonFtraceEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[24]
+	mi := &file_perfetto_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2437,7 +2549,7 @@ func (x *SchedBlockedReasonFtraceEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchedBlockedReasonFtraceEvent.ProtoReflect.Descriptor instead.
 func (*SchedBlockedReasonFtraceEvent) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{24}
+	return file_perfetto_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SchedBlockedReasonFtraceEvent) GetPid() int32 {
@@ -2474,7 +2586,7 @@ type SchedWakingFtraceEvent struct {
 
 func (x *SchedWakingFtraceEvent) Reset() {
 	*x = SchedWakingFtraceEvent{}
-	mi := &file_perfetto_proto_msgTypes[25]
+	mi := &file_perfetto_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +2598,7 @@ func (x *SchedWakingFtraceEvent) String() string {
 func (*SchedWakingFtraceEvent) ProtoMessage() {}
 
 func (x *SchedWakingFtraceEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[25]
+	mi := &file_perfetto_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +2611,7 @@ func (x *SchedWakingFtraceEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchedWakingFtraceEvent.ProtoReflect.Descriptor instead.
 func (*SchedWakingFtraceEvent) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{25}
+	return file_perfetto_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SchedWakingFtraceEvent) GetComm() string {
@@ -2549,7 +2661,7 @@ type GenericKernelTaskStateEvent struct {
 
 func (x *GenericKernelTaskStateEvent) Reset() {
 	*x = GenericKernelTaskStateEvent{}
-	mi := &file_perfetto_proto_msgTypes[26]
+	mi := &file_perfetto_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2561,7 +2673,7 @@ func (x *GenericKernelTaskStateEvent) String() string {
 func (*GenericKernelTaskStateEvent) ProtoMessage() {}
 
 func (x *GenericKernelTaskStateEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[26]
+	mi := &file_perfetto_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2574,7 +2686,7 @@ func (x *GenericKernelTaskStateEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenericKernelTaskStateEvent.ProtoReflect.Descriptor instead.
 func (*GenericKernelTaskStateEvent) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{26}
+	return file_perfetto_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GenericKernelTaskStateEvent) GetCpu() int32 {
@@ -2616,7 +2728,7 @@ type ClockSnapshot_Clock struct {
 
 func (x *ClockSnapshot_Clock) Reset() {
 	*x = ClockSnapshot_Clock{}
-	mi := &file_perfetto_proto_msgTypes[27]
+	mi := &file_perfetto_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +2740,7 @@ func (x *ClockSnapshot_Clock) String() string {
 func (*ClockSnapshot_Clock) ProtoMessage() {}
 
 func (x *ClockSnapshot_Clock) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[27]
+	mi := &file_perfetto_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2679,7 +2791,7 @@ type TraceAttributes_Attribute struct {
 
 func (x *TraceAttributes_Attribute) Reset() {
 	*x = TraceAttributes_Attribute{}
-	mi := &file_perfetto_proto_msgTypes[28]
+	mi := &file_perfetto_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2691,7 +2803,7 @@ func (x *TraceAttributes_Attribute) String() string {
 func (*TraceAttributes_Attribute) ProtoMessage() {}
 
 func (x *TraceAttributes_Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[28]
+	mi := &file_perfetto_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2704,7 +2816,7 @@ func (x *TraceAttributes_Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceAttributes_Attribute.ProtoReflect.Descriptor instead.
 func (*TraceAttributes_Attribute) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{4, 0}
+	return file_perfetto_proto_rawDescGZIP(), []int{6, 0}
 }
 
 func (x *TraceAttributes_Attribute) GetKey() string {
@@ -2766,7 +2878,7 @@ type PerfEvents_Timebase struct {
 
 func (x *PerfEvents_Timebase) Reset() {
 	*x = PerfEvents_Timebase{}
-	mi := &file_perfetto_proto_msgTypes[29]
+	mi := &file_perfetto_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2778,7 +2890,7 @@ func (x *PerfEvents_Timebase) String() string {
 func (*PerfEvents_Timebase) ProtoMessage() {}
 
 func (x *PerfEvents_Timebase) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[29]
+	mi := &file_perfetto_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2791,7 +2903,7 @@ func (x *PerfEvents_Timebase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PerfEvents_Timebase.ProtoReflect.Descriptor instead.
 func (*PerfEvents_Timebase) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{19, 0}
+	return file_perfetto_proto_rawDescGZIP(), []int{21, 0}
 }
 
 func (x *PerfEvents_Timebase) GetFrequency() uint64 {
@@ -2836,7 +2948,7 @@ type FtraceEventBundle_CompactSched struct {
 
 func (x *FtraceEventBundle_CompactSched) Reset() {
 	*x = FtraceEventBundle_CompactSched{}
-	mi := &file_perfetto_proto_msgTypes[30]
+	mi := &file_perfetto_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2848,7 +2960,7 @@ func (x *FtraceEventBundle_CompactSched) String() string {
 func (*FtraceEventBundle_CompactSched) ProtoMessage() {}
 
 func (x *FtraceEventBundle_CompactSched) ProtoReflect() protoreflect.Message {
-	mi := &file_perfetto_proto_msgTypes[30]
+	mi := &file_perfetto_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2861,7 +2973,7 @@ func (x *FtraceEventBundle_CompactSched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FtraceEventBundle_CompactSched.ProtoReflect.Descriptor instead.
 func (*FtraceEventBundle_CompactSched) Descriptor() ([]byte, []int) {
-	return file_perfetto_proto_rawDescGZIP(), []int{22, 0}
+	return file_perfetto_proto_rawDescGZIP(), []int{24, 0}
 }
 
 func (x *FtraceEventBundle_CompactSched) GetInternTable() []string {
@@ -2954,7 +3066,7 @@ const file_perfetto_proto_rawDesc = "" +
 	"\n" +
 	"\x0eperfetto.proto\x12\x10trace2x.perfetto\">\n" +
 	"\x05Trace\x125\n" +
-	"\x06packet\x18\x01 \x03(\v2\x1d.trace2x.perfetto.TracePacketR\x06packet\"\xb7\b\n" +
+	"\x06packet\x18\x01 \x03(\v2\x1d.trace2x.perfetto.TracePacketR\x06packet\"\x97\t\n" +
 	"\vTracePacket\x12\x1c\n" +
 	"\ttimestamp\x18\b \x01(\x04R\ttimestamp\x12,\n" +
 	"\x12timestamp_clock_id\x18: \x01(\rR\x10timestampClockId\x12;\n" +
@@ -2963,9 +3075,13 @@ const file_perfetto_proto_rawDesc = "" +
 	"\x0esequence_flags\x18\r \x01(\rR\rsequenceFlags\x12C\n" +
 	"\rinterned_data\x18\f \x01(\v2\x1e.trace2x.perfetto.InternedDataR\finternedData\x12Y\n" +
 	"\x15trace_packet_defaults\x18; \x01(\v2%.trace2x.perfetto.TracePacketDefaultsR\x13tracePacketDefaults\x127\n" +
-	"\x18first_packet_on_sequence\x18W \x01(\bR\x15firstPacketOnSequence\x12J\n" +
+	"\x18first_packet_on_sequence\x18W \x01(\bR\x15firstPacketOnSequence\x12\x1d\n" +
+	"\n" +
+	"machine_id\x18b \x01(\rR\tmachineId\x12J\n" +
 	"\rftrace_events\x18\x01 \x01(\v2#.trace2x.perfetto.FtraceEventBundleH\x00R\fftraceEvents\x12H\n" +
 	"\x0eclock_snapshot\x18\x06 \x01(\v2\x1f.trace2x.perfetto.ClockSnapshotH\x00R\rclockSnapshot\x12?\n" +
+	"\vsystem_info\x18- \x01(\v2\x1c.trace2x.perfetto.SystemInfoH\x00R\n" +
+	"systemInfo\x12?\n" +
 	"\vtrack_event\x18\v \x01(\v2\x1c.trace2x.perfetto.TrackEventH\x00R\n" +
 	"trackEvent\x12N\n" +
 	"\x10track_descriptor\x18< \x01(\v2!.trace2x.perfetto.TrackDescriptorH\x00R\x0ftrackDescriptor\x12?\n" +
@@ -2987,7 +3103,12 @@ const file_perfetto_proto_rawDesc = "" +
 	"\x05Clock\x12\x19\n" +
 	"\bclock_id\x18\x01 \x01(\rR\aclockId\x12\x1c\n" +
 	"\ttimestamp\x18\x02 \x01(\x04R\ttimestamp\x12%\n" +
-	"\x0eis_incremental\x18\x03 \x01(\bR\risIncremental\"\xca\x01\n" +
+	"\x0eis_incremental\x18\x03 \x01(\bR\risIncremental\"A\n" +
+	"\n" +
+	"SystemInfo\x123\n" +
+	"\autsname\x18\x01 \x01(\v2\x19.trace2x.perfetto.UtsnameR\autsname\"#\n" +
+	"\aUtsname\x12\x18\n" +
+	"\asysname\x18\x01 \x01(\tR\asysname\"\xca\x01\n" +
 	"\x0fTraceAttributes\x12I\n" +
 	"\tattribute\x18\x01 \x03(\v2+.trace2x.perfetto.TraceAttributes.AttributeR\tattribute\x1al\n" +
 	"\tAttribute\x12\x10\n" +
@@ -3200,7 +3321,7 @@ func file_perfetto_proto_rawDescGZIP() []byte {
 }
 
 var file_perfetto_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_perfetto_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_perfetto_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_perfetto_proto_goTypes = []any{
 	(BuiltinClock)(0),                              // 0: trace2x.perfetto.BuiltinClock
 	(TracePacket_SequenceFlags)(0),                 // 1: trace2x.perfetto.TracePacket.SequenceFlags
@@ -3215,79 +3336,83 @@ var file_perfetto_proto_goTypes = []any{
 	(*TracePacket)(nil),                            // 10: trace2x.perfetto.TracePacket
 	(*TracePacketDefaults)(nil),                    // 11: trace2x.perfetto.TracePacketDefaults
 	(*ClockSnapshot)(nil),                          // 12: trace2x.perfetto.ClockSnapshot
-	(*TraceAttributes)(nil),                        // 13: trace2x.perfetto.TraceAttributes
-	(*TrackDescriptor)(nil),                        // 14: trace2x.perfetto.TrackDescriptor
-	(*ProcessDescriptor)(nil),                      // 15: trace2x.perfetto.ProcessDescriptor
-	(*ThreadDescriptor)(nil),                       // 16: trace2x.perfetto.ThreadDescriptor
-	(*CounterDescriptor)(nil),                      // 17: trace2x.perfetto.CounterDescriptor
-	(*TrackEvent)(nil),                             // 18: trace2x.perfetto.TrackEvent
-	(*DebugAnnotation)(nil),                        // 19: trace2x.perfetto.DebugAnnotation
-	(*InternedData)(nil),                           // 20: trace2x.perfetto.InternedData
-	(*EventCategory)(nil),                          // 21: trace2x.perfetto.EventCategory
-	(*EventName)(nil),                              // 22: trace2x.perfetto.EventName
-	(*DebugAnnotationName)(nil),                    // 23: trace2x.perfetto.DebugAnnotationName
-	(*InternedString)(nil),                         // 24: trace2x.perfetto.InternedString
-	(*Frame)(nil),                                  // 25: trace2x.perfetto.Frame
-	(*Callstack)(nil),                              // 26: trace2x.perfetto.Callstack
-	(*PerfSampleDefaults)(nil),                     // 27: trace2x.perfetto.PerfSampleDefaults
-	(*PerfEvents)(nil),                             // 28: trace2x.perfetto.PerfEvents
-	(*Profiling)(nil),                              // 29: trace2x.perfetto.Profiling
-	(*PerfSample)(nil),                             // 30: trace2x.perfetto.PerfSample
-	(*FtraceEventBundle)(nil),                      // 31: trace2x.perfetto.FtraceEventBundle
-	(*FtraceEvent)(nil),                            // 32: trace2x.perfetto.FtraceEvent
-	(*SchedBlockedReasonFtraceEvent)(nil),          // 33: trace2x.perfetto.SchedBlockedReasonFtraceEvent
-	(*SchedWakingFtraceEvent)(nil),                 // 34: trace2x.perfetto.SchedWakingFtraceEvent
-	(*GenericKernelTaskStateEvent)(nil),            // 35: trace2x.perfetto.GenericKernelTaskStateEvent
-	(*ClockSnapshot_Clock)(nil),                    // 36: trace2x.perfetto.ClockSnapshot.Clock
-	(*TraceAttributes_Attribute)(nil),              // 37: trace2x.perfetto.TraceAttributes.Attribute
-	(*PerfEvents_Timebase)(nil),                    // 38: trace2x.perfetto.PerfEvents.Timebase
-	(*FtraceEventBundle_CompactSched)(nil),         // 39: trace2x.perfetto.FtraceEventBundle.CompactSched
+	(*SystemInfo)(nil),                             // 13: trace2x.perfetto.SystemInfo
+	(*Utsname)(nil),                                // 14: trace2x.perfetto.Utsname
+	(*TraceAttributes)(nil),                        // 15: trace2x.perfetto.TraceAttributes
+	(*TrackDescriptor)(nil),                        // 16: trace2x.perfetto.TrackDescriptor
+	(*ProcessDescriptor)(nil),                      // 17: trace2x.perfetto.ProcessDescriptor
+	(*ThreadDescriptor)(nil),                       // 18: trace2x.perfetto.ThreadDescriptor
+	(*CounterDescriptor)(nil),                      // 19: trace2x.perfetto.CounterDescriptor
+	(*TrackEvent)(nil),                             // 20: trace2x.perfetto.TrackEvent
+	(*DebugAnnotation)(nil),                        // 21: trace2x.perfetto.DebugAnnotation
+	(*InternedData)(nil),                           // 22: trace2x.perfetto.InternedData
+	(*EventCategory)(nil),                          // 23: trace2x.perfetto.EventCategory
+	(*EventName)(nil),                              // 24: trace2x.perfetto.EventName
+	(*DebugAnnotationName)(nil),                    // 25: trace2x.perfetto.DebugAnnotationName
+	(*InternedString)(nil),                         // 26: trace2x.perfetto.InternedString
+	(*Frame)(nil),                                  // 27: trace2x.perfetto.Frame
+	(*Callstack)(nil),                              // 28: trace2x.perfetto.Callstack
+	(*PerfSampleDefaults)(nil),                     // 29: trace2x.perfetto.PerfSampleDefaults
+	(*PerfEvents)(nil),                             // 30: trace2x.perfetto.PerfEvents
+	(*Profiling)(nil),                              // 31: trace2x.perfetto.Profiling
+	(*PerfSample)(nil),                             // 32: trace2x.perfetto.PerfSample
+	(*FtraceEventBundle)(nil),                      // 33: trace2x.perfetto.FtraceEventBundle
+	(*FtraceEvent)(nil),                            // 34: trace2x.perfetto.FtraceEvent
+	(*SchedBlockedReasonFtraceEvent)(nil),          // 35: trace2x.perfetto.SchedBlockedReasonFtraceEvent
+	(*SchedWakingFtraceEvent)(nil),                 // 36: trace2x.perfetto.SchedWakingFtraceEvent
+	(*GenericKernelTaskStateEvent)(nil),            // 37: trace2x.perfetto.GenericKernelTaskStateEvent
+	(*ClockSnapshot_Clock)(nil),                    // 38: trace2x.perfetto.ClockSnapshot.Clock
+	(*TraceAttributes_Attribute)(nil),              // 39: trace2x.perfetto.TraceAttributes.Attribute
+	(*PerfEvents_Timebase)(nil),                    // 40: trace2x.perfetto.PerfEvents.Timebase
+	(*FtraceEventBundle_CompactSched)(nil),         // 41: trace2x.perfetto.FtraceEventBundle.CompactSched
 }
 var file_perfetto_proto_depIdxs = []int32{
 	10, // 0: trace2x.perfetto.Trace.packet:type_name -> trace2x.perfetto.TracePacket
-	20, // 1: trace2x.perfetto.TracePacket.interned_data:type_name -> trace2x.perfetto.InternedData
+	22, // 1: trace2x.perfetto.TracePacket.interned_data:type_name -> trace2x.perfetto.InternedData
 	11, // 2: trace2x.perfetto.TracePacket.trace_packet_defaults:type_name -> trace2x.perfetto.TracePacketDefaults
-	31, // 3: trace2x.perfetto.TracePacket.ftrace_events:type_name -> trace2x.perfetto.FtraceEventBundle
+	33, // 3: trace2x.perfetto.TracePacket.ftrace_events:type_name -> trace2x.perfetto.FtraceEventBundle
 	12, // 4: trace2x.perfetto.TracePacket.clock_snapshot:type_name -> trace2x.perfetto.ClockSnapshot
-	18, // 5: trace2x.perfetto.TracePacket.track_event:type_name -> trace2x.perfetto.TrackEvent
-	14, // 6: trace2x.perfetto.TracePacket.track_descriptor:type_name -> trace2x.perfetto.TrackDescriptor
-	30, // 7: trace2x.perfetto.TracePacket.perf_sample:type_name -> trace2x.perfetto.PerfSample
-	35, // 8: trace2x.perfetto.TracePacket.generic_kernel_task_state_event:type_name -> trace2x.perfetto.GenericKernelTaskStateEvent
-	13, // 9: trace2x.perfetto.TracePacket.trace_attributes:type_name -> trace2x.perfetto.TraceAttributes
-	27, // 10: trace2x.perfetto.TracePacketDefaults.perf_sample_defaults:type_name -> trace2x.perfetto.PerfSampleDefaults
-	36, // 11: trace2x.perfetto.ClockSnapshot.clocks:type_name -> trace2x.perfetto.ClockSnapshot.Clock
-	0,  // 12: trace2x.perfetto.ClockSnapshot.primary_trace_clock:type_name -> trace2x.perfetto.BuiltinClock
-	37, // 13: trace2x.perfetto.TraceAttributes.attribute:type_name -> trace2x.perfetto.TraceAttributes.Attribute
-	15, // 14: trace2x.perfetto.TrackDescriptor.process:type_name -> trace2x.perfetto.ProcessDescriptor
-	16, // 15: trace2x.perfetto.TrackDescriptor.thread:type_name -> trace2x.perfetto.ThreadDescriptor
-	17, // 16: trace2x.perfetto.TrackDescriptor.counter:type_name -> trace2x.perfetto.CounterDescriptor
-	2,  // 17: trace2x.perfetto.TrackDescriptor.child_ordering:type_name -> trace2x.perfetto.TrackDescriptor.ChildTracksOrdering
-	3,  // 18: trace2x.perfetto.TrackDescriptor.process_ordering:type_name -> trace2x.perfetto.TrackDescriptor.ProcessOrdering
-	4,  // 19: trace2x.perfetto.CounterDescriptor.unit:type_name -> trace2x.perfetto.CounterDescriptor.Unit
-	19, // 20: trace2x.perfetto.TrackEvent.debug_annotations:type_name -> trace2x.perfetto.DebugAnnotation
-	5,  // 21: trace2x.perfetto.TrackEvent.type:type_name -> trace2x.perfetto.TrackEvent.Type
-	21, // 22: trace2x.perfetto.InternedData.event_categories:type_name -> trace2x.perfetto.EventCategory
-	22, // 23: trace2x.perfetto.InternedData.event_names:type_name -> trace2x.perfetto.EventName
-	23, // 24: trace2x.perfetto.InternedData.debug_annotation_names:type_name -> trace2x.perfetto.DebugAnnotationName
-	24, // 25: trace2x.perfetto.InternedData.debug_annotation_string_values:type_name -> trace2x.perfetto.InternedString
-	24, // 26: trace2x.perfetto.InternedData.source_paths:type_name -> trace2x.perfetto.InternedString
-	24, // 27: trace2x.perfetto.InternedData.function_names:type_name -> trace2x.perfetto.InternedString
-	25, // 28: trace2x.perfetto.InternedData.frames:type_name -> trace2x.perfetto.Frame
-	26, // 29: trace2x.perfetto.InternedData.callstacks:type_name -> trace2x.perfetto.Callstack
-	24, // 30: trace2x.perfetto.InternedData.kernel_symbols:type_name -> trace2x.perfetto.InternedString
-	38, // 31: trace2x.perfetto.PerfSampleDefaults.timebase:type_name -> trace2x.perfetto.PerfEvents.Timebase
-	7,  // 32: trace2x.perfetto.PerfSample.cpu_mode:type_name -> trace2x.perfetto.Profiling.CpuMode
-	32, // 33: trace2x.perfetto.FtraceEventBundle.event:type_name -> trace2x.perfetto.FtraceEvent
-	39, // 34: trace2x.perfetto.FtraceEventBundle.compact_sched:type_name -> trace2x.perfetto.FtraceEventBundle.CompactSched
-	33, // 35: trace2x.perfetto.FtraceEvent.sched_blocked_reason:type_name -> trace2x.perfetto.SchedBlockedReasonFtraceEvent
-	34, // 36: trace2x.perfetto.FtraceEvent.sched_waking:type_name -> trace2x.perfetto.SchedWakingFtraceEvent
-	8,  // 37: trace2x.perfetto.GenericKernelTaskStateEvent.state:type_name -> trace2x.perfetto.GenericKernelTaskStateEvent.TaskStateEnum
-	6,  // 38: trace2x.perfetto.PerfEvents.Timebase.counter:type_name -> trace2x.perfetto.PerfEvents.Counter
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	13, // 5: trace2x.perfetto.TracePacket.system_info:type_name -> trace2x.perfetto.SystemInfo
+	20, // 6: trace2x.perfetto.TracePacket.track_event:type_name -> trace2x.perfetto.TrackEvent
+	16, // 7: trace2x.perfetto.TracePacket.track_descriptor:type_name -> trace2x.perfetto.TrackDescriptor
+	32, // 8: trace2x.perfetto.TracePacket.perf_sample:type_name -> trace2x.perfetto.PerfSample
+	37, // 9: trace2x.perfetto.TracePacket.generic_kernel_task_state_event:type_name -> trace2x.perfetto.GenericKernelTaskStateEvent
+	15, // 10: trace2x.perfetto.TracePacket.trace_attributes:type_name -> trace2x.perfetto.TraceAttributes
+	29, // 11: trace2x.perfetto.TracePacketDefaults.perf_sample_defaults:type_name -> trace2x.perfetto.PerfSampleDefaults
+	38, // 12: trace2x.perfetto.ClockSnapshot.clocks:type_name -> trace2x.perfetto.ClockSnapshot.Clock
+	0,  // 13: trace2x.perfetto.ClockSnapshot.primary_trace_clock:type_name -> trace2x.perfetto.BuiltinClock
+	14, // 14: trace2x.perfetto.SystemInfo.utsname:type_name -> trace2x.perfetto.Utsname
+	39, // 15: trace2x.perfetto.TraceAttributes.attribute:type_name -> trace2x.perfetto.TraceAttributes.Attribute
+	17, // 16: trace2x.perfetto.TrackDescriptor.process:type_name -> trace2x.perfetto.ProcessDescriptor
+	18, // 17: trace2x.perfetto.TrackDescriptor.thread:type_name -> trace2x.perfetto.ThreadDescriptor
+	19, // 18: trace2x.perfetto.TrackDescriptor.counter:type_name -> trace2x.perfetto.CounterDescriptor
+	2,  // 19: trace2x.perfetto.TrackDescriptor.child_ordering:type_name -> trace2x.perfetto.TrackDescriptor.ChildTracksOrdering
+	3,  // 20: trace2x.perfetto.TrackDescriptor.process_ordering:type_name -> trace2x.perfetto.TrackDescriptor.ProcessOrdering
+	4,  // 21: trace2x.perfetto.CounterDescriptor.unit:type_name -> trace2x.perfetto.CounterDescriptor.Unit
+	21, // 22: trace2x.perfetto.TrackEvent.debug_annotations:type_name -> trace2x.perfetto.DebugAnnotation
+	5,  // 23: trace2x.perfetto.TrackEvent.type:type_name -> trace2x.perfetto.TrackEvent.Type
+	23, // 24: trace2x.perfetto.InternedData.event_categories:type_name -> trace2x.perfetto.EventCategory
+	24, // 25: trace2x.perfetto.InternedData.event_names:type_name -> trace2x.perfetto.EventName
+	25, // 26: trace2x.perfetto.InternedData.debug_annotation_names:type_name -> trace2x.perfetto.DebugAnnotationName
+	26, // 27: trace2x.perfetto.InternedData.debug_annotation_string_values:type_name -> trace2x.perfetto.InternedString
+	26, // 28: trace2x.perfetto.InternedData.source_paths:type_name -> trace2x.perfetto.InternedString
+	26, // 29: trace2x.perfetto.InternedData.function_names:type_name -> trace2x.perfetto.InternedString
+	27, // 30: trace2x.perfetto.InternedData.frames:type_name -> trace2x.perfetto.Frame
+	28, // 31: trace2x.perfetto.InternedData.callstacks:type_name -> trace2x.perfetto.Callstack
+	26, // 32: trace2x.perfetto.InternedData.kernel_symbols:type_name -> trace2x.perfetto.InternedString
+	40, // 33: trace2x.perfetto.PerfSampleDefaults.timebase:type_name -> trace2x.perfetto.PerfEvents.Timebase
+	7,  // 34: trace2x.perfetto.PerfSample.cpu_mode:type_name -> trace2x.perfetto.Profiling.CpuMode
+	34, // 35: trace2x.perfetto.FtraceEventBundle.event:type_name -> trace2x.perfetto.FtraceEvent
+	41, // 36: trace2x.perfetto.FtraceEventBundle.compact_sched:type_name -> trace2x.perfetto.FtraceEventBundle.CompactSched
+	35, // 37: trace2x.perfetto.FtraceEvent.sched_blocked_reason:type_name -> trace2x.perfetto.SchedBlockedReasonFtraceEvent
+	36, // 38: trace2x.perfetto.FtraceEvent.sched_waking:type_name -> trace2x.perfetto.SchedWakingFtraceEvent
+	8,  // 39: trace2x.perfetto.GenericKernelTaskStateEvent.state:type_name -> trace2x.perfetto.GenericKernelTaskStateEvent.TaskStateEnum
+	6,  // 40: trace2x.perfetto.PerfEvents.Timebase.counter:type_name -> trace2x.perfetto.PerfEvents.Counter
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_perfetto_proto_init() }
@@ -3298,17 +3423,18 @@ func file_perfetto_proto_init() {
 	file_perfetto_proto_msgTypes[1].OneofWrappers = []any{
 		(*TracePacket_FtraceEvents)(nil),
 		(*TracePacket_ClockSnapshot)(nil),
+		(*TracePacket_SystemInfo)(nil),
 		(*TracePacket_TrackEvent)(nil),
 		(*TracePacket_TrackDescriptor)(nil),
 		(*TracePacket_PerfSample)(nil),
 		(*TracePacket_GenericKernelTaskStateEvent)(nil),
 		(*TracePacket_TraceAttributes)(nil),
 	}
-	file_perfetto_proto_msgTypes[9].OneofWrappers = []any{
+	file_perfetto_proto_msgTypes[11].OneofWrappers = []any{
 		(*TrackEvent_NameIid)(nil),
 		(*TrackEvent_Name)(nil),
 	}
-	file_perfetto_proto_msgTypes[10].OneofWrappers = []any{
+	file_perfetto_proto_msgTypes[12].OneofWrappers = []any{
 		(*DebugAnnotation_NameIid)(nil),
 		(*DebugAnnotation_Name)(nil),
 		(*DebugAnnotation_BoolValue)(nil),
@@ -3317,11 +3443,11 @@ func file_perfetto_proto_init() {
 		(*DebugAnnotation_StringValue)(nil),
 		(*DebugAnnotation_StringValueIid)(nil),
 	}
-	file_perfetto_proto_msgTypes[23].OneofWrappers = []any{
+	file_perfetto_proto_msgTypes[25].OneofWrappers = []any{
 		(*FtraceEvent_SchedBlockedReason)(nil),
 		(*FtraceEvent_SchedWaking)(nil),
 	}
-	file_perfetto_proto_msgTypes[28].OneofWrappers = []any{
+	file_perfetto_proto_msgTypes[30].OneofWrappers = []any{
 		(*TraceAttributes_Attribute_LongValue)(nil),
 		(*TraceAttributes_Attribute_StringValue)(nil),
 	}
@@ -3331,7 +3457,7 @@ func file_perfetto_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_perfetto_proto_rawDesc), len(file_perfetto_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,311 @@
+// Package align finds out how the clocks of several traces differ.
+//
+// Each trace has a clock of its own: that of its machine, since its boot. Three things
+// tell how to bring them together:
+//
+//   - Clock snapshots (Go 1.25 and later) relate the trace's clock to the wall clock. Wall
+//     clocks of different machines differ by what NTP leaves.
+//   - Calls: a span that serves a call (its parent is a span of another program, which
+//     package spanlink logs) begins after the caller's span begins, and mostly ends before
+//     that ends. Many calls together bound the difference of two clocks.
+//   - The user.
+package align
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/trace2x/trace2x/model"
+)
+
+// Source is what a program's clock was aligned by.
+type Source int
+
+const (
+	// Reference: the others are aligned to this program, the first.
+	Reference Source = iota
+	// Offset: the user said when its trace began.
+	Offset
+	// Wall: by the wall clock.
+	Wall
+	// WallAndCalls: by the wall clock, moved because calls contradict it.
+	WallAndCalls
+	// CallsAlone: there is no wall clock.
+	CallsAlone
+	// Beginning: nothing tells; its trace begins with that of the reference.
+	Beginning
+)
+
+// Clock says how the clock of a program was aligned.
+type Clock struct {
+	Name   string
+	Source Source
+	// Shift is what to add to the times of the program's trace.
+	Shift time.Duration
+	// Moved is how far calls moved it from where the wall clock has it.
+	Moved time.Duration
+	// Calls is the number of calls between it and the programs that were aligned before
+	// it. If Bounded is set, they say that the clock is right to within Error.
+	Calls   int
+	Bounded bool
+	Error   time.Duration
+	// Contradiction is by how much calls contradict each other: the clocks run at
+	// different speeds, or were set meanwhile.
+	Contradiction time.Duration
+	// Outlived is the number of calls that were served for longer than their callers
+	// waited, as far as the clocks can tell.
+	Outlived int
+	// Spread is how far the trace's clock snapshots are from each other.
+	Spread time.Duration
+}
+
+// Result is how several traces fit into one clock.
+type Result struct {
+	// Clocks are in the order of the programs.
+	Clocks []Clock
+	// Start and End are those of all traces, in the common clock: that of the trace that
+	// begins first.
+	Start, End model.Time
+	// Calls has the IDs of spans that serve calls from one program to another, by the ID of
+	// the caller's span.
+	Calls    map[[8]byte][][8]byte
+	epoch    model.Time // what to add to get ns since 1970
+	hasEpoch bool
+	// NotNoted is the number of spans that were too many to be looked at.
+	NotNoted int
+}
+
+// call is a call from one program to another.
+type call struct {
+	from, to       int // programs
+	caller, server *span
+}
+
+// Align aligns programs, of which there is at least one. Offsets has, by the names of
+// programs, how long after the first program's trace began theirs did.
+func Align(programs []*Program, offsets map[string]time.Duration) *Result {
+	r := &Result{Clocks: make([]Clock, len(programs))}
+	for i, p := range programs {
+		_, spread, _ := p.epoch()
+		r.Clocks[i] = Clock{Name: p.Name, Spread: spread}
+		r.NotNoted += p.more
+	}
+	a := &aligner{programs: programs, clocks: r.Clocks, placed: make([]bool, len(programs)), calls: make([][]call, len(programs))}
+	r.Calls = a.findCalls()
+	a.placed[0] = true
+	for range programs[1:] {
+		a.place(a.next(), offsets)
+	}
+	first := 0
+	begin := func(i int) model.Time { return programs[i].start + model.Time(r.Clocks[i].Shift) }
+	for i := range programs {
+		if begin(i) < begin(first) {
+			first = i
+		}
+	}
+	base := r.Clocks[first].Shift
+	for i, p := range programs {
+		r.Clocks[i].Shift -= base
+		r.End = max(r.End, p.end+model.Time(r.Clocks[i].Shift))
+	}
+	r.Start = begin(first)
+	for i, p := range programs {
+		if epoch, _, ok := p.epoch(); ok {
+			r.epoch, r.hasEpoch = epoch-model.Time(r.Clocks[i].Shift), true
+			break
+		}
+	}
+	return r
+}
+
+// Time returns a time of day in the common clock, and false if no trace tells the time of
+// day.
+func (r *Result) Time(wall time.Time) (t model.Time, known bool) {
+	return model.Time(wall.UnixNano()) - r.epoch, r.hasEpoch
+}
+
+// aligner places one program after the other in the clock of the first.
+type aligner struct {
+	programs []*Program
+	clocks   []Clock
+	placed   []bool
+	calls    [][]call // by each of their two programs
+}
+
+// findCalls finds the calls between programs.
+func (a *aligner) findCalls() map[[8]byte][][8]byte {
+	type caller struct {
+		program int
+		span    *span
+	}
+	callers := make(map[[8]byte]caller)
+	for _, p := range a.programs {
+		for i := range p.spans {
+			if id := p.spans[i].parent; id != [8]byte{} {
+				callers[id] = caller{}
+			}
+		}
+	}
+	for n, p := range a.programs {
+		for i := range p.spans {
+			s := &p.spans[i]
+			if c, ok := callers[s.id]; ok && c.span == nil {
+				callers[s.id] = caller{n, s}
+			}
+		}
+	}
+	ids := make(map[[8]byte][][8]byte)
+	for n, p := range a.programs {
+		for i := range p.spans {
+			s := &p.spans[i]
+			c := callers[s.parent]
+			if s.parent == [8]byte{} || c.span == nil || c.program == n {
+				continue
+			}
+			found := call{c.program, n, c.span, s}
+			a.calls[n], a.calls[c.program] = append(a.calls[n], found), append(a.calls[c.program], found)
+			ids[s.parent] = append(ids[s.parent], s.id)
+		}
+	}
+	return ids
+}
+
+// next returns the program that is placed next: the one with the most calls between it
+// and those that are placed.
+func (a *aligner) next() int {
+	best, most := -1, -1
+	for i := range a.programs {
+		if a.placed[i] {
+			continue
+		}
+		n := 0
+		for _, c := range a.calls[i] {
+			if a.placed[c.from] || a.placed[c.to] {
+				n++
+			}
+		}
+		if n > most {
+			best, most = i, n
+		}
+	}
+	return best
+}
+
+// place aligns a program to those that are placed.
+func (a *aligner) place(i int, offsets map[string]time.Duration) {
+	p, c := a.programs[i], &a.clocks[i]
+	b := a.bounds(i)
+	c.Calls = b.calls
+	wall, known := a.wall(p)
+	offset, given := offsets[p.Name]
+	middle, bounded := b.middle()
+	var at model.Time
+	switch {
+	case given:
+		c.Source, at = Offset, a.programs[0].start+model.Time(offset)-p.start
+	case known && b.contains(wall):
+		c.Source, at = Wall, wall
+	case known && b.calls > 0:
+		c.Source, at = WallAndCalls, middle
+		c.Moved = time.Duration(middle - wall)
+	case b.calls > 0:
+		c.Source, at = CallsAlone, middle
+	default:
+		c.Source, at = Beginning, a.programs[0].start-p.start
+	}
+	c.Shift = time.Duration(at)
+	if c.Bounded = bounded && !given; c.Bounded {
+		c.Error = time.Duration(max(b.to-at, at-b.from))
+	}
+	c.Contradiction = time.Duration(max(b.from-b.to, 0))
+	c.Outlived = b.outlived(at)
+	a.placed[i] = true
+}
+
+// wall returns the shift that the wall clocks tell.
+func (a *aligner) wall(p *Program) (shift model.Time, known bool) {
+	epoch, _, ok := p.epoch()
+	if !ok {
+		return 0, false
+	}
+	for j, other := range a.programs {
+		if e, _, ok := other.epoch(); ok && a.placed[j] {
+			return epoch - e + model.Time(a.clocks[j].Shift), true
+		}
+	}
+	return 0, false
+}
+
+// bounds are what calls say of the shift of a program: it is at least from and at most to.
+type bounds struct {
+	calls    int
+	from, to model.Time
+	// ends are the bounds that hold if a call was not served for longer than its caller
+	// waited: at most these for a program that serves calls, at least these for one that
+	// makes them.
+	atMost, atLeast []model.Time
+}
+
+const never = model.Time(1) << 62
+
+// bounds returns what the calls between a program and those that are placed say.
+func (a *aligner) bounds(i int) *bounds {
+	b := &bounds{from: -never, to: never}
+	for _, c := range a.calls[i] {
+		serves := c.to == i
+		other := c.from + c.to - i
+		if !a.placed[other] {
+			continue
+		}
+		b.calls++
+		shift := model.Time(a.clocks[other].Shift)
+		whole := !c.caller.open && !c.server.open && c.server.end-c.server.start <= c.caller.end-c.caller.start
+		if serves {
+			b.from = max(b.from, shift+c.caller.start-c.server.start)
+			if whole {
+				b.atMost = append(b.atMost, shift+c.caller.end-c.server.end)
+			}
+		} else {
+			b.to = min(b.to, shift+c.server.start-c.caller.start)
+			if whole {
+				b.atLeast = append(b.atLeast, shift+c.server.end-c.caller.end)
+			}
+		}
+	}
+	// An end that contradicts the beginnings is one of a call that was served for longer.
+	for _, t := range b.atMost {
+		if t >= b.from {
+			b.to = min(b.to, t)
+		}
+	}
+	for _, t := range b.atLeast {
+		if t <= b.to {
+			b.from = max(b.from, t)
+		}
+	}
+	return b
+}
+
+func (b *bounds) contains(t model.Time) bool { return b.from <= t && t <= b.to }
+
+// middle returns the best guess, and whether the shift is bounded on both sides.
+func (b *bounds) middle() (t model.Time, bounded bool) {
+	switch {
+	case b.from == -never:
+		return b.to, false
+	case b.to == never:
+		return b.from, false
+	}
+	return b.from + (b.to-b.from)/2, true
+}
+
+// outlived returns how many calls are served for longer than their callers wait.
+func (b *bounds) outlived(at model.Time) (n int) {
+	for _, t := range b.atMost {
+		n += max(cmp.Compare(at, t), 0)
+	}
+	for _, t := range b.atLeast {
+		n += max(cmp.Compare(t, at), 0)
+	}
+	return n
+}

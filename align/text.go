@@ -1,0 +1,78 @@
+package align
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+var english = message.NewPrinter(language.English)
+
+// String returns how the clock was aligned, and how well, as a sentence about it. It does
+// not have the name of the program.
+func (c *Clock) String() string {
+	var s string
+	switch c.Source {
+	case Reference:
+		return "the others are aligned to it"
+	case Offset:
+		s = "as the user gave it"
+	case Wall:
+		s = "by the wall clocks"
+	case WallAndCalls:
+		s = fmt.Sprintf("by the wall clocks, and moved by %v because calls contradict them", signed(c.Moved))
+	case CallsAlone:
+		s = "by the calls, without a wall clock"
+	case Beginning:
+		return "not known: its trace has no wall clock and no calls, so it is shown as if it began with the first"
+	}
+	calls := english.Sprintf("%d calls", c.Calls)
+	if c.Calls == 1 {
+		calls = "1 call"
+	}
+	var more []string
+	switch {
+	case c.Bounded:
+		more = append(more, fmt.Sprintf("right to within %v, as %s tell", rounded(c.Error), calls))
+	case c.Calls > 0:
+		more = append(more, fmt.Sprintf("%s bound it on one side only", calls))
+	case c.Source == Wall:
+		more = append(more, "as good as these: no calls tell more")
+	}
+	if c.Contradiction > 0 {
+		more = append(more, fmt.Sprintf("calls contradict each other by %v", rounded(c.Contradiction)))
+	}
+	if c.Outlived > 0 {
+		more = append(more, english.Sprintf("%d of them served for longer than the caller waited", c.Outlived))
+	}
+	if c.Spread > time.Millisecond {
+		more = append(more, fmt.Sprintf("its own wall clock moved by %v during the trace", rounded(c.Spread)))
+	}
+	return strings.Join(append([]string{s}, more...), "; ")
+}
+
+// Guessed reports whether nothing tells when the program's trace began.
+func (c *Clock) Guessed() bool { return c.Source == Beginning }
+
+func signed(d time.Duration) string {
+	if d > 0 {
+		return "+" + rounded(d).String()
+	}
+	return rounded(d).String()
+}
+
+// rounded returns a duration with three digits or so, and not less than it is.
+func rounded(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for unit*1000 <= d.Abs() {
+		unit *= 10
+	}
+	if r := d.Truncate(unit); r == d || d < 0 {
+		return r
+	} else {
+		return r + unit
+	}
+}
