@@ -29,16 +29,16 @@ func (c *Clock) String() string {
 	case Beginning:
 		return "not known: its trace has no wall clock and no calls, so it is shown as if it began with the first"
 	}
-	calls := english.Sprintf("%d calls", c.Calls)
+	calls, tell, bound := english.Sprintf("%d calls", c.Calls), "tell", "bound"
 	if c.Calls == 1 {
-		calls = "1 call"
+		calls, tell, bound = "1 call", "tells", "bounds"
 	}
 	var more []string
 	switch {
 	case c.Bounded:
-		more = append(more, fmt.Sprintf("right to within %v, as %s tell", rounded(c.Error), calls))
+		more = append(more, fmt.Sprintf("right to within %v, as %s %s", rounded(c.Error), calls, tell))
 	case c.Calls > 0:
-		more = append(more, fmt.Sprintf("%s bound it on one side only", calls))
+		more = append(more, fmt.Sprintf("%s %s it on one side only", calls, bound))
 	case c.Source == Wall:
 		more = append(more, "as good as these: no calls tell more")
 	}
@@ -53,9 +53,6 @@ func (c *Clock) String() string {
 	}
 	return strings.Join(append([]string{s}, more...), "; ")
 }
-
-// Guessed reports whether nothing tells when the program's trace began.
-func (c *Clock) Guessed() bool { return c.Source == Beginning }
 
 func signed(d time.Duration) string {
 	if d > 0 {

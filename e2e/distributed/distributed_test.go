@@ -47,10 +47,11 @@ func build(t *testing.T, module, pkg string) string {
 // service is a running service.
 type service struct{ name, url string }
 
-func start(t *testing.T, program string, j *jaegertest.Jaeger, name, next string) *service {
+// start starts a service that sends its spans to an address, "" for nowhere.
+func start(t *testing.T, program, otlp, name, next string) *service {
 	t.Helper()
 	cmd := exec.Command(program, "-name", name, "-next", next)
-	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+j.OTLPHTTP)
+	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+otlp)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -108,8 +109,8 @@ func TestLanes(t *testing.T) {
 	program := build(t, "service", ".")
 	trace2x := build(t, "../..", "./cmd/trace2x")
 	j := jaegertest.StartTest(t)
-	back := start(t, program, j, "back", "")
-	front := start(t, program, j, "front", back.url)
+	back := start(t, program, j.OTLPHTTP, "back", "")
+	front := start(t, program, j.OTLPHTTP, "front", back.url)
 	services := []*service{front, back}
 	dir := t.TempDir()
 	file := func(s *service) string { return filepath.Join(dir, s.name+".trace") }
