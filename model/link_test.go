@@ -22,6 +22,8 @@ func TestParseStartedSpan(t *testing.T) {
 		{parent + "  two spaces", true, " two spaces"},
 		{parent + " ", true, ""},
 		{"cc" + parent[2:] + "-more name", true, "name"}, // a later version
+		{parent + "-2122232425262728 served", true, "served"},
+		{parent + "-212223242526272 name", true, "name"},
 		{parent, false, ""},
 		{"", false, ""},
 		{" ", false, ""},
@@ -38,6 +40,13 @@ func TestParseStartedSpan(t *testing.T) {
 		}
 		if want := "0102030405060708090a0b0c0d0e0f10 1112131415161718"; ok && fmt.Sprintf("%x %x", s.TraceID, s.SpanID) != want {
 			t.Errorf("%q: %x %x", tt.message, s.TraceID, s.SpanID)
+		}
+		wantParent := "0000000000000000"
+		if s.name == "served" {
+			wantParent = "2122232425262728"
+		}
+		if got := fmt.Sprintf("%x", s.Parent); got != wantParent {
+			t.Errorf("%q: parent %s", tt.message, got)
 		}
 	}
 }

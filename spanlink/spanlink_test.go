@@ -58,6 +58,31 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// TestParent: a span names its parent if that is in another process, in a way that
+// readers of a traceparent alone skip.
+func TestParent(t *testing.T) {
+	tracer := provider().Tracer("")
+	var server, child oteltrace.SpanContext
+	remote := oteltrace.NewSpanContext(oteltrace.SpanContextConfig{
+		TraceID: oteltrace.TraceID{1}, SpanID: oteltrace.SpanID{2, 3}, TraceFlags: oteltrace.FlagsSampled, Remote: true,
+	})
+	data := recorded(t, func() {
+		ctx, s := tracer.Start(oteltrace.ContextWithRemoteSpanContext(t.Context(), remote), "GET /cart")
+		_, c := tracer.Start(ctx, "query")
+		server, child = s.SpanContext(), c.SpanContext()
+		c.End()
+		s.End()
+	})
+	for _, want := range []string{
+		fmt.Sprintf("00-%s-%s-01-0203000000000000 GET /cart", server.TraceID(), server.SpanID()),
+		fmt.Sprintf("00-%s-%s-01 query", child.TraceID(), child.SpanID()),
+	} {
+		if !bytes.Contains(data, []byte(want)) {
+			t.Errorf("the trace does not have %q", want)
+		}
+	}
+}
+
 // TestEnds: the trace has the ends of spans that took long, also of those from before
 // the recording, and of no others.
 func TestEnds(t *testing.T) {

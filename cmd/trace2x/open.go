@@ -91,6 +91,9 @@ If your browser refuses the connection, try --port 0.`,
 				}
 				convert, name = func(to, shown string) error { return c.runTimeline(cmd.Context(), e, t, to, shown) }, t.in.outputName(args, ".pftrace")
 			} else {
+				if err := c.programs.alone(); err != nil {
+					return err
+				}
 				name = outputName(from, ".pftrace")
 			}
 			e.ran = true

@@ -108,6 +108,9 @@ then shown without --slowest.`,
 				name := cmp.Or(c.out, t.in.outputName(args, ".pftrace"))
 				return c.runTimeline(cmd.Context(), e, t, name, name)
 			}
+			if err := c.programs.alone(); err != nil {
+				return err
+			}
 			e.ran = true
 			name := cmp.Or(c.out, outputName(from, ".pftrace"))
 			if split > 0 {

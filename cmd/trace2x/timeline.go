@@ -29,9 +29,20 @@ count from when the first of them begins.`
 // programFlags are the flags for several programs.
 type programFlags struct{ names, offsets []string }
 
-func (t *programFlags) addFlags(f *pflag.FlagSet) {
-	f.StringArrayVar(&t.names, "name", nil, "of several traces, call the program of one `NAME=TRACE`; without it, it has the name of the file")
-	f.StringArrayVar(&t.offsets, "offset", nil, "of several traces, one began so long after the first one, as in `NAME=12ms`, whatever its clock says")
+func (p *programFlags) addFlags(f *pflag.FlagSet) {
+	f.StringArrayVar(&p.names, "name", nil, "of several traces, call the program of one `NAME=TRACE`; without it, it has the name of the file")
+	f.StringArrayVar(&p.offsets, "offset", nil, "of several traces, one began so long after the first one, as in `NAME=12ms`, whatever its clock says")
+}
+
+// alone returns an error if a flag is given that makes no sense for one trace.
+func (p *programFlags) alone() error {
+	switch {
+	case len(p.names) > 0:
+		return errors.New("--name is for several traces")
+	case len(p.offsets) > 0:
+		return errors.New("--offset is for several traces")
+	}
+	return nil
 }
 
 // timeline has the traces that are put on one timeline.
