@@ -146,6 +146,14 @@ func TestOpen(t *testing.T) {
 		s.wait().want(t, exitOK)
 		wantFiles(t, "want", "kept.pftrace")
 	})
+	t.Run("several", func(t *testing.T) {
+		freePort(t)
+		exec(t, "perfetto", "--slowest=10", "-o", "want", good, trace(t, "httpserver-go1.25")).want(t, exitOK)
+		s, link := begin("--no-browser", good, trace(t, "httpserver-go1.25"))
+		wantTook(openIn(link), "want", "traces.pftrace")
+		s.wait().want(t, exitOK, "clock of httpserver-go1.25: ", "the browser has it")
+		wantFiles(t, "want", "kept.pftrace")
+	})
 	t.Run("port taken", func(t *testing.T) {
 		if ln, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", serve.FetchPort)); err == nil {
 			defer ln.Close() // else somebody else has it

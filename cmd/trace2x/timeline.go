@@ -294,6 +294,9 @@ func (c *conversion) convertProgram(ctx context.Context, e *env, t *timeline, i 
 
 // report reports how the clocks were aligned.
 func (t *timeline) report(e *env) {
+	if len(t.programs) < 2 {
+		return
+	}
 	for i := range t.aligned.Clocks {
 		c := &t.aligned.Clocks[i]
 		warning := ""

@@ -176,11 +176,3 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	}
 	return fmt.Errorf("unknown command %s%s", shown(name), spelling.DidYouMean(spelling.Near(name, commands)))
 }
-
-// oneTrace returns an error unless there is one argument, TRACE.
-func oneTrace(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return fmt.Errorf("%d arguments: one trace at a time", len(args))
-	}
-	return someTraces(cmd, args)
-}
