@@ -129,6 +129,21 @@ func TestNoUnits(t *testing.T) {
 	}
 }
 
+// A trace has no unit of work of a kind: that is said of this kind, not of all.
+func TestWhyNone(t *testing.T) {
+	for kinds, want := range map[critical.Kinds]string{
+		0:                                        "no unit of work has ended\n  no task, region or HTTP request,",
+		critical.KindsOf(critical.HTTP):          "no HTTP requests have ended\n",
+		critical.KindsOf(critical.Region):        "no regions have ended\n",
+		critical.KindsOf(critical.GoroutineLife): "no 20 goroutines of one start function have ended\n",
+	} {
+		opts := report.Options{Units: critical.SumOptions{Options: critical.Options{Kinds: kinds}}}
+		if text := whyText(t, readReport(t, testtrace.Path("empty"), opts), report.TextOptions{}); !strings.Contains(text, "\nWHY  "+want) {
+			t.Errorf("%q is not in:\n%s", want, text)
+		}
+	}
+}
+
 // Nothing that tells a place is cut off in 80 columns.
 func TestWhyWidth(t *testing.T) {
 	for _, name := range testtrace.Readable(t) {

@@ -28,6 +28,24 @@ const (
 	minExcess = 0.1
 )
 
+// NoUnits says that there are no units of work, if there are none; and what would be some,
+// unless the caller has chosen a kind.
+func (w *Why) NoUnits() (none, wanted string) {
+	switch {
+	case w.Kinds == 0:
+		return "no unit of work has ended", fmt.Sprintf("no task, region or HTTP request, and no start function of %d goroutines; trace.NewTask of runtime/trace marks a unit of work", critical.MinLives)
+	case w.Kinds == critical.KindsOf(critical.GoroutineLife):
+		return fmt.Sprintf("no %d goroutines of one start function have ended", critical.MinLives), ""
+	}
+	var units []string
+	for _, k := range critical.AllKinds {
+		if w.Kinds.Has(k) {
+			units = append(units, unitNames[k].units)
+		}
+	}
+	return "no " + strings.Join(units, " or ") + " have ended", ""
+}
+
 // why writes what the units of work spent their time on.
 func (p *printer) why(w *Why) {
 	if w == nil || w.allKept() {
@@ -40,8 +58,11 @@ func (p *printer) why(w *Why) {
 		}
 	}
 	if len(w.Types) == 0 {
-		p.section("WHY", "no unit of work has ended")
-		p.wrapped("    ", fmt.Sprintf("  no task, region or HTTP request, and no start function of %d goroutines", critical.MinLives))
+		none, wanted := w.NoUnits()
+		p.section("WHY", none)
+		if wanted != "" {
+			p.wrapped("    ", "  "+wanted)
+		}
 		return
 	}
 	p.section("WHY", "units took so long, on their critical paths"+strings.Replace(kinds, ",", ":", 1))

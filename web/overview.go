@@ -142,7 +142,11 @@ func newSuspect(s *report.Suspect, l links) suspect {
 func (o *overview) addWhy(v *view, l links) {
 	types := v.rep.Why.Types
 	if len(types) == 0 {
-		o.NoWhy = fmt.Sprintf("No unit of work has ended: no task, region or HTTP request, and no start function of %d goroutines.", critical.MinLives)
+		none, wanted := v.rep.Why.NoUnits()
+		o.NoWhy = strings.ToUpper(none[:1]) + none[1:] + "."
+		if wanted != "" {
+			o.NoWhy = strings.TrimSuffix(o.NoWhy, ".") + ": " + wanted + "."
+		}
 	}
 	for i, t := range types {
 		if i == mostWhy {
