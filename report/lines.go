@@ -67,6 +67,28 @@ func NewLine(file string, r *Report) Line {
 	return l
 }
 
+// About returns what made the slowest hundredth of the units of work slow, as in "request:
+// sleep  main.store", after how much of the trace is lost.
+func (l *Line) About() string { return l.about(0) }
+
+// about is About in so many columns, 0 for any number.
+func (l *Line) about(room int) string {
+	about := "no unit of work has ended"
+	if l.Count > 0 {
+		about = unitType(l.Kind, l.Type) + ": "
+	}
+	if l.Damage != "" {
+		about = l.Damage + "; " + about
+	}
+	if l.Count > 0 {
+		about += segmentName(l.state, l.reason)
+		if fn := l.fn; fn != "" {
+			about += "  " + fitFunc(fn, left(room, 2+width(about)))
+		}
+	}
+	return about
+}
+
 // TextLines writes a line for each of many traces.
 func TextLines(w io.Writer, lines []Line, opts TextOptions) error {
 	p := &printer{w: bufio.NewWriter(w), opts: opts}
@@ -100,20 +122,7 @@ func TextLines(w io.Writer, lines []Line, opts TextOptions) error {
 	t.rows[0].cells[5] = words("file", "unit: what made its p99 slow")
 	for i := range lines {
 		l := &lines[i]
-		about := "no unit of work has ended"
-		if l.Count > 0 {
-			about = unitType(l.Kind, l.Type) + ": "
-		}
-		if l.Damage != "" {
-			about = l.Damage + "; " + about
-		}
-		if l.Count > 0 {
-			about += segmentName(l.state, l.reason)
-			if fn := l.fn; fn != "" {
-				about += "  " + fitFunc(fn, left(room, name+4+width(about)))
-			}
-		}
-		t.rows[i+1].cells[5] = words(shortenLeft(files[i], name), about)
+		t.rows[i+1].cells[5] = words(shortenLeft(files[i], name), l.about(left(room, name+2)))
 	}
 	t.write(p, "")
 	return p.w.Flush()

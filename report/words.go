@@ -51,6 +51,10 @@ func WaitText(reason string, stack *model.Stack) string { return waitText(reason
 // RanLine returns what ran on the Ps, as in "main.worker 80%, others 20%".
 func RanLine(ran []critical.Ran) string { return ranLine(ran) }
 
+// CommonFolder returns the longest beginning of the names of files that ends in a
+// separator and that all have. Moments of several traces are shown without it.
+func CommonFolder(files []string) string { return commonFolder(files) }
+
 // EndedByLine returns who ended waits.
 func (b *Blocking) EndedByLine() string { return endedByLine(b.EndedBy, b.Count) }
 

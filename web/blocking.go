@@ -1,6 +1,8 @@
 package web
 
 import (
+	"strings"
+
 	"github.com/trace2x/trace2x/report"
 )
 
@@ -36,9 +38,10 @@ func newBlocking(v *view, l links) *blocking {
 		if inUnits {
 			cells = append(cells, dur(b.InUnitsTime))
 		}
-		longest := l.goroutineCell(b.Longest.Goroutine)
-		longest.Sub = "at " + report.SecondsSince(b.Longest.At)
-		cells = append(cells, longest, openCell(l.Perfetto(b.Longest.At, b.Longest.Duration)))
+		its := l.in(b.Longest.File)
+		longest := its.goroutineCell(b.Longest.Goroutine)
+		longest.Sub = strings.TrimSpace("at " + report.SecondsSince(b.Longest.At) + " " + l.inFile(b.Longest.File))
+		cells = append(cells, longest, openCell(its.Perfetto(b.Longest.At, b.Longest.Duration)))
 		t.Rows = append(t.Rows, row{Cells: cells, Faint: b.System})
 	}
 	return &blocking{t.withPerfetto(l)}

@@ -118,6 +118,31 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// Pages of several traces, served and as a file, are as good.
+func TestPagesTogether(t *testing.T) {
+	b := chromium.StartTest(t)
+	s := serveTogether(t)
+	origin := strings.TrimSuffix(s.url, s.Path())
+	for _, path := range []string{".", "all/", "all/units", "all/blocking", "all/scheduling", "all/gc", "all/units?kind=task&type=assist"} {
+		p := watch(t, b, s.at(path))
+		checkPage(t, p, origin)
+		for _, width := range []int{1280, 420} {
+			if err := p.Resize(width, 800); err != nil {
+				t.Fatal(err)
+			}
+			if w := eval[int](t, p, "document.documentElement.scrollWidth"); w > width {
+				t.Errorf("%s: it is %d wide in a window of %d", path, w, width)
+			}
+		}
+		if path == "." || path == "all/" || path == "all/gc" {
+			checkAccessible(t, p, path)
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // checkAccessible checks a page with axe-core. It first removes most of what is of one
 // kind, as that takes axe-core minutes.
 func checkAccessible(t *testing.T, p *chromium.Page, what string) {

@@ -5,7 +5,8 @@
 // [Read] reads a trace once. [Server] serves its pages: each page of a range of time is
 // the [report.Report] of exactly that window, which is read when somebody asks for it. It
 // also converts windows for the Perfetto UI, and makes flame graphs. [Write] writes the
-// same sections as one file that needs nothing else.
+// same sections as one file that needs nothing else. [Together] is several traces, whose
+// pages have what they add up to.
 //
 // Pages are HTML made here, with one style sheet and one script, both allowed by their
 // hashes: a content security policy forbids everything else, and each other host. Names

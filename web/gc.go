@@ -31,11 +31,13 @@ func newGC(v *view, l links) *gc {
 		{"cycles", english.Sprintf("%d", g.Cycles), "mark phases, also those that the edges of the trace cut"}, {"marking", report.Duration(g.Mark.Total), ""}, {"longest", report.Duration(g.Mark.Max), "the longest mark phase"},
 		{"most heap", report.Size(g.MaxHeap), "objects"}, {"largest goal", report.Size(g.MaxGoal), ""},
 	}}
-	whole := newTimeline(v.series, l, nil, nil, v.rep.Overview.MaxGOMAXPROCS)
-	out.Timeline = &timeline{Axis: whole.Axis, Values: whole.Values}
-	for _, x := range whole.Lanes {
-		if x.Title == "Ps in use" || x.Title == "GC" || x.Title == "Heap" {
-			out.Timeline.Lanes = append(out.Timeline.Lanes, x)
+	if v.series != nil {
+		whole := newTimeline(v.series, l, nil, nil, v.rep.Overview.MaxGOMAXPROCS)
+		out.Timeline = &timeline{Axis: whole.Axis, Values: whole.Values}
+		for _, x := range whole.Lanes {
+			if x.Title == "Ps in use" || x.Title == "GC" || x.Title == "Heap" {
+				out.Timeline.Lanes = append(out.Timeline.Lanes, x)
+			}
 		}
 	}
 	out.MMU = &table{ID: "mmu-table", Caption: "Minimum mutator utilization", Columns: []column{num("in any", "length of time"), num("at least", "share of the Ps that was left to the program"), num("worst at", "since the trace began")},
@@ -50,7 +52,7 @@ func newGC(v *view, l links) *gc {
 			if !slices.Contains(tableLengths, u.Length) && u.Length != us[len(us)-1].Length {
 				continue
 			}
-			out.MMU.Rows = append(out.MMU.Rows, row{Cells: []cell{dur(u.Length), percent(u.MMU), moment(u.At), openCell(l.Perfetto(u.At, u.Length))}})
+			out.MMU.Rows = append(out.MMU.Rows, row{Cells: []cell{dur(u.Length), percent(u.MMU), moment(u.At).sub(l.inFile(u.File)), openCell(l.in(u.File).Perfetto(u.At, u.Length))}})
 		}
 		out.Lengths = []string{report.Duration(us[0].Length), report.Duration(us[len(us)/2].Length), report.Duration(us[len(us)-1].Length)}
 	}
@@ -63,7 +65,7 @@ func newGC(v *view, l links) *gc {
 	for i := range g.Pauses {
 		p := &g.Pauses[i]
 		out.Pauses.Rows = append(out.Pauses.Rows, row{Cells: []cell{
-			text(p.Reason), number(p.Count), dur(p.Total), dur(p.P50), dur(p.P99), dur(p.Max), moment(p.Longest.At), l.goroutineCell(p.Longest.Goroutine), openCell(l.Perfetto(p.Longest.At, p.Longest.Duration)),
+			text(p.Reason), number(p.Count), dur(p.Total), dur(p.P50), dur(p.P99), dur(p.Max), moment(p.Longest.At).sub(l.inFile(p.Longest.File)), l.in(p.Longest.File).goroutineCell(p.Longest.Goroutine), openCell(l.in(p.Longest.File).Perfetto(p.Longest.At, p.Longest.Duration)),
 		}})
 	}
 	out.Pauses.withPerfetto(l)
@@ -73,7 +75,7 @@ func newGC(v *view, l links) *gc {
 	}}
 	for i := range g.Assists {
 		a := &g.Assists[i]
-		out.Assists.Rows = append(out.Assists.Rows, row{Cells: []cell{l.funcCell(a.Func), number(a.Count), dur(a.Total), dur(a.Max), moment(a.Longest.At), l.goroutineCell(a.Longest.Goroutine)}})
+		out.Assists.Rows = append(out.Assists.Rows, row{Cells: []cell{l.funcCell(a.Func), number(a.Count), dur(a.Total), dur(a.Max), moment(a.Longest.At).sub(l.inFile(a.Longest.File)), l.in(a.Longest.File).goroutineCell(a.Longest.Goroutine)}})
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"time"
@@ -13,9 +14,39 @@ import (
 
 // links makes the addresses in pages. They are relative. In a file, only those of its own
 // sections lead anywhere: the others are "".
+//
+// Pages of several traces lead to those of each: see in.
 type links struct {
-	file bool
+	file     bool
+	together *Together // the page is of several traces
+	// prefix leads to the pages of the trace that is linked to, and origin is the moment
+	// of it from which times of the page count; see in.
+	prefix string
+	origin model.Time
 	query
+}
+
+// in returns the links to what is in one of several traces; l itself on a page of one.
+func (l links) in(file string) links {
+	if l.together == nil || l.file {
+		return l
+	}
+	p := l.together.find(file)
+	if p == nil || p.number == 0 {
+		return l
+	}
+	return links{prefix: fmt.Sprintf("../%d/", p.number), origin: p.origin, query: l.query}
+}
+
+// nowhere reports whether a page cannot lead to what one trace has.
+func (l links) nowhere() bool { return l.file || l.together != nil }
+
+// inFile says in which of several traces something is, "" on a page of one.
+func (l links) inFile(file string) string {
+	if l.together == nil || file == "" {
+		return ""
+	}
+	return "in " + l.together.shortName(file)
 }
 
 // page is the address of a page of the same range, with more parameters: names and values
@@ -37,7 +68,7 @@ func (l links) page(name string, parameters ...string) string {
 	if name == "overview" {
 		name = "."
 	}
-	return join(name, v)
+	return l.prefix + join(name, v)
 }
 
 func join(name string, v url.Values) string {
@@ -65,11 +96,16 @@ func (l links) whole(page string) string {
 }
 
 // Func is the page of the goroutines of a start function.
-func (l links) Func(fn string) string { return l.page("goroutines", "func", fn) }
+func (l links) Func(fn string) string {
+	if l.nowhere() {
+		return ""
+	}
+	return l.page("goroutines", "func", fn)
+}
 
 // Goroutine is the page of one goroutine, "" for none.
 func (l links) Goroutine(id model.GoID) string {
-	if id <= 0 {
+	if id <= 0 || l.nowhere() {
 		return ""
 	}
 	return l.page("goroutine", "id", strconv.FormatUint(uint64(id), 10))
@@ -82,14 +118,18 @@ func (l links) Row(kind critical.Kind, typ string, row series.Row) string {
 
 // Unit is the page of one unit, with its critical path.
 func (l links) Unit(kind critical.Kind, id series.ID, latency time.Duration) string {
+	if l.nowhere() {
+		return ""
+	}
 	v := url.Values{}
+	id.Start += l.origin
 	setUnit(v, kind, id)
 	return l.page("unit", "kind", v.Get("kind"), "task", v.Get("task"), "goroutine", v.Get("goroutine"), "start", v.Get("start"), "latency", latency.String())
 }
 
 // unitOf is Unit of a unit that was found.
 func (l links) unitOf(u *critical.Unit) string {
-	return l.Unit(u.Kind, unitID(u), u.Duration())
+	return l.in(u.File).Unit(u.Kind, unitID(u), u.Duration())
 }
 
 // Around is how much of the trace is shown to each side of what is looked at.
@@ -104,18 +144,19 @@ func (l links) Perfetto(at, d time.Duration) string {
 
 // PerfettoUnit is Perfetto of a unit of work, whose critical path the UI then shows.
 func (l links) PerfettoUnit(kind critical.Kind, id series.ID, at, latency time.Duration) string {
-	if l.file {
+	if l.nowhere() {
 		return ""
 	}
 	v := l.rangeValues(max(at-around(latency), 0), at+latency+around(latency))
 	v.Set("at", at.String())
 	v.Set("for", latency.String())
+	id.Start += l.origin
 	setUnit(v, kind, id)
-	return join("trace.pftrace", v)
+	return l.prefix + join("trace.pftrace", v)
 }
 
 func (l links) perfetto(from, to, at, d time.Duration) string {
-	if l.file {
+	if l.nowhere() {
 		return ""
 	}
 	v := l.rangeValues(from, to)
@@ -123,7 +164,7 @@ func (l links) perfetto(from, to, at, d time.Duration) string {
 		v.Set("at", at.String())
 		v.Set("for", d.String())
 	}
-	return join("trace.pftrace", v)
+	return l.prefix + join("trace.pftrace", v)
 }
 
 // setUnit puts a unit of work into the parameters of an address, and parseUnit reads it.
@@ -147,5 +188,5 @@ func parseUnit(v url.Values) (key unitKey, err error) {
 
 // unitID tells a unit that was found from the others.
 func unitID(u *critical.Unit) series.ID {
-	return series.ID{Task: u.Task, Goroutine: u.Goroutine, Start: u.Start}
+	return series.ID{Task: u.Task, Goroutine: u.Goroutine, Start: u.Start, File: u.File}
 }

@@ -23,7 +23,8 @@ type overview struct {
 	Why      []whyType
 	MoreWhy  int
 	NoWhy    string
-	Timeline *timeline
+	Timeline *timeline // nil for several traces
+	Traces   *table    // these, nil for one
 	Notes    []string
 }
 
@@ -93,6 +94,10 @@ func newOverview(v *view, l links) *overview {
 	}
 	out.addWhy(v, l)
 	out.Notes = notes(v.rep)
+	if l.together != nil {
+		out.Traces = l.together.table(l)
+		return out
+	}
 	out.Timeline = newTimeline(v.series, l, unitKind(v), v.rep.Why.Types, o.MaxGOMAXPROCS)
 	return out
 }
@@ -130,11 +135,15 @@ func newSuspect(s *report.Suspect, l links) suspect {
 		out.Stack = nil // the reason has it
 	}
 	if s.Longest.Duration > 0 && s.Kind != report.BlockedThroughout && s.Kind != report.GrowingLeak {
-		out.Longest = s.Longest.String()
-		out.Perfetto = l.Perfetto(s.Longest.At, s.Longest.Duration)
+		out.Longest = strings.TrimSpace(s.Longest.String() + " " + l.inFile(s.Longest.File))
+		out.Perfetto = l.in(s.Longest.File).Perfetto(s.Longest.At, s.Longest.Duration)
 	}
-	for _, id := range s.Goroutines {
-		out.Links = append(out.Links, namedLink{fmt.Sprintf("G%d", id), l.Goroutine(id)})
+	for i, id := range s.Goroutines {
+		link := namedLink{fmt.Sprintf("G%d", id), l.Goroutine(id)}
+		if i == 0 && s.Longest.File != "" { // the others may be of other traces
+			link = namedLink{link.Name + " " + l.inFile(s.Longest.File), l.in(s.Longest.File).Goroutine(id)}
+		}
+		out.Links = append(out.Links, link)
 	}
 	return out
 }
@@ -210,7 +219,7 @@ func newWhyType(w *report.Why, t *critical.Type, l links) whyType {
 		u := &t.TailUnits[i]
 		out.LookAt = append(out.LookAt, namedLink{fmt.Sprintf("%s (%s)", w.UnitID(u), report.Duration(u.Duration())), l.unitOf(u)})
 		if i == 0 {
-			out.Perfetto = l.PerfettoUnit(u.Kind, unitID(u), time.Duration(u.Start-w.Origin), u.Duration())
+			out.Perfetto = l.in(u.File).PerfettoUnit(u.Kind, unitID(u), time.Duration(u.Start-w.Origin), u.Duration())
 		}
 	}
 	return out

@@ -47,7 +47,9 @@ func newScheduling(v *view, l links, ran [][]critical.Ran) *scheduling {
 		{"p99", report.Duration(s.P99), ""}, {"p99.9", report.Duration(s.P999), ""}, {"max", report.Duration(s.Max), ""}, {"total", report.Duration(s.Total), ""},
 		{"most at a time", english.Sprintf("%d", s.MaxRunnable), "goroutines that were runnable at a time"},
 	}}
-	out.Timeline = newHeat(v.series, out)
+	if v.series != nil {
+		out.Timeline = newHeat(v.series, out)
+	}
 	t := &table{
 		ID: "worst-table", Caption: "The worst waits for a P", Filter: "a goroutine or a function", Empty: "No goroutine waited.",
 		Columns: []column{{Title: "wait", Num: true, Sorted: true}, num("at", "since the trace began"), num("goroutine", ""), str("start function", ""), str("came from", "what made it runnable"), {Title: "what ran instead", Hint: "what held the Ps meanwhile", Wide: true}},
@@ -63,8 +65,11 @@ func newScheduling(v *view, l links, ran [][]critical.Ran) *scheduling {
 			instead = ranCell(ran[i], float64(w.Duration), procs)
 		}
 		t.Rows = append(t.Rows, row{Cells: []cell{
-			dur(w.Duration), moment(w.At), l.goroutineCell(w.Goroutine), l.funcCell(w.Func), text(w.After), instead, openCell(l.Perfetto(w.At, w.Duration)),
+			dur(w.Duration), moment(w.At).sub(l.inFile(w.File)), l.in(w.File).goroutineCell(w.Goroutine), l.in(w.File).funcCell(w.Func), text(w.After), instead, openCell(l.in(w.File).Perfetto(w.At, w.Duration)),
 		}})
+	}
+	if l.together != nil { // only the page of the trace knows what ran
+		t.drop(5)
 	}
 	out.Worst = t.withPerfetto(l)
 	return out

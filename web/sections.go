@@ -78,7 +78,7 @@ func (s *Server) section(t *Trace, q query, name string, v url.Values) (title st
 	if name == "unit" {
 		return s.unitSection(t, of, l, v)
 	}
-	data, err := t.content(s.ctx, of, l, name, v)
+	data, err := content(s.ctx, t, of, l, name, v)
 	if err != nil {
 		return "", made, nil, err
 	}
@@ -86,8 +86,9 @@ func (s *Server) section(t *Trace, q query, name string, v url.Values) (title st
 	return title, made, of, err
 }
 
-// content is what a page of the navigation shows of a view. Its address has parameters.
-func (t *Trace) content(ctx context.Context, of *view, l links, name string, parameters url.Values) (any, error) {
+// content is what a page of the navigation shows of a view of a trace, nil for several. Its
+// address has parameters.
+func content(ctx context.Context, t *Trace, of *view, l links, name string, parameters url.Values) (any, error) {
 	switch name {
 	case "overview":
 		return newOverview(of, l), nil
@@ -102,6 +103,9 @@ func (t *Trace) content(ctx context.Context, of *view, l links, name string, par
 	case "blocking":
 		return newBlocking(of, l), nil
 	case "scheduling":
+		if t == nil {
+			return newScheduling(of, l, nil), nil
+		}
 		ran, err := t.ran(ctx, worstIntervals(of.rep))
 		if err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +36,7 @@ type Server struct {
 	guard  *guard
 	folder string // of all pages, "/…/"
 	traces []*Trace
+	all    *all // several traces together
 	flames cache[flameKey, http.Handler]
 	ctx    context.Context // of reading
 
@@ -47,6 +49,7 @@ type Server struct {
 func NewServer(ctx context.Context, address net.Addr, traces []*Trace, opts Options) *Server {
 	s := &Server{opts: opts, guard: newGuard(address), folder: "/" + rand.Text() + "/", traces: traces, ctx: ctx, stopped: make(chan struct{})}
 	s.flames.limit = 8
+	s.all = &all{traces: traces, cache: cache[int, *togetherView]{limit: 2}}
 	return s
 }
 
@@ -89,6 +92,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	number, name, found := strings.Cut(rest, "/")
+	if number == "all" && found && len(s.traces) > 1 {
+		s.allPage(w, r, name)
+		return
+	}
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > len(s.traces) || !found {
 		http.NotFound(w, r)
@@ -126,14 +133,73 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	}
 	type entry struct{ Name, Href, About string }
 	var list []entry
+	names := s.all.names()
 	for i, t := range s.traces {
-		list = append(list, entry{t.Name, strconv.Itoa(i+1) + "/", about(t.whole.rep)})
+		list = append(list, entry{names[i], strconv.Itoa(i+1) + "/", about(t.whole.rep)})
 	}
 	p := page{Name: "trace2x", Title: "traces", Stop: "stop"}
-	if made, err := newSection("index", "Traces", list); err == nil {
+	if made, err := newSection("index", "Traces", struct {
+		Together string
+		Traces   []entry
+	}{"all/", list}); err == nil {
 		p.Sections = append(p.Sections, made)
 	}
 	s.write(w, &p, http.StatusOK)
+}
+
+// allPage serves a page of all traces together.
+func (s *Server) allPage(w http.ResponseWriter, r *http.Request, name string) {
+	if name == "" {
+		name = "overview"
+	}
+	parameters := r.URL.Query()
+	q, err := parseQuery(parameters)
+	q.from, q.to = 0, 0 // there is no range of several
+	p := &page{Name: fmt.Sprintf("%d traces", len(s.traces)), Title: "not found", Stop: "../stop"}
+	l := links{query: q}
+	fail := func(status int, text string) {
+		if made, err := newSection("message", "Message", text); err == nil {
+			p.Sections = []section{made}
+		}
+		s.write(w, p, status)
+	}
+	if err != nil {
+		fail(http.StatusBadRequest, err.Error())
+		return
+	}
+	for _, x := range withoutFlames() {
+		p.Nav = append(p.Nav, navigation{x.title, l.page(x.name), x.name == name})
+		if x.name == name {
+			p.Title = x.title
+		}
+	}
+	p.Nav = append(p.Nav, navigation{"Each trace", "../", false})
+	if p.Title == "not found" {
+		fail(http.StatusNotFound, "There is no such page of several traces.")
+		return
+	}
+	all, err := s.all.read(s.ctx, q.unit)
+	if err != nil {
+		fail(http.StatusInternalServerError, err.Error())
+		return
+	}
+	l.together = all.together
+	p.About, p.Warnings = about(all.view.rep), all.together.damages
+	var missing *missingError
+	data, err := content(s.ctx, nil, all.view, l, name, parameters)
+	switch {
+	case errors.As(err, &missing):
+		fail(http.StatusNotFound, missing.Error())
+		return
+	case err == nil:
+		var made section
+		if made, err = newSection(name, p.Title, data); err == nil {
+			p.Sections = []section{made}
+			s.write(w, p, http.StatusOK)
+			return
+		}
+	}
+	fail(http.StatusInternalServerError, err.Error())
 }
 
 // write sends a page whole.
@@ -155,8 +221,15 @@ func (s *Server) write(w http.ResponseWriter, p *page, status int) {
 
 // pages are the pages of a trace, in the order of the navigation. The others are below
 // one of them.
-var pages = []struct{ name, title string }{
+var pages = []pageName{
 	{"overview", "Overview"}, {"goroutines", "Goroutines"}, {"units", "Units of work"}, {"blocking", "Blocking"}, {"scheduling", "Scheduling"}, {"gc", "GC"}, {"flame", "Flame graphs"},
+}
+
+type pageName struct{ name, title string }
+
+// withoutFlames are the pages except for flame graphs.
+func withoutFlames() []pageName {
+	return slices.DeleteFunc(slices.Clone(pages), func(p pageName) bool { return p.name == "flame" })
 }
 
 // page serves a page of a trace.
@@ -227,6 +300,9 @@ func (s *Server) frame(t *Trace, q query, name string) *page {
 	}
 	for _, x := range pages {
 		p.Nav = append(p.Nav, navigation{x.title, l.page(x.name), x.name == name || below[name] == x.name})
+	}
+	if len(s.traces) > 1 {
+		p.Nav = append(p.Nav, navigation{"All traces", "../", false})
 	}
 	return p
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strconv"
 	"time"
 
@@ -114,6 +115,14 @@ func num(title, hint string) column { return column{Title: title, Hint: hint, Nu
 func str(title, hint string) column { return column{Title: title, Hint: hint} }
 
 var perfettoColumn = column{Title: "Perfetto"}
+
+// drop leaves out a column.
+func (t *table) drop(n int) {
+	t.Columns = slices.Delete(t.Columns, n, n+1)
+	for i := range t.Rows {
+		t.Rows[i].Cells = slices.Delete(t.Rows[i].Cells, n, n+1)
+	}
+}
 
 // withPerfetto adds the column for Perfetto to a table, if its pages can convert.
 func (t *table) withPerfetto(l links) *table {

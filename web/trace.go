@@ -121,7 +121,7 @@ func (q query) isWhole() bool { return q.from == 0 && q.to == 0 }
 type view struct {
 	query
 	rep    *report.Report
-	series *series.Series // nil for a part of the goroutines
+	series *series.Series // nil for a part of the goroutines, and for several traces
 	units  *series.Units
 	life   *series.Life
 	damage error
@@ -141,14 +141,26 @@ var mmuLengths = func() (all []time.Duration) {
 	return append(all, time.Second)
 }()
 
+// reportOptions are those of what pages show.
+func reportOptions(kinds critical.Kinds) report.Options {
+	opts := report.Options{Worst: 20, MMULengths: mmuLengths}
+	opts.Units.Kinds = kinds
+	return opts
+}
+
+// kinds are the kinds of units of work to explain, none for the first that the trace has.
+func (q query) kinds() critical.Kinds {
+	if q.unit == 0 {
+		return 0
+	}
+	return critical.KindsOf(critical.Kind(q.unit - 1))
+}
+
 // read reads what a query asks for. pass reads the trace, or a window of it, into a sink.
 func read(q query, first ReadOptions, pass func(model.Sink) (*model.Summary, error)) (*view, error) {
 	v := &view{query: q}
-	opts := report.Options{Worst: 20, MMULengths: mmuLengths, NoUnits: q.goroutine != 0}
-	opts.Units.Kinds = first.Units
-	if q.unit > 0 {
-		opts.Units.Kinds = critical.KindsOf(critical.Kind(q.unit - 1))
-	}
+	opts := reportOptions(first.Units | q.kinds())
+	opts.NoUnits = q.goroutine != 0
 	var samples *series.Builder
 	sinks := []model.Sink{nil}
 	switch {

@@ -87,7 +87,7 @@ func newUnits(v *view, l links, f filter) *units {
 
 func newUnitType(v *view, t *critical.Type, l links, f filter) unitType {
 	out := unitType{whyType: newWhyType(v.rep.Why, t, l), P90: report.Duration(t.P90), Brief: l.file}
-	if t.Kind == critical.Task {
+	if t.Kind == critical.Task && l.together == nil {
 		out.Flames = flames(l, "task", t.Name)
 	}
 	rows := v.units.Rows(t.Kind, t.Name)
@@ -146,7 +146,8 @@ func instances(t *critical.Type, rows []series.Row, v *view, l links) *table {
 			}
 			start := time.Duration(e.Start - v.rep.Why.Origin)
 			out.Rows = append(out.Rows, row{Cells: []cell{
-				dur(e.Latency), moment(start), task, l.goroutineCell(e.Goroutine), text("show").link(l.Unit(t.Kind, e.ID, e.Latency)), openCell(l.PerfettoUnit(t.Kind, e.ID, start, e.Latency)),
+				dur(e.Latency), moment(start).sub(l.inFile(e.File)), task, l.in(e.File).goroutineCell(e.Goroutine), text("show").link(l.in(e.File).Unit(t.Kind, e.ID, e.Latency)),
+				openCell(l.in(e.File).PerfettoUnit(t.Kind, e.ID, start, e.Latency)),
 			}})
 		}
 	}
@@ -184,7 +185,7 @@ func annotations(list []report.Annotation, what string, l links) *table {
 		}
 		t.Rows = append(t.Rows, row{Cells: []cell{
 			c, number(a.Count), number(a.Cut), dur(a.Latency.Total), dur(a.Latency.P50), dur(a.Latency.P90), dur(a.Latency.P99), dur(a.Latency.Max),
-			dur(a.Times.Execution), dur(a.Times.SchedWait), dur(a.Times.Block), openCell(l.Perfetto(a.Longest.At, a.Longest.Duration)),
+			dur(a.Times.Execution), dur(a.Times.SchedWait), dur(a.Times.Block), openCell(l.in(a.Longest.File).Perfetto(a.Longest.At, a.Longest.Duration)),
 		}})
 	}
 	return t.withPerfetto(l)
@@ -216,11 +217,11 @@ func newUnit(v *view, k *critical.Kept, l links) *unit {
 	w := v.rep.Why
 	start := time.Duration(k.Start - w.Origin)
 	out := &unit{
-		Title: report.UnitType(k.Kind, k.Type), ID: w.UnitID(&k.Unit), Perfetto: l.PerfettoUnit(k.Kind, unitID(&k.Unit), start, k.Duration()),
+		Title: report.UnitType(k.Kind, k.Type), ID: w.UnitID(&k.Unit), Perfetto: l.in(k.File).PerfettoUnit(k.Kind, unitID(&k.Unit), start, k.Duration()),
 		Type: namedLink{report.UnitType(k.Kind, k.Type), l.page("units", "kind", k.Kind.String(), "type", k.Type)},
 	}
 	if k.Goroutine > 0 {
-		out.Goroutine = namedLink{fmt.Sprintf("G%d", k.Goroutine), l.Goroutine(k.Goroutine)}
+		out.Goroutine = namedLink{fmt.Sprintf("G%d", k.Goroutine), l.in(k.File).Goroutine(k.Goroutine)}
 	}
 	if k.Kind == critical.Task {
 		out.Flames = flames(l, "task-id", fmt.Sprint(uint64(k.Task)))

@@ -9,16 +9,21 @@ import (
 // how the user makes pages of a part of the trace, without --from and --to.
 func Write(ctx context.Context, w io.Writer, t *Trace, command string) error {
 	v := t.whole
-	l := links{file: true}
 	p := page{Name: t.Name, Title: "summary", About: about(v.rep), File: true, Policy: policy + filePolicy, Command: command}
 	if v.damage != nil {
 		p.Warnings = append(p.Warnings, v.damage.Error())
 	}
-	for _, x := range pages {
-		if x.name == "flame" {
-			continue // its pages are served
-		}
-		data, err := t.content(ctx, v, l, x.name, nil)
+	// The pages of flame graphs are served.
+	if err := p.addSections(ctx, t, v, links{file: true}, withoutFlames()); err != nil {
+		return err
+	}
+	return p.write(w)
+}
+
+// addSections adds these pages of a view of a trace, nil for several, as sections of one.
+func (p *page) addSections(ctx context.Context, t *Trace, v *view, l links, of []pageName) error {
+	for _, x := range of {
+		data, err := content(ctx, t, v, l, x.name, nil)
 		if err != nil {
 			return err
 		}
@@ -29,5 +34,5 @@ func Write(ctx context.Context, w io.Writer, t *Trace, command string) error {
 		p.Sections = append(p.Sections, made)
 		p.Nav = append(p.Nav, navigation{Name: x.title, Href: l.page(x.name)})
 	}
-	return p.write(w)
+	return nil
 }

@@ -95,6 +95,22 @@ func (e *env) expand(args []string) (in inputs, err error) {
 	return in, nil
 }
 
+// inFolders returns the arguments, with the traces in folders in the place of these.
+func (e *env) inFolders(args []string) (files []string, err error) {
+	for _, arg := range args {
+		if !isFolder(arg) {
+			files = append(files, arg)
+			continue
+		}
+		in, err := e.expand([]string{arg})
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, in.files...)
+	}
+	return files, nil
+}
+
 func (in *inputs) add(seen map[string]bool, path string, info fs.FileInfo) {
 	key := path
 	if real, err := filepath.EvalSymlinks(path); err == nil {

@@ -79,7 +79,8 @@ blocking: count, total, p50, p99, max and units, which is the time in units of w
 that idle waits come last.
 
 --json writes everything; docs/summary.md has the names and units. --html writes pages
-with plots and tables as one file; trace2x web shows them, and more, in the browser.`,
+with plots and tables as one file, of several traces together without what is over time;
+trace2x web shows them, and more, in the browser.`,
 		Example: `  trace2x summary trace.out
 
   # why one task took so long; why the two slowest requests did
@@ -147,11 +148,11 @@ with plots and tables as one file; trace2x web shows them, and more, in the brow
 				return err
 			}
 			if fl.html != "" {
-				if isMany(args) || fl.each {
-					return errors.New("--html shows one trace: give one file, and not --each")
-				}
 				if err := checkHTML(&fl); err != nil {
 					return err
+				}
+				if isMany(args) {
+					return writeHTMLOfMany(cmd.Context(), e, args, &fl, opts, part)
 				}
 				e.ran = true
 				return writeHTML(cmd.Context(), e, from, &fl, opts, part)

@@ -50,6 +50,10 @@ UI in your browser, and no further.
 
 ` + sourceHelp + `
 
+Of several traces, or of all in a folder, there are pages of each, and pages of all
+together: why units of work were slow in any of them, goroutines, blocking, scheduling
+and the GC. These have no plots over time, as the traces are of different times.
+
 A pipe or a recording goes to a temporary folder that only you can read. It is gone
 when web ends.
 
@@ -62,11 +66,16 @@ when web ends.
   # on another machine, after ssh -L 8080:127.0.0.1:8080
   trace2x web --no-browser --port 8080 trace.out
 
-  # several traces
-  trace2x web before.out after.out`,
+  # several traces: together, and each by itself
+  trace2x web before.out after.out
+  trace2x web dumps/`,
 		Args:              someTraces,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args, err := e.inFolders(args)
+			if err != nil {
+				return err
+			}
 			var from []location
 			for _, arg := range args {
 				l, err := fl.locate(arg)
@@ -197,9 +206,46 @@ func writeHTML(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 	return damage
 }
 
+// writeHTMLOfMany writes the pages of several traces together as one file.
+func writeHTMLOfMany(ctx context.Context, e *env, args []string, fl *summaryFlags, opts report.Options, part model.Window) error {
+	in, err := e.expand(args)
+	if err != nil {
+		return err
+	}
+	target, err := (&destination{out: fl.html}).targetOf(e, in, output.HTML)
+	if err != nil {
+		return err
+	}
+	out, err := output.Create(target)
+	if err != nil {
+		return err
+	}
+	defer out.Discard()
+	kinds, n := opts.Units.Kinds, 0
+	all := web.NewTogether(kinds)
+	failed := readMany(ctx, e, in, part, func() *web.Part { return web.NewPart(kinds) }, func(t readTrace[*web.Part]) error {
+		all.Add(t.file, t.sink, t.damage)
+		n++
+		return nil
+	})
+	if n == 0 || failed != nil && failed != errTold {
+		return nothingRead(n, failed)
+	}
+	if err := web.WriteTogether(out, all, in.name()); err != nil {
+		return err
+	}
+	if err := e.commit(out); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stderr, "%s: %s\n", outName(out.Name()), byteCount(out.Size()))
+	return failed
+}
+
 // checkHTML returns an error about flags that pages do not know.
 func checkHTML(fl *summaryFlags) error {
 	switch {
+	case fl.each:
+		return errors.New("--html shows several traces together: leave out --each")
 	case fl.json:
 		return errors.New("--html and --json contradict each other")
 	case !fl.Selection.All():

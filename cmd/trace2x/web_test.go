@@ -142,6 +142,7 @@ func TestWebUsage(t *testing.T) {
 		{"web", "--port", "70000", in},
 		{"web", "--seconds", "5", in},
 		{"summary", "--html", "r.html", "--json", in},
+		{"summary", "--html", "r.html", "--each", in},
 		{"summary", "--html", "r.html", "--task", "x", in},
 		{"summary", "--html", "r.html", "--unit", "none", in},
 	} {
@@ -181,6 +182,16 @@ func TestSummaryHTML(t *testing.T) {
 	if r := exec(t, "summary", "--html", "-", in); r.code != exitOK || r.stdout != whole {
 		t.Errorf("to standard output: exit code %d, %d bytes, not %d: %s", r.code, len(r.stdout), len(whole), r.stderr)
 	}
+	// Several traces, or those in a folder, are in one file.
+	exec(t, "summary", "--html", "all.html", in, trace(t, "chain")).want(t, exitOK)
+	if all := read(t, "all.html"); !strings.Contains(all, "gc.trace") || !strings.Contains(all, "chain.trace") {
+		t.Errorf("it is not of both: %d bytes", len(all))
+	}
+	exec(t, "summary", "--html", "all.html", filepath.Dir(in)).want(t, exitFailed) // some are damaged
+	if all := read(t, "all.html"); !strings.Contains(all, "pipeline.trace") {
+		t.Errorf("it is not of the folder: %d bytes", len(all))
+	}
+	exec(t, "summary", "--html", in, in, trace(t, "chain")).want(t, exitUsage, "it would be destroyed")
 	if err := os.WriteFile("notes.html", []byte("<!DOCTYPE html>\n<title>mine</title>"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (b *Builder) Unit(u *critical.Unit) {
 		return
 	}
 	at := &b.points.of[b.grid.bucket(u.End)]
-	*at = addPoint(*at, Point{time.Duration(u.End), u.Duration(), u.Kind, u.Type, ID{u.Task, u.Goroutine, u.Start}})
+	*at = addPoint(*at, Point{time.Duration(u.End), u.Duration(), u.Kind, u.Type, ID{Task: u.Task, Goroutine: u.Goroutine, Start: u.Start}})
 }
 
 // Longest returns the points by latency, the longest first.

@@ -2,6 +2,7 @@ package series
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -15,8 +16,11 @@ import (
 type ID struct {
 	Task      model.TaskID
 	Goroutine model.GoID
-	// Start is when it began, on the clock of the trace.
+	// Start is when it began, on the clock of the trace; after [Units.Merge], from the
+	// origin of that.
 	Start model.Time
+	// File is the trace that has it, after [Units.Merge]; else "".
+	File string
 }
 
 // Units has all units of work by type and latency, and some of them one by one.
@@ -114,13 +118,51 @@ func (us *Units) Add(u *critical.Unit) {
 	if n := len(row.examples); n >= us.limit && u.Duration() <= row.examples[n-1].Latency {
 		return
 	}
-	e := Example{ID{u.Task, u.Goroutine, u.Start}, u.Duration()}
+	e := Example{ID{Task: u.Task, Goroutine: u.Goroutine, Start: u.Start}, u.Duration()}
 	i, _ := slices.BinarySearchFunc(row.examples, e, func(a, b Example) int {
 		return cmp.Or(cmp.Compare(b.Latency, a.Latency), -1) // behind its equals
 	})
 	row.examples = slices.Insert(row.examples, i, e)
 	us.examples++
 	us.cut(row)
+	us.shrink()
+}
+
+// Merge adds the units of another trace, whose name is file. Times count from origin, which
+// is a moment of that trace.
+func (us *Units) Merge(o *Units, file string, origin model.Time) {
+	for _, key := range slices.SortedFunc(maps.Keys(o.types), func(a, b unitType) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
+	}) {
+		rows := us.types[key]
+		if rows == nil {
+			rows = new(unitRows)
+			us.types[key] = rows
+		}
+		for i, from := range o.types[key] {
+			if from == nil {
+				continue
+			}
+			if rows[i] == nil {
+				rows[i] = &unitRow{}
+			}
+			row := rows[i]
+			row.count += from.count
+			for _, e := range from.examples {
+				e.Start -= origin
+				e.File = file
+				row.examples = append(row.examples, e)
+			}
+			us.examples += len(from.examples)
+			slices.SortStableFunc(row.examples, func(a, b Example) int { return cmp.Compare(b.Latency, a.Latency) })
+			us.cut(row)
+		}
+	}
+	us.shrink()
+}
+
+// shrink keeps fewer units of each row, if there are too many.
+func (us *Units) shrink() {
 	for us.examples > maxExamples && us.limit > 1 {
 		us.limit /= 2
 		for _, rows := range us.types {

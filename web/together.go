@@ -1,0 +1,190 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/trace2x/trace2x/critical"
+	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/report"
+	"github.com/trace2x/trace2x/report/series"
+)
+
+// Together is several traces as one: sums, percentiles, and why units of work were slow.
+// It has nothing over time, as the traces are of different times.
+type Together struct {
+	builder *report.Builder
+	units   *series.Units
+	parts   []partOf // in the order in which they were added
+	damages []string
+}
+
+// partOf is one of the traces.
+type partOf struct {
+	file   string
+	line   report.Line
+	origin model.Time
+	number int // of its own pages, 0 for none
+}
+
+// Part is a sink that reads one of several traces.
+type Part struct {
+	model.Sink
+	builder *report.Builder
+	units   *series.Units
+}
+
+// NewPart returns a sink for one of several traces. Units are the kinds of units of work
+// that are explained; none means the first that the trace has.
+func NewPart(kinds critical.Kinds) *Part {
+	p := &Part{units: series.NewUnits()}
+	opts := reportOptions(kinds)
+	opts.Units.Only = func(u *critical.Unit) bool {
+		p.units.Add(u)
+		return true
+	}
+	p.builder = report.New(opts)
+	p.Sink = p.builder
+	return p
+}
+
+// NewTogether returns a Together without traces, of the same kinds of units as its parts.
+func NewTogether(kinds critical.Kinds) *Together {
+	return &Together{builder: report.New(reportOptions(kinds)), units: series.NewUnits()}
+}
+
+// Add adds a trace that has been read, by the name of its file. p cannot be used any more.
+// damage is the error if only a part of the trace could be read.
+func (t *Together) Add(file string, p *Part, damage error) { t.add(file, p, damage, 0) }
+
+func (t *Together) add(file string, p *Part, damage error, number int) {
+	rep := p.builder.Report()
+	origin := rep.Trace.Origin
+	t.parts = append(t.parts, partOf{file, report.NewLine(file, rep), origin, number})
+	if damage != nil {
+		t.damages = append(t.damages, damage.Error())
+	}
+	t.units.Merge(p.units, file, origin)
+	t.builder.Merge(p.builder, file)
+}
+
+// view is what the traces add up to.
+func (t *Together) view() *view { return &view{rep: t.builder.Report(), units: t.units} }
+
+// shortName is the name of a trace without the folder of all of them.
+func (t *Together) shortName(file string) string {
+	files := make([]string, len(t.parts))
+	for i, p := range t.parts {
+		files[i] = p.file
+	}
+	return strings.TrimPrefix(file, report.CommonFolder(files))
+}
+
+// find returns one of the traces.
+func (t *Together) find(file string) *partOf {
+	if i := slices.IndexFunc(t.parts, func(p partOf) bool { return p.file == file }); i >= 0 {
+		return &t.parts[i]
+	}
+	return nil
+}
+
+// table has a line for each trace.
+func (t *Together) table(l links) *table {
+	out := &table{ID: "traces-table", Caption: "The traces", Filter: "a trace", Columns: []column{
+		{Title: "trace", Wide: true}, num("length", "of time"), num("events", ""), num("goroutines", ""), num("GC", "its share of the time of the Ps"),
+		num("p99", "of the units of work with the most time"), {Title: "what made the slowest 1% slow", Wide: true},
+	}}
+	for i := range t.parts {
+		p := &t.parts[i]
+		name := text(t.shortName(p.file)).titled(p.file)
+		if !l.file && p.number > 0 {
+			name = name.link(fmt.Sprintf("../%d/", p.number))
+		}
+		out.Rows = append(out.Rows, row{Cells: []cell{
+			name, dur(p.line.Duration), number(p.line.Events), number(p.line.Goroutines), percent(p.line.GC), dur(p.line.P99), text(p.line.About()),
+		}})
+	}
+	return out
+}
+
+// WriteTogether writes the pages of several traces as one HTML file that needs nothing
+// else.
+func WriteTogether(w io.Writer, t *Together, name string) error {
+	v := t.view()
+	p := page{Name: name, Title: "summary", About: about(v.rep), File: true, Policy: policy + filePolicy, Warnings: t.damages}
+	if err := p.addSections(context.Background(), nil, v, links{file: true, together: t}, withoutFlames()); err != nil {
+		return err
+	}
+	return p.write(w)
+}
+
+// all is several traces of a server together. They are read once more when the first page
+// of that is asked for.
+type all struct {
+	traces []*Trace
+	cache  cache[int, *togetherView]
+}
+
+type togetherView struct {
+	together *Together
+	view     *view
+}
+
+// read reads all traces, as many at a time as there are cores. unit is as in query.
+func (a *all) read(ctx context.Context, unit int) (*togetherView, error) {
+	return a.cache.get(unit, func() (*togetherView, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		kinds := query{unit: unit}.kinds()
+		type result struct {
+			part *Part
+			sum  *model.Summary
+			err  error
+		}
+		results := make([]chan result, len(a.traces))
+		for i := range results {
+			results[i] = make(chan result, 1)
+		}
+		room := make(chan struct{}, runtime.GOMAXPROCS(0))
+		go func() {
+			for i, t := range a.traces {
+				select {
+				case room <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
+				go func() {
+					p := NewPart(kinds)
+					sum, err := t.readWindow(ctx, p, model.Window{})
+					results[i] <- result{p, sum, err}
+				}()
+			}
+		}()
+		together := NewTogether(kinds)
+		for i, name := range a.names() {
+			r := <-results[i]
+			if r.sum == nil {
+				return nil, fmt.Errorf("%s: %w", name, r.err)
+			}
+			together.add(name, r.part, r.err, i+1)
+			<-room
+		}
+		return &togetherView{together, together.view()}, nil
+	})
+}
+
+// names returns the names of the traces, which tell them apart.
+func (a *all) names() []string {
+	out := make([]string, len(a.traces))
+	for i, t := range a.traces {
+		out[i] = t.Name
+		for n := 2; slices.Contains(out[:i], out[i]); n++ {
+			out[i] = fmt.Sprintf("%s (%d)", t.Name, n)
+		}
+	}
+	return out
+}
