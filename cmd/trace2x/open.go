@@ -164,30 +164,31 @@ func open(ctx context.Context, e *env, convert func(to, shown string) error, nam
 		question = fmt.Sprintf("; if it asks whether %s may connect to this device, allow it", ui.Host)
 	}
 	fmt.Fprintf(e.stderr, "waiting for the browser to read the trace%s\n", question)
-	served := make(chan error, 1)
+	ended := make(chan error, 1)
+	go func() { ended <- handOver(ctx, srv, offer) }()
+	if serveErr := e.browse(link, fl.noBrowser, ended); serveErr != nil {
+		return serveErr
+	}
+	fmt.Fprintln(e.stderr, "the browser has it")
+	return err
+}
+
+// handOver serves until the browser has fetched what is offered.
+func handOver(ctx context.Context, srv *serve.Server, offer *serve.Offer) error {
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
+	served := make(chan error, 1)
 	go func() { served <- srv.Serve(serving) }()
-	var noBrowser <-chan error
-	if !fl.noBrowser {
-		noBrowser = serve.OpenBrowser(link)
-	}
-	for {
-		select {
-		case err := <-noBrowser:
-			fmt.Fprintf(e.stderr, "warning: no browser was opened (%v): open the link in one\n", err)
-			noBrowser = nil
-		case <-offer.Fetched():
-			stop()
-			<-served
-			fmt.Fprintln(e.stderr, "the browser has it")
-			return err
-		case serveErr := <-served:
-			if ctx.Err() != nil {
-				return errors.New("interrupted before a browser had read the trace")
-			}
-			return serveErr
+	select {
+	case <-offer.Fetched():
+		stop()
+		<-served
+		return nil
+	case err := <-served:
+		if ctx.Err() != nil {
+			return errors.New("interrupted before a browser had read the trace")
 		}
+		return err
 	}
 }
 

@@ -145,33 +145,34 @@ func showWeb(ctx context.Context, e *env, from []location, ui *url.URL, fl *webF
 	}
 	fmt.Fprintln(e.stderr, "Ctrl-C ends it, or the button Stop on a page")
 	e.expectInterrupt()
+	ended := make(chan error, 1)
+	go func() { ended <- servePages(ctx, ln, s) }()
+	if err := e.browse(link, fl.noBrowser, ended); err != nil {
+		return err
+	}
+	if len(damages) > 0 {
+		return errTold
+	}
+	return nil
+}
+
+// servePages serves until somebody stops it on a page.
+func servePages(ctx context.Context, ln net.Listener, s *web.Server) error {
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
-	var noBrowser <-chan error
-	if !fl.noBrowser {
-		noBrowser = serve.OpenBrowser(link)
-	}
-	for {
-		select {
-		case err := <-noBrowser:
-			fmt.Fprintf(e.stderr, "warning: no browser was opened (%v): open the address in one\n", err)
-			noBrowser = nil
-		case err := <-failed:
-			return err
-		case <-ctx.Done():
-			srv.Close()
-			return ctx.Err()
-		case <-s.Stopped():
-			// The page that says so is on its way.
-			closing, cancel := context.WithTimeout(ctx, time.Second)
-			defer cancel()
-			srv.Shutdown(closing)
-			if len(damages) > 0 {
-				return errTold
-			}
-			return nil
-		}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		srv.Close()
+		return ctx.Err()
+	case <-s.Stopped():
+		// The page that says so is on its way.
+		closing, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		srv.Shutdown(closing)
+		return nil
 	}
 }
 
