@@ -28,7 +28,7 @@ type TextOptions struct {
 // Text writes a result for a terminal. It returns the error of w.
 func Text(w io.Writer, r *Result, opts TextOptions) error {
 	p := &printer{w: bufio.NewWriter(w), TextOptions: opts}
-	for i, line := range wrap(r.Headline, opts.Width-2) {
+	for i, line := range report.Wrap(r.Headline, opts.Width-2) {
 		if i > 0 {
 			line = "  " + line
 		}
@@ -37,7 +37,7 @@ func Text(w io.Writer, r *Result, opts TextOptions) error {
 	p.line("", "")
 	p.line("", "  before: "+sideLine(&r.Before))
 	p.line("", "  after:  "+sideLine(&r.After))
-	for _, l := range wrap(r.note(), opts.Width-2) {
+	for _, l := range report.Wrap(r.note(), opts.Width-2) {
 		p.line("\x1b[2m", "  "+l)
 	}
 	list := r.Changes
@@ -58,7 +58,7 @@ func Text(w io.Writer, r *Result, opts TextOptions) error {
 	}{{"before", r.OnlyBefore}, {"after", r.OnlyAfter}} {
 		if len(only.names) > 0 {
 			p.line("", "")
-			for i, l := range wrap("only "+only.which+": "+strings.Join(shortNames(only.names), ", "), opts.Width-4) {
+			for i, l := range report.Wrap("only "+only.which+": "+strings.Join(shortNames(only.names), ", "), opts.Width-4) {
 				if i > 0 {
 					l = "  " + l
 				}
@@ -227,17 +227,4 @@ func pValue(p *float64) string {
 		return ""
 	}
 	return fmt.Sprintf("%.3f", *p)
-}
-
-// wrap breaks a text into lines at spaces.
-func wrap(s string, w int) (lines []string) {
-	for w > 20 && utf8.RuneCountInString(s) > w {
-		at := strings.LastIndexByte(string([]rune(s)[:w+1]), ' ')
-		if at <= 0 {
-			break
-		}
-		lines = append(lines, s[:at])
-		s = s[at+1:]
-	}
-	return append(lines, s)
 }

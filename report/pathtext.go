@@ -210,7 +210,7 @@ func (p *printer) path(w *Why, k *critical.Kept, indent string) {
 		}
 		about += ", span " + hex.EncodeToString(k.Span.SpanID[:])
 	}
-	for i, l := range wrap(shortenLeft(title, p.room(24))+about, p.room(width(indent)+4)) {
+	for i, l := range Wrap(shortenLeft(title, p.room(24))+about, p.room(width(indent)+4)) {
 		if i > 0 {
 			l = "    " + l
 		}
@@ -273,11 +273,11 @@ func (p *printer) steps(steps []*pathStep, u *critical.Unit, indent, deeper stri
 
 // hang breaks a text into lines; those after the first are to be indented by 2.
 func hang(s string, w int) []string {
-	first := wrap(s, w)[0]
+	first := Wrap(s, w)[0]
 	if first == s {
 		return []string{s}
 	}
-	return append([]string{first}, wrap(strings.TrimLeft(s[len(first):], " "), left(w, 2))...)
+	return append([]string{first}, Wrap(strings.TrimLeft(s[len(first):], " "), left(w, 2))...)
 }
 
 // text says what a step is. Only what is behind the place may be wider than the room.

@@ -34,7 +34,7 @@ func (t *table) wrapNote(p *printer, s string) {
 	if s == "" {
 		return
 	}
-	for i, l := range wrap(s, p.room(13)) {
+	for i, l := range Wrap(s, p.room(13)) {
 		if i > 0 {
 			l = "  " + l
 		}
@@ -134,10 +134,7 @@ func broken(s string, w int) (lines []string) {
 		if room < 1 {
 			break
 		}
-		at := strings.LastIndexByte(string([]rune(rest)[:room+1]), ' ')
-		if at > 0 && strings.TrimLeft(rest[at:], " ") == "…" { // it belongs to what is before it
-			at = strings.LastIndexByte(rest[:at], ' ')
-		}
+		at := breakAt(rest, room)
 		if at <= 0 {
 			break
 		}
@@ -159,11 +156,12 @@ func cut(s string, w int) string {
 	return strings.TrimRight(string(runes[:w-1]), " ") + "…"
 }
 
-// wrap breaks a text into lines at spaces.
-func wrap(s string, w int) []string {
+// Wrap breaks a text into lines of w characters at most, at spaces. A longer word stays
+// whole. For a width of 0 or less there is one line.
+func Wrap(s string, w int) []string {
 	var lines []string
 	for w > 0 && width(s) > w {
-		at := strings.LastIndexByte(string([]rune(s)[:w+1]), ' ')
+		at := breakAt(s, w)
 		if at <= 0 {
 			break
 		}
@@ -171,4 +169,14 @@ func wrap(s string, w int) []string {
 		s = s[at+1:]
 	}
 	return append(lines, s)
+}
+
+// breakAt returns at which space to break a text that is longer than a width; 0 or less if
+// there is none. A last "…" stays with the word before it.
+func breakAt(s string, w int) int {
+	at := strings.LastIndexByte(string([]rune(s)[:w+1]), ' ')
+	if at > 0 && strings.TrimLeft(s[at:], " ") == "…" {
+		at = strings.LastIndexByte(s[:at], ' ')
+	}
+	return at
 }

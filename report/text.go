@@ -110,7 +110,7 @@ func (p *printer) wrapped(indent, s string) {
 	if w > 0 {
 		w = max(w-width(indent), 20)
 	}
-	for i, l := range wrap(s, w) {
+	for i, l := range Wrap(s, w) {
 		if i > 0 {
 			l = indent + l
 		}
