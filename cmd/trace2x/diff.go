@@ -170,11 +170,7 @@ func (e *env) writeDiff(r *diff.Result, in inputs, fl *diffFlags) error {
 	if fl.out == "" {
 		fl.out = "-"
 	}
-	target, err := fl.targetOf(e, in, output.Difference)
-	if err != nil {
-		return err
-	}
-	out, err := output.Create(target)
+	out, err := fl.create(e, in, output.Difference)
 	if err != nil {
 		return err
 	}

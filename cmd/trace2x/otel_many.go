@@ -20,11 +20,7 @@ func toOtelMany(ctx context.Context, e *env, args []string, fl *otelFlags, sel *
 		return err
 	}
 	if fl.out != "" {
-		target, err := fl.targetOf(e, in, output.Spans)
-		if err != nil {
-			return err
-		}
-		if fl.shared, err = output.Create(target); err != nil {
+		if fl.shared, err = fl.create(e, in, output.Spans); err != nil {
 			return err
 		}
 		defer fl.shared.Discard()

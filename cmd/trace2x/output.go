@@ -46,6 +46,15 @@ func (d *destination) targetOf(e *env, in inputs, kind *output.Kind) (output.Tar
 	return d.target(e, d.out, kind, location{name: in.strictest()}), nil
 }
 
+// create creates what is made of several traces.
+func (d *destination) create(e *env, in inputs, kind *output.Kind) (*output.Output, error) {
+	target, err := d.targetOf(e, in, kind)
+	if err != nil {
+		return nil, err
+	}
+	return output.Create(target)
+}
+
 // outputName returns the name of an output for which the user gave none. The name of a
 // recording has the time, so that all names differ.
 func outputName(from location, ext string) string {

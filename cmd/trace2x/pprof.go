@@ -192,11 +192,7 @@ func toPprofMany(ctx context.Context, e *env, args []string, fl *pprofFlags, opt
 	if fl.out == "" {
 		fl.out = in.outputName(args, "."+opts.Type.String()+".pb.gz")
 	}
-	target, err := fl.targetOf(e, in, output.Profile)
-	if err != nil {
-		return err
-	}
-	out, err := output.Create(target)
+	out, err := fl.create(e, in, output.Profile)
 	if err != nil {
 		return err
 	}

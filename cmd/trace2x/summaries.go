@@ -49,12 +49,7 @@ func summarizeMany(ctx context.Context, e *env, args []string, fl *summaryFlags,
 	if err := cmp.Or(rep.CheckReason(fl.sort), rep.Sort(fl.sort)); err != nil {
 		return fmt.Errorf("--sort: %w", err)
 	}
-	if err := e.writeSummary(rep, fl); err != nil {
-		return fmt.Errorf("writing standard output: %w", err)
-	}
-	e.warn(rep.Trace)
-	fl.report(e, b.Found())
-	return failed
+	return cmp.Or(e.writeSummary(rep, fl, b.Found()), failed)
 }
 
 // summarizeEach writes a line for each trace.

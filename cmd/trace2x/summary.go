@@ -207,26 +207,31 @@ func summarize(ctx context.Context, e *env, from location, fl *summaryFlags, opt
 	if err := cmp.Or(rep.CheckReason(fl.sort), rep.Sort(fl.sort)); err != nil {
 		return fmt.Errorf("%s: --sort: %w", in.Name, err)
 	}
-	if writeErr := e.writeSummary(rep, fl); writeErr != nil {
-		return fmt.Errorf("writing standard output: %w", writeErr)
-	}
-	e.warn(rep.Trace)
-	fl.report(e, b.Found())
-	return inDamage(in, err)
+	return cmp.Or(e.writeSummary(rep, fl, b.Found()), inDamage(in, err))
 }
 
-func (e *env) writeSummary(rep *report.Report, fl *summaryFlags) error {
-	if !fl.json {
+// writeSummary writes a report in the form that the flags ask for. Then it warns of what
+// is wrong with the trace, and says what the filters found.
+func (e *env) writeSummary(rep *report.Report, fl *summaryFlags, found model.Found) error {
+	var err error
+	if fl.json {
+		if fl.topSet && fl.top > 0 {
+			rep.Limit(fl.top)
+		}
+		enc := json.NewEncoder(e.stdout)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		err = enc.Encode(rep)
+	} else {
 		width, color := terminal(e.stdout)
-		return report.Text(e.stdout, rep, report.TextOptions{Top: fl.top, Width: width, Color: color, Slowest: fl.slowest, SortedBy: fl.sort})
+		err = report.Text(e.stdout, rep, report.TextOptions{Top: fl.top, Width: width, Color: color, Slowest: fl.slowest, SortedBy: fl.sort})
 	}
-	if fl.topSet && fl.top > 0 {
-		rep.Limit(fl.top)
+	if err != nil {
+		return fmt.Errorf("writing standard output: %w", err)
 	}
-	enc := json.NewEncoder(e.stdout)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(rep)
+	e.warn(rep.Trace)
+	fl.report(e, found)
+	return nil
 }
 
 // terminal returns the width of the terminal w, 0 if w is none, and whether the user
