@@ -9,14 +9,15 @@ import (
 //
 // In a busy program a state changes every few hundred nanoseconds. Counters of every
 // change would be as large as all states, so they are sampled. A change is written
-// with the exact counts of its moment. After that nothing is written for countInterval;
-// at the end of it, the counts of that moment are.
+// with the exact counts of its moment. After that nothing is written for some time (see
+// countInterval); at the end of it, the counts of that moment are.
 //
 // The number of goroutines at the beginning is known at the end of the first
 // generation, when all that existed have been announced. Until then the samples are
 // held back.
 type stateCounters struct {
 	events *events
+	start  model.Time
 	tracks [len(countedStates)]uint64
 	thread uint64
 
@@ -36,8 +37,15 @@ type countSample struct {
 	change [4]int64
 }
 
-// countInterval is the shortest time between two samples.
-const countInterval = 100_000 // ns
+// countInterval returns the shortest time between two samples. A trace of more than a
+// second is seen from farther away, and five counters of 10,000 samples a second would
+// be a tenth of what is to be loaded.
+func (c *stateCounters) countInterval(t model.Time) model.Time {
+	if t-c.start < 1e9 {
+		return 100_000
+	}
+	return 1_000_000
+}
 
 var countedStates = [...]model.StateKind{model.Running, model.Runnable, model.Waiting, model.Syscall}
 
@@ -57,9 +65,9 @@ func countIndex(k model.StateKind) int {
 }
 
 func newStateCounters(e *events, g *group, start model.Time) *stateCounters {
-	c := &stateCounters{events: e, next: start}
+	c := &stateCounters{events: e, start: start, next: start}
 	for i, k := range countedStates {
-		c.tracks[i] = g.counter("Goroutines "+countName(k), "Goroutines in this state, at most one sample every 100 µs", "goroutines", perfettopb.CounterDescriptor_UNIT_COUNT, "goroutines")
+		c.tracks[i] = g.counter("Goroutines "+countName(k), "Goroutines in this state, at most one sample every 100 µs, and every ms after the first second", "goroutines", perfettopb.CounterDescriptor_UNIT_COUNT, "goroutines")
 		c.written[i] = -1
 	}
 	c.thread = g.counter("Threads in use", "OS threads that run a goroutine or are in a system call for one", "", perfettopb.CounterDescriptor_UNIT_COUNT, "threads")
@@ -106,7 +114,7 @@ func (c *stateCounters) advance(t model.Time) {
 }
 
 func (c *stateCounters) sample(t model.Time) {
-	c.dirty, c.next = false, t+countInterval
+	c.dirty, c.next = false, t+c.countInterval(t)
 	if !c.known {
 		c.held = append(c.held, countSample{t, c.change})
 		return
