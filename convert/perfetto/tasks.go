@@ -1,6 +1,7 @@
 package perfetto
 
 import (
+	"container/heap"
 	"fmt"
 	"strconv"
 
@@ -21,10 +22,9 @@ type tasks struct {
 	group  *group
 	root   taskTrack
 	open   map[*model.Task]*openTask
-	types  map[string]bool // that have tracks
-	flows  uint64          // how many there are
-
-	workNames map[string]string // by type
+	types  map[string]*taskType // that have tracks
+	other  taskType             // of the tasks beyond maxTypes
+	flows  uint64               // how many there are
 }
 
 // openTask is a task that has not ended. Flows lead from it to where goroutines begin and
@@ -34,12 +34,52 @@ type tasks struct {
 // names it first.
 type openTask struct {
 	track *taskTrack
-	first uint64   // until a goroutine has begun to work for it
-	flows []uint64 // the others
+	typ   *taskType
+	first uint64 // the flow with its beginning, 0 for none
+	marks []workMark
 }
 
-// maxTaskFlows is the number of flows of a task.
-const maxTaskFlows = 64
+// workMark is where a goroutine begins or resumes to work for a task. It is written when
+// the task ends, if the task is slow enough.
+type workMark struct {
+	track uint64
+	time  model.Time
+}
+
+const (
+	// maxMarks is the number of marks of a task.
+	maxMarks = 65
+	// maxMarked is the number of tasks of a type that get marks for being the slowest.
+	maxMarked = 1000
+)
+
+// taskType is a type of tasks.
+type taskType struct {
+	slowest durations // of the slowest tasks so far, at most maxMarked
+}
+
+// isSlow reports whether a task that took d is one of the slowest of its type so far.
+func (t *taskType) isSlow(d model.Time) bool {
+	switch s := &t.slowest; {
+	case len(*s) < maxMarked:
+		heap.Push(s, d)
+	case d <= (*s)[0]:
+		return false
+	default:
+		(*s)[0] = d
+		heap.Fix(s, 0)
+	}
+	return true
+}
+
+// durations is a heap with the shortest on top.
+type durations []model.Time
+
+func (h durations) Len() int           { return len(h) }
+func (h durations) Less(i, j int) bool { return h[i] < h[j] }
+func (h durations) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *durations) Push(x any)        { *h = append(*h, x.(model.Time)) }
+func (h *durations) Pop() any          { panic("never") }
 
 // maxTypes is the number of types of tasks that have tracks of their own. A program
 // that gives each task its own name has millions. The later ones share tracks.
@@ -57,7 +97,7 @@ type taskTrack struct {
 }
 
 func (ts *tasks) start(t *model.Task) {
-	o := &openTask{track: ts.take(t)}
+	o := ts.take(t)
 	ts.open[t] = o
 
 	e := ts.events
@@ -85,13 +125,18 @@ func (ts *tasks) start(t *model.Task) {
 func (ts *tasks) end(t *model.Task) {
 	o := ts.open[t]
 	delete(ts.open, t)
+	marked := t.Open || o.typ.isSlow(t.End-t.Start)
+	flows := ts.flows // the one before the first of this end
+	if marked {
+		ts.mark(t, o)
+	}
 	if t.Open {
 		return
 	}
 	e := ts.events
 	e.event(sliceEnd, o.track.uuid, t.End)
-	for _, flow := range o.flows {
-		e.numberedFlow(fEventTerminatingFlow, flow)
+	for flow := flows + 1; flow <= ts.flows; flow++ {
+		e.numberedFlow(fEventTerminatingFlow, workFlow+flow)
 	}
 	if t.DatadogSpanID != 0 {
 		e.argText(argDatadogSpanID, strconv.FormatUint(t.DatadogSpanID, 10))
@@ -103,27 +148,31 @@ func (ts *tasks) end(t *model.Task) {
 	ts.giveBack(o.track)
 }
 
-// worked marks on a lane that its goroutine is at work for a task from now on.
+// worked notes that the goroutine on a lane is at work for a task from now on.
 func (ts *tasks) worked(work *model.Work, l *lane) {
-	o := ts.open[work.Task]
-	if o == nil {
-		return
+	if o := ts.open[work.Task]; o != nil && len(o.marks) < maxMarks {
+		o.marks = append(o.marks, workMark{l.track, work.Start})
 	}
+}
+
+// mark marks on the lanes where goroutines began and resumed to work for a task. The end of
+// the slice, unless it is open, has the flows that are new then.
+func (ts *tasks) mark(t *model.Task, o *openTask) {
 	e := ts.events
-	e.event(instant, l.track, work.Start)
-	e.category(catWork)
-	e.name(ts.workName(typeName(work.Task)))
-	e.arg(argTask, int64(work.Task.ID))
-	switch {
-	case o.first != 0:
-		e.numberedFlow(fEventTerminatingFlow, o.first)
-		o.first = 0
-	case work.Start > work.Task.Start && len(o.flows) < maxTaskFlows:
-		flow := ts.newFlow()
-		o.flows = append(o.flows, flow)
-		e.numberedFlow(fEventFlow, flow)
+	name := "at work for " + typeName(t)
+	for i, m := range o.marks {
+		e.event(instant, m.track, m.time)
+		e.category(catWork)
+		e.name(name)
+		e.arg(argTask, int64(t.ID))
+		switch {
+		case i == 0 && o.first != 0:
+			e.numberedFlow(fEventTerminatingFlow, o.first)
+		case !t.Open && m.time > t.Start:
+			e.numberedFlow(fEventFlow, ts.newFlow())
+		}
+		e.endEvent()
 	}
-	e.endEvent()
 }
 
 func (ts *tasks) newFlow() uint64 {
@@ -131,31 +180,21 @@ func (ts *tasks) newFlow() uint64 {
 	return workFlow + ts.flows
 }
 
-// workName returns the name of the marks of a type of tasks.
-func (ts *tasks) workName(typ string) string {
-	name, ok := ts.workNames[typ]
-	if !ok {
-		name = "at work for " + typ
-		if len(ts.workNames) < maxTypes {
-			ts.workNames[typ] = name
-		}
-	}
-	return name
-}
-
-// take returns a track for a task. A task from before the trace gets a new track:
-// others may have been on the old ones since.
-func (ts *tasks) take(t *model.Task) *taskTrack {
+// take gives a task a track. A task from before the trace gets a new track: others may
+// have been on the old ones since.
+func (ts *tasks) take(t *model.Task) *openTask {
 	parent := &ts.root
 	if p := ts.open[t.Parent]; p != nil {
 		parent = p.track // else the parent ended, or is out of focus
 	}
 	typ := typeName(t)
-	if !ts.types[typ] {
+	kind := ts.types[typ]
+	if kind == nil {
 		if len(ts.types) < maxTypes {
-			ts.types[typ] = true
+			kind = &taskType{}
+			ts.types[typ] = kind
 		} else {
-			typ = model.Other
+			kind, typ = &ts.other, model.Other
 		}
 	}
 	var track *taskTrack
@@ -175,7 +214,7 @@ func (ts *tasks) take(t *model.Task) *taskTrack {
 			break // it was in use before
 		}
 	}
-	return track
+	return &openTask{track: track, typ: kind}
 }
 
 func (ts *tasks) giveBack(track *taskTrack) {

@@ -9,31 +9,45 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// works collects where goroutines begin and resume to work for tasks: all of it, and what
-// a flow from the task leads to.
+// works collects where goroutines begin and resume to work for tasks, and what a flow
+// from the task leads to.
 type works struct {
 	model.NopSink
 	marks, flows []string
-	of           map[*model.Task][]string // behind the first
-	first        map[*model.Task]bool
+	of           map[*model.Task][]mark
+	ended        map[string][]model.Time // how long tasks took, by type
+}
+
+type mark struct {
+	g  model.GoID
+	at model.Time
 }
 
 func (w *works) WorkStart(work *model.Work) {
-	t := work.Task
-	w.marks = append(w.marks, fmt.Sprint(int64(work.Start), " at work for ", cmpName(t)))
-	line := fmt.Sprint(t.ID, " G", work.Goroutine.ID, " ", int64(work.Start))
-	switch {
-	case !w.first[t] && !t.Before:
-		w.flows = append(w.flows, line)
-	case work.Start > t.Start && len(w.of[t]) < 64:
-		w.of[t] = append(w.of[t], line)
-	}
-	w.first[t] = true
+	w.of[work.Task] = append(w.of[work.Task], mark{work.Goroutine.ID, work.Start})
 }
 
 func (w *works) TaskEnd(t *model.Task) {
+	marks := w.of[t]
+	marks = marks[:min(len(marks), 65)]
 	if !t.Open {
-		w.flows = append(w.flows, w.of[t]...)
+		typ, took := cmpName(t), t.End-t.Start
+		slower := 0
+		for _, d := range w.ended[typ] {
+			if d >= took {
+				slower++
+			}
+		}
+		w.ended[typ] = append(w.ended[typ], took)
+		if slower >= 1000 {
+			return
+		}
+	}
+	for i, m := range marks {
+		w.marks = append(w.marks, fmt.Sprint(int64(m.at), " at work for ", cmpName(t)))
+		if i == 0 && !t.Before || !t.Open && m.at > t.Start {
+			w.flows = append(w.flows, fmt.Sprint(t.ID, " G", m.g, " ", int64(m.at)))
+		}
 	}
 }
 
@@ -47,11 +61,11 @@ func cmpName(t *model.Task) string {
 	return t.Type
 }
 
-// checkWorks: from a task that ended, flows lead to where goroutines begin and resume to
-// work for it, from any other at least to the first.
+// checkWorks: from a slow task that ended, flows lead to where goroutines begin and resume
+// to work for it, from one that is open to the first of these.
 func checkWorks(t *testing.T, c *converted, name string) {
 	t.Helper()
-	w := &works{of: make(map[*model.Task][]string), first: make(map[*model.Task]bool)}
+	w := &works{of: make(map[*model.Task][]mark), ended: make(map[string][]model.Time)}
 	if _, err := model.Read(t.Context(), bytes.NewReader(testtrace.Data(t, name)), w); err != nil && !model.IsDamage(err) {
 		t.Fatal(err)
 	}

@@ -203,9 +203,7 @@ func (w *Writer) Begin(t *model.Trace) {
 		lanes: w.lanes, events: w.events,
 		group: &group{lanes: w.lanes, name: "Tasks"},
 		open:  make(map[*model.Task]*openTask),
-		types: make(map[string]bool),
-
-		workNames: make(map[string]string),
+		types: make(map[string]*taskType),
 	}
 	w.calls = newCalls(p, t.Start)
 	w.beyond = beyond{events: w.events, group: &group{lanes: w.lanes, name: beyondGroup}, tracks: make(map[model.ProcID]uint64)}
