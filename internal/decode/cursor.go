@@ -39,7 +39,17 @@ func (c *cursor) next(t *tables) (more, ok bool) {
 	}
 	ticks, i := uvarint(b, 1)
 	for k := range c.args[:n] {
-		c.args[k], i = uvarint(b, i)
+		// Most numbers are of one byte or two, and calls take longer than those.
+		switch {
+		case i < len(b) && b[i] < 0x80:
+			c.args[k] = uint64(b[i])
+			i++
+		case i+1 < len(b) && b[i+1] < 0x80:
+			c.args[k] = uint64(b[i]&0x7f) | uint64(b[i+1])<<7
+			i += 2
+		default:
+			c.args[k], i = longUvarint(b, i)
+		}
 	}
 	if i > len(b) {
 		return false, false

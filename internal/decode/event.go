@@ -144,7 +144,8 @@ type Chunk struct {
 	// are not in the trace. Those events have no stack, or an empty string.
 	Missing int
 
-	err error // what came behind the events, io.EOF at the end
+	err   error // what came behind the events, io.EOF at the end
+	leaps bool  // an event may be more than a leap after the one before it
 }
 
 // ChunkSize is the number of events in a chunk. Each one that is handed over
@@ -159,7 +160,7 @@ func NewChunk() *Chunk { return &Chunk{Events: make([]Event, 0, max(ChunkSize, m
 const mostOfOne = 3
 
 func (c *Chunk) reset() {
-	c.Events, c.First, c.Missing, c.err = c.Events[:0], false, 0, nil
+	c.Events, c.First, c.Missing, c.err, c.leaps = c.Events[:0], false, 0, nil, false
 	clear(c.Details)
 	clear(c.Stacks)
 	clear(c.Reasons)

@@ -32,6 +32,7 @@ func newExpReader(r io.Reader) (d *expReader, err error) {
 // fill decodes the next events. The chunk's error says when no more follow.
 func (d *expReader) fill(c *Chunk) {
 	c.reset()
+	c.leaps = true // nobody looks
 	if d.held {
 		d.x.Add(c, &d.ev)
 		d.held = false
