@@ -32,8 +32,9 @@ type Task struct {
 	DatadogSpanID uint64
 
 	works []*Work
-	up    *Task // the parent, or an ancestor further up if that has ended; see parent
-	depth int   // more than that of its ancestors
+	few   [2]*Work // the memory of works, if there are no more
+	up    *Task    // the parent, or an ancestor further up if that has ended; see parent
+	depth int      // more than that of its ancestors
 	ended bool
 }
 

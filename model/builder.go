@@ -45,6 +45,8 @@ type builder struct {
 	endedOld  map[TaskID]bool
 	signs     uint64 // signs of work so far
 
+	endedWorks []*Work // to be used again
+
 	openRegions openRegions
 
 	ranges     map[rangeKey]*Range
@@ -209,6 +211,8 @@ func (b *builder) goTransition(e *decode.Event, t Time) {
 	}
 	g := b.goroutine(id, e.Proc)
 	switch {
+	case g != nil && from > decode.NotExist && from != e.To:
+		b.goMoved(e, g, kind, t)
 	case from == decode.NotExist:
 		if g != nil {
 			if g.cur.kind != Unknown { // it exited in a gap
@@ -217,42 +221,54 @@ func (b *builder) goTransition(e *decode.Event, t Time) {
 			b.exited(g, t)
 		}
 		b.created(e, kind, t)
-		return
 	case g == nil:
 		b.found(e, kind)
-		return
 	case g.cur.kind == Unknown && from == decode.Undetermined && kind != NotExist:
 		kind = b.possible(e, kind)
 		b.regained(g, kind)
 		b.settle(g, e, kind)
-		return
-	case from == decode.Undetermined || from == e.To:
+	default:
 		// The status of a goroutine that is known.
 		if g.cur.kind != kind {
 			b.inconsistent("goroutine status differs from its state")
 		}
 		b.learnFunc(g, b.stack[e.Own])
-		return
 	}
-	if known, ok := stateKind(from); !ok || known != g.cur.kind {
+}
+
+// goMoved takes an event that changes the state of a goroutine that is known.
+func (b *builder) goMoved(e *decode.Event, g *Goroutine, kind StateKind, t Time) {
+	known, ok := stateKind(e.From)
+	if !ok || known != g.cur.kind {
 		b.inconsistent("goroutine leaves a state that it is not in")
 		return
 	}
-	switch {
-	case kind == NotExist:
+	if kind == NotExist {
 		b.exited(g, t)
-	case g.cur.kind == Runnable && kind == Running:
-		p := b.proc(ProcID(e.Proc))
-		if p == nil {
-			b.inconsistent("goroutine runs without a P")
-			return
+		return
+	}
+	switch known {
+	case Runnable:
+		if kind != Running {
+			break
 		}
-		b.started(g, p, ThreadID(e.Thread), t)
-	case g.cur.kind == Running && kind == Syscall:
-		b.syscallBegun(g, b.stackOf(g, e.Own), t)
-	case g.cur.kind == Running:
-		b.stopped(g, kind, b.reason(e.Reason, kind), b.stackOf(g, e.Own), t)
-	case g.cur.kind == Waiting && kind == Runnable:
+		if p := b.proc(ProcID(e.Proc)); p != nil {
+			b.started(g, p, ThreadID(e.Thread), t)
+		} else {
+			b.inconsistent("goroutine runs without a P")
+		}
+		return
+	case Running:
+		if kind == Syscall {
+			b.syscallBegun(g, b.stackOf(g, e.Own), t)
+		} else {
+			b.stopped(g, kind, b.reason(e.Reason, kind), b.stackOf(g, e.Own), t)
+		}
+		return
+	case Waiting:
+		if kind != Runnable {
+			break
+		}
 		waker := b.current(e)
 		b.unblocked(g, Waker{
 			Goroutine: waker,
@@ -260,18 +276,19 @@ func (b *builder) goTransition(e *decode.Event, t Time) {
 			Thread:    ThreadID(e.Thread),
 			Stack:     b.stackOf(waker, e.Stack),
 		}, t)
-	case g.cur.kind == Syscall:
+		return
+	case Syscall:
 		if kind == Running && g.proc == nil {
 			b.inconsistent("goroutine runs without a P")
 			kind = Runnable
 		}
 		b.syscallEnded(g, kind, t)
-	default:
-		b.unknown("goroutine state transition " + from.String() + " to " + e.To.String())
-		b.leave(g, t, kind)
-		b.release(g, t, kind)
-		g.enter(kind, t)
+		return
 	}
+	b.unknown("goroutine state transition " + e.From.String() + " to " + e.To.String())
+	b.leave(g, t, kind)
+	b.release(g, t, kind)
+	g.enter(kind, t)
 }
 
 // created makes a goroutine that a go statement, or a call from C, began.
@@ -608,18 +625,22 @@ func (b *builder) unknown(what string)      { b.summary.Unknown[what]++ }
 func (b *builder) inconsistent(what string) { b.summary.Inconsistent[what]++ }
 func (b *builder) misuse(what string)       { b.summary.Misuse[what]++ }
 
+// stateKinds has the states of goroutines. Unknown stands for what is none.
+var stateKinds = [...]StateKind{
+	decode.Undetermined: Unknown,
+	decode.NotExist:     NotExist,
+	decode.Running:      Running,
+	decode.Idle:         Unknown,
+	decode.Runnable:     Runnable,
+	decode.Waiting:      Waiting,
+	decode.Syscall:      Syscall,
+	decode.Bad:          Unknown,
+}
+
 func stateKind(s decode.State) (kind StateKind, ok bool) {
-	switch s {
-	case decode.NotExist:
-		return NotExist, true
-	case decode.Runnable:
-		return Runnable, true
-	case decode.Running:
-		return Running, true
-	case decode.Waiting:
-		return Waiting, true
-	case decode.Syscall:
-		return Syscall, true
+	if int(s) >= len(stateKinds) {
+		return Unknown, false
 	}
-	return NotExist, false
+	kind = stateKinds[s]
+	return kind, kind != Unknown
 }

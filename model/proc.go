@@ -75,7 +75,10 @@ func (b *builder) procTurned(p *proc, running bool, thread ThreadID, t Time) {
 func (b *builder) acquire(p *proc, g *Goroutine, thread ThreadID, t Time) {
 	b.evict(p, t)
 	p.g, g.proc = g, p
-	p.run = Run{Proc: p.id, Goroutine: g, Thread: thread, Start: t}
+	r := &p.run
+	r.Proc, r.Goroutine, r.Thread = p.id, g, thread
+	r.Start, r.End, r.Before, r.Open = t, 0, false, false
+	r.Next, r.Label = NotExist, ""
 }
 
 // evict takes p from the goroutine that has it, if any. Only one in a system

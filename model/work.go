@@ -98,13 +98,28 @@ func (b *builder) turn(g *Goroutine, t *Task, sign uint64, now Time) {
 }
 
 func (b *builder) workStarted(g *Goroutine, t *Task, sign uint64, now Time) {
-	w := &Work{Task: t, Goroutine: g, Start: now, sign: sign, outer: g.work, index: len(t.works)}
+	w := b.newWork()
+	w.Task, w.Goroutine, w.Start, w.sign, w.outer, w.index = t, g, now, sign, g.work, len(t.works)
 	if g.work != nil {
 		g.work.inner = w
 	}
 	g.work = w
+	if t.works == nil {
+		t.works = t.few[:0]
+	}
 	t.works = append(t.works, w)
 	b.sink.WorkStart(w)
+}
+
+// newWork returns a Work that is in no use, maybe one that has ended.
+func (b *builder) newWork() *Work {
+	last := len(b.endedWorks) - 1
+	if last < 0 {
+		return new(Work)
+	}
+	w := b.endedWorks[last]
+	b.endedWorks = b.endedWorks[:last]
+	return w
 }
 
 func (b *builder) workEnded(w *Work, now Time) {
@@ -124,6 +139,8 @@ func (b *builder) workEnded(w *Work, now Time) {
 	w.Task.works = works[:last]
 	w.End = now
 	b.sink.WorkEnd(w)
+	*w = Work{}
+	b.endedWorks = append(b.endedWorks, w)
 }
 
 // inherit makes a goroutine be at work for what its creator is.

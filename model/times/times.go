@@ -26,8 +26,8 @@ type Times struct {
 
 // block returns the time blocked for a reason.
 func (t *Times) block(reason int) *model.Time {
-	for reason >= len(t.Block) {
-		t.Block = append(t.Block, 0)
+	if n := reason + 1 - len(t.Block); n > 0 {
+		t.Block = append(t.Block, make([]model.Time, n)...)
 	}
 	return &t.Block[reason]
 }
