@@ -104,7 +104,9 @@ func (f *Finder) note(op op, at model.Time, slot int) *event {
 	}
 	f.batch.events = f.batch.events[:n+1]
 	e := &f.batch.events[n]
-	*e = event{op: op, at: at, slot: int32(slot), by: -1}
+	// One by one, as for a turn.
+	e.at, e.x, e.slot, e.by, e.stack, e.byStack = at, 0, int32(slot), -1, 0, 0
+	e.reason, e.op, e.kind, e.next, e.edge, e.ran = 0, op, 0, 0, false, false
 	return e
 }
 
@@ -202,7 +204,10 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	if f.blocked != nil {
 		f.waits()
 	}
-	f.learn(g)
+	k := f.slots.Of(g)
+	if !k.named && g.Func != "" {
+		f.learn(g)
+	}
 	f.assists(g)
 	w := s.Waker.Goroutine
 	if w != nil && (w == g || s.Kind != model.Waiting) {
@@ -223,8 +228,11 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		e.by, e.byStack = int32(w.Slot), f.stack(s.Waker.Stack)
 		f.serves(w)
 	}
-	if f.serves(g) && s.Next == model.Waiting && !s.Open {
-		f.blocked = g
+	if f.conns > 0 && k.conn {
+		f.ends = true
+		if s.Next == model.Waiting && !s.Open {
+			f.blocked = g
+		}
 	}
 	f.told()
 }

@@ -195,14 +195,14 @@ func (s *site) merge(o *site) {
 }
 
 // addWait counts d of a wait that has ended.
-func (b *Builder) addWait(s *site, g *model.Goroutine, st *stack, d model.Time) {
+func (b *Builder) addWait(s *site, g *model.Goroutine, gr *goroutine, st *stack, d model.Time) {
 	s.total += d
 	s.spread.Add(d)
 	x := waits{1, d}
 	if g.Work() != nil {
 		s.inTasks.add(x)
 	}
-	if b.inRequest(g) && !st.idle {
+	if !st.idle && gr.handles(g) {
 		s.inRequests.add(x)
 	}
 	if b.lives() {
@@ -211,10 +211,10 @@ func (b *Builder) addWait(s *site, g *model.Goroutine, st *stack, d model.Time) 
 }
 
 // waited counts d of a wait that has ended.
-func (b *Builder) waited(sh *share, g *model.Goroutine, s *model.GoState, d model.Time) {
+func (b *Builder) waited(sh *share, g *model.Goroutine, gr *goroutine, s *model.GoState, d model.Time) {
 	st := b.places.of(s.Stack)
 	site := b.site(&sh.blocking, st, b.ledger.Reasons.Index(s.Reason))
-	b.addWait(site, g, st, d)
+	b.addWait(site, g, gr, st, d)
 	if d > site.longest.duration || site.spread.N == 1 {
 		site.longest.offer(g, s.Start, d, s.Stack)
 	}
@@ -258,7 +258,7 @@ func (s *site) ended(place *Place, scheduler bool, fn string, n int64) {
 
 // syscallEnded counts a system call as two things: as long as it held its P, and, for
 // d, blocked from then on.
-func (b *Builder) syscallEnded(sh *share, g *model.Goroutine, s *model.GoState, d model.Time) {
+func (b *Builder) syscallEnded(sh *share, g *model.Goroutine, gr *goroutine, s *model.GoState, d model.Time) {
 	st := b.places.of(s.Stack)
 	site := b.site(&sh.blocking, st, ofSyscalls)
 	if held := s.ProcLost - s.Start; held > 0 {
@@ -270,7 +270,7 @@ func (b *Builder) syscallEnded(sh *share, g *model.Goroutine, s *model.GoState, 
 	}
 	if d > 0 {
 		site.program = site.program || !ofRuntime(g)
-		b.addWait(site, g, st, d)
+		b.addWait(site, g, gr, st, d)
 		if d > site.longest.duration {
 			site.longest.offer(g, s.ProcLost, d, s.Stack)
 		}

@@ -34,8 +34,14 @@ type Group struct {
 // groups has the goroutines that have ended.
 type groups struct {
 	byFunc   map[string]*group
-	nameless int         // from before the trace
-	all      times.Times // of all goroutines, selected or not
+	recent   [64]recentGroup // by the length of the name: a map takes longer
+	nameless int             // from before the trace
+	all      times.Times     // of all goroutines, selected or not
+}
+
+type recentGroup struct {
+	fn string
+	*group
 }
 
 type group struct {
@@ -90,6 +96,10 @@ func (gs *groups) add(g *model.Goroutine, gr *goroutine, t *times.Times) {
 }
 
 func (gs *groups) of(fn string) *group {
+	recent := &gs.recent[len(fn)%len(gs.recent)]
+	if recent.group != nil && recent.fn == fn {
+		return recent.group
+	}
 	grp := gs.byFunc[fn]
 	if grp == nil {
 		if gs.byFunc == nil {
@@ -98,6 +108,7 @@ func (gs *groups) of(fn string) *group {
 		grp = &group{}
 		gs.byFunc[fn] = grp
 	}
+	*recent = recentGroup{fn, grp}
 	return grp
 }
 

@@ -60,15 +60,11 @@ func (gr *growing) add(b *Builder, g *model.Goroutine) {
 	if ofRuntime(g) {
 		return
 	}
-	key := growingKey{g.Func, b.places.of(g.Creation).place}
-	x := gr.byStart[key]
-	if x == nil {
-		if gr.byStart == nil {
-			gr.byStart = make(map[growingKey]*growth)
-		}
-		x = &growth{creation: g.Creation}
-		gr.byStart[key] = x
+	st := b.places.of(g.Creation)
+	if st.growth == nil || st.started != g.Func {
+		st.started, st.growth = g.Func, gr.of(growingKey{g.Func, st.place}, g.Creation)
 	}
+	x := st.growth
 	if !g.Before {
 		x.started++
 	}
@@ -77,6 +73,19 @@ func (gr *growing) add(b *Builder, g *model.Goroutine) {
 	} else if !g.Before {
 		x.left = append(x.left, survivor{g.ID, g.Start})
 	}
+}
+
+// of returns the goroutines of one start function from one place.
+func (gr *growing) of(key growingKey, creation *model.Stack) *growth {
+	x := gr.byStart[key]
+	if x == nil {
+		if gr.byStart == nil {
+			gr.byStart = make(map[growingKey]*growth)
+		}
+		x = &growth{creation: creation}
+		gr.byStart[key] = x
+	}
+	return x
 }
 
 // grown returns what the goroutines of one start function add up to.

@@ -87,13 +87,13 @@ func (b *Builder) lives() bool {
 	return !b.opts.NoUnits && (kinds.Has(critical.GoroutineLife) || kinds == 0 && !b.hadTask)
 }
 
-// inRequest reports whether a goroutine handles HTTP requests, or was started by one that
+// handles reports whether a goroutine handles HTTP requests, or was started by one that
 // does.
-func (b *Builder) inRequest(g *model.Goroutine) bool {
-	return b.goroutines.Of(g).inRequest || critical.Serves(g.Func)
+func (gr *goroutine) handles(g *model.Goroutine) bool {
+	return gr.inRequest || critical.Serves(g.Func)
 }
 
 // startedInRequest notes whether a goroutine is at work for HTTP requests.
 func (b *Builder) startedInRequest(g *model.Goroutine, gr *goroutine) {
-	gr.inRequest = g.Creator != nil && b.inRequest(g.Creator) && !critical.WatchesConn(g.Func)
+	gr.inRequest = g.Creator != nil && b.goroutines.Of(g.Creator).handles(g.Creator) && !critical.WatchesConn(g.Func)
 }

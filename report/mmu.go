@@ -245,15 +245,16 @@ type runningSince struct {
 	since model.Time
 }
 
-func (r *running) add(slots *model.BySlot[goroutine], g *model.Goroutine, since model.Time) {
-	if gr := slots.Of(g); gr.running == 0 {
-		*r = append(*r, runningSince{g.Slot, since})
+// add adds a goroutine, unless it is there.
+func (r *running) add(gr *goroutine, slot int, since model.Time) {
+	if gr.running == 0 {
+		*r = append(*r, runningSince{slot, since})
 		gr.running = len(*r)
 	}
 }
 
-func (r *running) remove(slots *model.BySlot[goroutine], g *model.Goroutine) {
-	gr := slots.Of(g)
+// remove removes a goroutine, if it is there.
+func (r *running) remove(slots *model.BySlot[goroutine], gr *goroutine) {
 	if gr.running == 0 {
 		return
 	}

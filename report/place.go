@@ -43,6 +43,10 @@ type stack struct {
 	mutex bool    // in a call that locks a mutex
 	idle  bool    // for the next HTTP request
 	sites []*site // of waits with this stack, one for each reason
+	// started is the start function of the last goroutine that was created with this
+	// stack and has ended, growth where those are counted; nil for none.
+	started string
+	growth  *growth
 }
 
 // unknown is the place of what has no stack.

@@ -209,7 +209,7 @@ func (b *Builder) GoroutineStart(g *model.Goroutine) {
 			b.sched.foundRunnable()
 		}
 	case model.Running:
-		b.running.add(&b.goroutines, g, g.Start)
+		b.running.add(gr, g.Slot, g.Start)
 	}
 	if b.life != nil && g.ID == b.life.id {
 		b.life.start(g)
@@ -239,7 +239,7 @@ func (b *Builder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		case model.Runnable:
 			b.sched.enqueued(s.End)
 		case model.Running:
-			b.running.add(&b.goroutines, g, s.End)
+			b.running.add(gr, g.Slot, s.End)
 		}
 	}
 	gr.until, gr.prev = s.End, s.Kind
@@ -254,16 +254,16 @@ func (b *Builder) sumPart(sh *share, g *model.Goroutine, gr *goroutine, s *model
 	case model.Runnable:
 		sh.latency.waited(g, s, d, gr.prev)
 	case model.Waiting:
-		b.waited(sh, g, s, d)
+		b.waited(sh, g, gr, s, d)
 	case model.Syscall:
-		b.syscallEnded(sh, g, s, d)
+		b.syscallEnded(sh, g, gr, s, d)
 	}
 }
 
 func (b *Builder) GoroutineEnd(g *model.Goroutine) {
 	b.why.GoroutineEnd(g)
 	gr := b.goroutines.Of(g)
-	b.running.remove(&b.goroutines, g)
+	b.running.remove(&b.goroutines, gr)
 	b.leaks.signals = b.leaks.signals || g.Func == signalLoop
 	b.groups.all.Add(b.ledger.Times(g))
 	if t := b.timesOf(g, gr); t != nil {
@@ -282,7 +282,7 @@ func (b *Builder) Run(r *model.Run) {
 	if isMarkWorker(r.Label) {
 		b.mmu.interval(r.Start, r.End, 1, 0)
 	}
-	b.running.remove(&b.goroutines, r.Goroutine)
+	b.running.remove(&b.goroutines, b.goroutines.Of(r.Goroutine))
 	b.mmu.advance(b.running.since)
 }
 

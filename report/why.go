@@ -115,7 +115,7 @@ func newWhy(opts *Options) *why {
 	}
 	units.Aside = units.Only == nil && units.Keep == nil // they are asked here
 	w.sums = critical.NewSums(units)
-	w.Sink = w.sums
+	w.Sink = w.sums.Finder
 	return w
 }
 
