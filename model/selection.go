@@ -6,8 +6,8 @@ import (
 )
 
 // Selection limits what a sink takes to some goroutines, or to the time in which
-// these are at work for some tasks. Of several limits, all must hold. The zero value
-// is everything.
+// these are at work for some tasks. If there are several limits, all must hold. The zero
+// value is everything.
 type Selection struct {
 	// Goroutines has the IDs of goroutines; nil is all.
 	Goroutines []GoID
@@ -17,8 +17,7 @@ type Selection struct {
 	// TaskID selects the task with this ID, Task those whose type matches, and TraceID
 	// those that are spans of a distributed trace of OpenTelemetry; each with their
 	// subtasks, except spans of another distributed trace. The zero values are none.
-	// Of a goroutine, only the time counts in which it is at work for them, see
-	// [Work].
+	// Only the time counts in which a goroutine is at work for them, see [Work].
 	TaskID  TaskID
 	Task    *regexp.Regexp
 	TraceID [16]byte

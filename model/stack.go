@@ -25,9 +25,8 @@ type Frame struct {
 type Stack struct {
 	// ID numbers the stacks of a trace from 1.
 	ID int
-	// Frames are ordered as the runtime gives them: the innermost call first. Of a
-	// stack that was shortened, the second and last one is Other; see
-	// Summary.ShortenedStacks.
+	// Frames are ordered as the runtime gives them: the innermost call first. If the
+	// stack was shortened, the second and last one is Other; see Summary.ShortenedStacks.
 	Frames []*Frame
 
 	shortened bool

@@ -145,8 +145,8 @@ func (b *Builder) sumSelected(g *model.Goroutine, gr *goroutine, s *model.GoStat
 	}
 }
 
-// divided returns the time of a state that is summed up in [share]. Of a system call
-// that is the time without a P.
+// divided returns the time of a state that is summed up in [share]. For a system call,
+// this is the time without a P.
 func divided(s *model.GoState) model.Time {
 	if s.Kind == model.Syscall {
 		return s.End - s.ProcLost

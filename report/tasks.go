@@ -21,8 +21,8 @@ type Annotation struct {
 	Type        string `json:"type"`
 	TypeUnknown bool   `json:"type_unknown,omitempty"`
 	Other       bool   `json:"other,omitempty"`
-	// Count is how many there were. Of these, Cut began before the trace or ended
-	// after it: their latencies are not known, and left out.
+	// Count is how many there were. Cut is how many of them began before the trace or
+	// ended after it: their latencies are not known, and left out.
 	Count int64 `json:"count"`
 	Cut   int64 `json:"cut"`
 	// Latency is from the begin to the end of those that are complete.

@@ -26,7 +26,7 @@ type readTrace[S model.Sink] struct {
 // files. It reports what could not be read. Then its error is errTold. It stops with the
 // error of each, or of ctx.
 //
-// Of two traces more than there are cores, sinks are kept.
+// It keeps the sinks of at most two traces more than there are cores.
 func readMany[S model.Sink](ctx context.Context, e *env, in inputs, part model.Window, newSink func() S, each func(readTrace[S]) error) error {
 	for _, name := range in.files {
 		if err := output.SameError(e.stdout, location{name: name}.file(e.stdin)); err != nil {

@@ -82,8 +82,8 @@ func TestSummarySort(t *testing.T) {
 	}
 }
 
-// Of a selection there are the latencies by type, and with --func the goroutines one by
-// one, as many as --top says.
+// A selection has the latencies by type, and with --func the goroutines one by one, as
+// many as --top says.
 func TestSummarySelected(t *testing.T) {
 	in := trace(t, "httpserver")
 	r := exec(t, "summary", "--task", "^query$", in)

@@ -50,9 +50,9 @@ UI in your browser, and no further.
 
 ` + sourceHelp + `
 
-Of several traces, or of all in a folder, there are pages of each, and pages of all
-together: why units of work were slow in any of them, goroutines, blocking, scheduling
-and the GC. These have no plots over time, as the traces are of different times.
+Several traces, or all in a folder, have pages of each, and pages of all together: why
+units of work were slow in any of them, goroutines, blocking, scheduling and the GC.
+These have no plots over time, as the traces are of different times.
 
 A pipe or a recording goes to a temporary folder that only you can read. It is gone
 when web ends.

@@ -237,7 +237,7 @@ func (b *bench) goTool(ctx context.Context, t *trace) error {
 	if err != nil {
 		return err
 	}
-	// Of the group, "go" itself is a parent that only waits.
+	// "go" itself, the parent in the group, only waits.
 	theirs, err := childMemory(cmd.Process.Pid)
 	if err != nil {
 		return err

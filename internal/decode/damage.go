@@ -10,8 +10,8 @@ import (
 // Damage says where a trace is truncated or damaged, and what that costs: one
 // generation, mostly.
 type Damage struct {
-	// Generations is the number of generations before the damage. Of the one
-	// with the damage, none or some events were read.
+	// Generations is the number of generations before the damage. The one with the
+	// damage may have been read in part.
 	Generations int
 	// Offset is the byte, counted from 0 in the uncompressed trace, at which
 	// the damage is, or, if that cannot be told, at which the generation with

@@ -21,7 +21,7 @@ type generation struct {
 }
 
 // newGeneration returns a decoder of the generation with these batches, in a
-// trace with this header. Of one that is cut, nothing may be missing.
+// trace with this header. If it is cut, the generation may not lack anything.
 func newGeneration(header []byte, v version, batches []batch, cut bool) *generation {
 	g := &generation{header: header, version: v, batches: batches}
 	if !survives(func() bool { return g.index(cut) }) {

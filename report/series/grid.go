@@ -6,8 +6,8 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// Buckets is the largest number of buckets of a series. Of a trace that is longer than a
-// millisecond, at least half of them are in use.
+// Buckets is the largest number of buckets of a series. A trace that is longer than a
+// millisecond uses at least half of them.
 const Buckets = 1024
 
 // firstShift is the logarithm of the length of a bucket at first, in ns.
