@@ -201,7 +201,7 @@ func TestAlign(t *testing.T) {
 }
 
 // TestRandom: with calls that take a random time on their way, the true shift is always
-// within the error that is told, and no server is out of its client by more.
+// within the reported error, and no server is out of its client by more.
 func TestRandom(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 1))

@@ -204,7 +204,7 @@ func TestHandlersThatNeverBlock(t *testing.T) {
 }
 
 // checkRequests checks that a trace of a server has as many requests as its clients made,
-// and so many of them of handleSlow.
+// and that slow of them are of handleSlow.
 func checkRequests(t *testing.T, data []byte, made, slow int64) {
 	t.Helper()
 	sums := critical.NewSums(critical.SumOptions{})

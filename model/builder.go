@@ -618,7 +618,7 @@ func (b *builder) name(s string) string {
 }
 
 // maxNames is how many names are interned. Programs that give each task a name of
-// its own have more; those that come later are as often in memory as they are used.
+// its own have more. A later name is in memory once for each use.
 const maxNames = 100_000
 
 func (b *builder) unknown(what string)      { b.summary.Unknown[what]++ }

@@ -20,7 +20,7 @@ import (
 
 type reading func(context.Context, io.Reader, model.Sink) (*model.Summary, error)
 
-// dump is what a sink is told, and the error, as text.
+// dump returns what a sink got, and the error, as text.
 func dump(read reading, r io.Reader) string {
 	var out bytes.Buffer
 	_, err := read(context.Background(), r, modeltest.NewDump(&out))

@@ -26,9 +26,9 @@ type Sectioned interface {
 //	…
 //	summary, err := index.ReadWindow(ctx, sink, window)
 //
-// What sink is told, the summary and the errors are those of [ReadWindow] for the bytes
-// of the trace. A damaged trace needs no other care. Only a trace of Go 1.21 or earlier
-// is read whole each time.
+// Its ReadWindow calls the sink and returns the summary and the errors as [ReadWindow] of
+// this package does for the bytes of the trace, also for a damaged one. Only a trace of Go
+// 1.21 or earlier is read whole each time.
 type Index struct{ index *decode.Index }
 
 // NewIndex returns the index of the trace in the first size bytes of r, which must not

@@ -74,10 +74,9 @@ func Read(ctx context.Context, r io.Reader, sink Sink) (*Summary, error) {
 
 // ReadWindow is Read for a part of the trace: as if it had begun and ended with
 // the window. What is there when it begins has Before set, and Start is then;
-// what is there when it ends has Open set. Generations before the window are not
-// decoded, since Go 1.22: for goroutines that began to wait in those, the reason is
-// found out from the stack, as it is for those from before a trace, and how they
-// were created is not known.
+// what is there when it ends has Open set. Since Go 1.22, generations before the window
+// are not decoded. If a goroutine began to wait in one of them, its stack tells the
+// reason, as for goroutines from before a trace, and nothing tells how it was created.
 //
 // If r is [Sectioned], what lies before the window is not even read, except for the
 // headers of its batches. For many windows of one trace, see [Index].
@@ -123,8 +122,7 @@ func open(ctx context.Context, r io.Reader) (*decode.Input, error) {
 	return in, err
 }
 
-// read reports what is in the trace to sink, or only what is in c, if it is not
-// nil.
+// read reports the trace to sink; only what is in c, unless c is nil.
 func read(ctx context.Context, in *decode.Input, sink Sink, c *clip) (*Summary, error) {
 	b := newBuilder(sink, Trace{Format: in.Format, Fingerprint: in.Fingerprint, v1: in.Whole})
 	b.stop = func() error { return errors.Join(ctx.Err(), b.sink.Err()) }

@@ -211,7 +211,7 @@ func TestSplit(t *testing.T) {
 			if _, err := model.Read(t.Context(), bytes.NewReader(data), want); err != nil && !errors.As(err, &damage) {
 				t.Fatal(err)
 			}
-			// Goroutines that do nothing may be told of later.
+			// Goroutines that do nothing may be reported later.
 			for line := range want.lines {
 				if got.lines[line] == 0 && strings.HasPrefix(line, fmt.Sprintf("%d-%d G", got.from, got.to)) {
 					delete(want.lines, line)

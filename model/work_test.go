@@ -206,7 +206,7 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// counted is a sink that counts what is told of work and regions.
+// counted is a sink that counts calls about work and regions.
 type counted struct {
 	NopSink
 	works, regions, atOnce, most int
@@ -220,8 +220,8 @@ func (c *counted) WorkStart(*Work) {
 func (c *counted) WorkEnd(*Work)       { c.atOnce-- }
 func (c *counted) RegionStart(*Region) { c.regions++ }
 
-// What is told of work grows with the events, whatever the shape of the tasks: a
-// goroutine that begins many works for few.
+// The calls about work grow with the events, whatever the shape of the tasks: a goroutine
+// that begins many works for few.
 func TestWorkIsLinear(t *testing.T) {
 	const n = 1000
 	begin := func(f *feed, at on, id, parent int) {

@@ -46,8 +46,8 @@ type survivor struct {
 	start model.Time
 }
 
-// From where on goroutines that do not end are suspect: so many of them, of those
-// that were started in each third of the trace at least so many.
+// Goroutines that do not end are suspect if there are at least minGrowth of them, and at
+// least minGrowthThird were started in each third of the trace.
 const (
 	minGrowth      = 10
 	minGrowthThird = 3

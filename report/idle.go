@@ -33,7 +33,7 @@ func (s *site) waitsOf(fn string) *waits {
 	return &s.byFunc[len(s.byFunc)-1].waits
 }
 
-// within returns the waits that are not idle ones, as they are in units of work:
+// within returns the waits in units of work, which are not idle:
 //
 //   - for tasks and regions, those that ended while the goroutine was at work for a
 //     task;

@@ -71,7 +71,7 @@ func NewLine(file string, r *Report) Line {
 // sleep  main.store", after how much of the trace is lost.
 func (l *Line) About() string { return l.about(0) }
 
-// about is About in so many columns, 0 for any number.
+// about returns About in room columns, 0 for any number.
 func (l *Line) about(room int) string {
 	about := "no unit of work has ended"
 	if l.Count > 0 {

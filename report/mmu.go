@@ -37,7 +37,7 @@ var defaultLengths = []time.Duration{
 // where one of its edges is at a step, so that only these intervals count. What lies
 // behind all of them is forgotten.
 //
-// What the GC does is told when it ends, but the steps are wanted in order. So
+// The sink learns what the GC does when it ends, but the steps must be in order. So
 // changes wait until nothing that began before them can still end: until all
 // goroutines that were running then have been taken off their Ps.
 type mmu struct {

@@ -55,7 +55,7 @@ func TestMMU(t *testing.T) {
 		for i, x := range all {
 			m.interval(x.from, x.to, x.gc, x.stopped)
 			m.advance(func() (model.Time, bool) {
-				// All that is told later has begun since then.
+				// Everything that is reported later has begun since then.
 				since := end
 				for _, y := range all[i+1:] {
 					since = min(since, y.from)

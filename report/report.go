@@ -17,8 +17,7 @@ import (
 // PercentileError is the largest relative error of a percentile.
 const PercentileError = histogram.MaxError
 
-// Report is what there is to tell of a trace. Lists are sorted, the most
-// important first.
+// Report sums up a trace. Lists are sorted, the most important first.
 type Report struct {
 	// Trace is what was read; nil in a Report that was read from JSON.
 	Trace    *model.Summary `json:"-"`

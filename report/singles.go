@@ -62,7 +62,7 @@ func sortSingles(list []Single, name string) {
 	})
 }
 
-// singles writes single goroutines; there are so many with these functions in all.
+// singles writes single goroutines. groups has all goroutines with these functions.
 func (p *printer) singles(list []Single, groups []Group) {
 	if len(list) == 0 {
 		return

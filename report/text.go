@@ -622,8 +622,8 @@ func stateName(state, reason string) string {
 	return state + " (" + address.Name(reason) + ")"
 }
 
-// waker says which goroutine ended a wait, what it is and where it did so, on a line of
-// which so many columns are used.
+// waker says which goroutine ended a wait, what it is and where it did so. used is how
+// many columns of the line are taken.
 func (p *printer) waker(s *State, used int) string {
 	if s.EndedBy == 0 {
 		return ""

@@ -146,8 +146,7 @@ func (w *why) TaskEnd(t *model.Task) {
 	delete(w.selected, t.ID)
 }
 
-// report returns what there is to tell; there were so many spans of the distributed
-// trace that was asked for.
+// report returns the result. spans is how many spans the selected distributed trace had.
 func (w *why) report(origin model.Time, spans int) *Why {
 	if w.sums == nil {
 		return nil

@@ -407,8 +407,8 @@ func segmentName(state model.StateKind, reason string) string {
 	return state.String()
 }
 
-// fit is the place in a width, 0 for any: what there is no room for is left out on the
-// left of the function, never the file and the line.
+// fit returns the place in a width, 0 for any. It cuts the function on the left, never the
+// file and the line.
 func (p Place) fit(w int) string {
 	if p.Func == "" {
 		return "(unknown place)"

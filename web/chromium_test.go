@@ -323,8 +323,8 @@ func TestKeyboard(t *testing.T) {
 	checkPage(t, p, strings.TrimSuffix(s.url, s.Path()))
 }
 
-// A click hands the window around a moment to the UI, which loads it; it contains that
-// moment. The UI is told where.
+// A click hands the window around a moment to the UI, and the moment itself. The UI loads
+// the window, which contains the moment.
 func TestPerfetto(t *testing.T) {
 	b := chromium.StartTest(t)
 	ui := perfettoui.New()

@@ -114,8 +114,8 @@ type kept struct {
 	err    error
 }
 
-// keep returns where what is read of an input is kept, nil if it is a file, which can be
-// read again.
+// keep returns where to keep what is read of an input. It returns nil for a file, which
+// can be read again.
 func keep(from location) (*kept, error) {
 	if from.name != "-" && !input.IsURL(from.name) {
 		info, err := os.Stat(from.name)

@@ -542,7 +542,7 @@ func TestBackendNeverThere(t *testing.T) {
 	}
 }
 
-// What had been sent before an interrupt is told.
+// After an interrupt, a message tells what was sent before.
 func TestInterruptedSending(t *testing.T) {
 	clearOTEL(t)
 	ctx, cancel := context.WithCancel(t.Context())

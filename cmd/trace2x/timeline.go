@@ -164,7 +164,7 @@ func (t *timeline) window(i int, part model.Window) (w model.Window, ok bool, er
 	return w, true, nil
 }
 
-// runTimeline converts several traces into one file, which is called shown in the report.
+// runTimeline converts several traces into one file. Messages call it shown.
 // The file is there if the error is nil or errTold.
 func (c *conversion) runTimeline(ctx context.Context, e *env, t *timeline, to, shown string) error {
 	c.out = to

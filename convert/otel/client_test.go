@@ -359,7 +359,7 @@ func TestClientUnknownCertificate(t *testing.T) {
 	})
 }
 
-// Mistakes of the endpoint are told at once.
+// A wrong endpoint is an error at once.
 func TestClientWrongProtocol(t *testing.T) {
 	clearVariables(t)
 	h, g := &otlptest.Backend{Protocol: "http/protobuf"}, &otlptest.Backend{Protocol: "grpc"}

@@ -190,7 +190,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestNoCriticalPath: what is not wanted is not there, and all else is the same.
+// TestNoCriticalPath: without critical paths, everything else is the same.
 func TestNoCriticalPath(t *testing.T) {
 	data := testtrace.Data(t, "httpserver")
 	opts := criticalOptions()

@@ -16,8 +16,8 @@ type Detail int
 // details are the steps of Detail.
 var details = [...]struct {
 	shortest model.Time // wait or system call that has a slice
-	// Of each start function, so many goroutines have a lifetime, the slice G1234, and
-	// so many the go statement that started them, with an arrow.
+	// How many goroutines of each start function have a lifetime, the slice G1234; and
+	// how many have the go statement that started them, with an arrow.
 	lifetimes, goStatements int
 }{
 	{0, math.MaxInt, 10_000},

@@ -124,9 +124,9 @@ func (f *focused) sums() (lines []string) {
 	return lines
 }
 
-// TestTraceID: with a distributed trace asked for, its goroutines are there as
-// they are without that, for as long as they are at work for it, and nothing
-// else but what the Ps ran, who woke them, the GC and the counters.
+// TestTraceID: a file for one distributed trace has its goroutines while they are at work
+// for it, as in the whole trace. Apart from these, it has what the Ps ran, who woke them,
+// the GC and the counters, and nothing else.
 func TestTraceID(t *testing.T) {
 	whole := convert(t, "spanlink", defaults)
 	rows := whole.query(t, `
@@ -229,8 +229,8 @@ func (l *links) TaskEnd(t *model.Task) {
 	}
 }
 
-// TestFocus: goroutines that are asked for are there as they are in the whole
-// trace, for all their lives or while at work for a task.
+// TestFocus: selected goroutines are as in the whole trace, for all their lives or while
+// at work for a task.
 func TestFocus(t *testing.T) {
 	const name = "httpserver-go1.25"
 	var first model.TaskID

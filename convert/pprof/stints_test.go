@@ -11,7 +11,7 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// both hands all that is told to two sinks.
+// both hands everything to two sinks.
 type both struct {
 	*history
 	c *pprof.Collector

@@ -75,9 +75,9 @@ func recovered(err *error, p any) {
 	}
 }
 
-// Compactor puts the events of golang.org/x/exp/trace into chunks, those of one
-// generation after the other. Whoever decodes has to do it: some accessors of
-// events read tables to which decoding adds.
+// Compactor puts the events of golang.org/x/exp/trace into chunks, one generation after
+// the other. The goroutine that decodes has to do it: some accessors of events read tables
+// to which decoding adds.
 type Compactor struct {
 	stacks  map[exptrace.Stack]uint32
 	last    uint32 // number of a stack

@@ -4,8 +4,8 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// Record is a sink that keeps what it is told, as flat values, and adds up the
-// time by state: what the output of another sink is compared with.
+// Record is a sink that keeps what it gets, as flat values, and adds up the time by
+// state. Tests compare the output of other sinks with it.
 type Record struct {
 	model.NopSink
 

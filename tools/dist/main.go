@@ -258,7 +258,7 @@ func (r *release) golang(ctx context.Context, goos, goarch string, args ...strin
 }
 
 // compile builds the program. -buildvcs=false, because a source without its
-// repository has to make the same; the version is told instead.
+// repository has to make the same; the flags tell the version instead.
 func (r *release) compile(ctx context.Context, goos, goarch, program string) error {
 	flags := "-s -w -X 'main.buildVersion=" + r.version + "' -X 'main.buildCommit=" + r.commit + "'"
 	_, err := output(r.golang(ctx, goos, goarch, "build", "-trimpath", "-buildvcs=false", "-ldflags="+flags, "-o", program, "./cmd/trace2x"))
