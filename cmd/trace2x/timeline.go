@@ -30,8 +30,8 @@ count from when the first of them begins.`
 type programFlags struct{ names, offsets []string }
 
 func (p *programFlags) addFlags(f *pflag.FlagSet) {
-	f.StringArrayVar(&p.names, "name", nil, "of several traces, call the program of one `NAME=TRACE`; without it, it has the name of the file")
-	f.StringArrayVar(&p.offsets, "offset", nil, "of several traces, one began so long after the first one, as in `NAME=12ms`, whatever its clock says")
+	f.StringArrayVar(&p.names, "name", nil, "with several traces, what to call the program of one, as in `NAME=TRACE` (default the name of the file)")
+	f.StringArrayVar(&p.offsets, "offset", nil, "with several traces, when one began after the first one, as in `NAME=12ms`, whatever its clock says")
 }
 
 // alone returns an error if a flag is given that makes no sense for one trace.
