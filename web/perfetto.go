@@ -28,6 +28,11 @@ func (s *Server) convert(w http.ResponseWriter, r *http.Request, t *Trace) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	s.serveConverted(w, t.Name, func(f *os.File) (url.Values, error) { return s.convertTo(f, t, q, at) })
+}
+
+// serveConverted serves what convert writes to a file. It returns the arguments of the UI.
+func (s *Server) serveConverted(w http.ResponseWriter, title string, convert func(*os.File) (url.Values, error)) {
 	f, err := s.opts.TempFile()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -35,7 +40,7 @@ func (s *Server) convert(w http.ResponseWriter, r *http.Request, t *Trace) {
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	args, err := s.convertTo(f, t, q, at)
+	args, err := convert(f)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
@@ -52,7 +57,7 @@ func (s *Server) convert(w http.ResponseWriter, r *http.Request, t *Trace) {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", `attachment; filename="trace.pftrace"`)
 	h.Set("Content-Length", strconv.FormatInt(size, 10))
-	h.Set("Trace2x-Title", url.PathEscape(t.Name))
+	h.Set("Trace2x-Title", url.PathEscape(title))
 	if len(args) > 0 {
 		h.Set("Trace2x-UI-Arguments", args.Encode())
 	}

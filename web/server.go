@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -28,6 +29,9 @@ type Options struct {
 	// TempFile makes a file for a converted window, in a folder that only this user can
 	// read. The server removes it at the end of the request.
 	TempFile func() (*os.File, error)
+	// Timeline writes a Perfetto trace of all traces as those of several programs, and
+	// returns the arguments of the UI. Nil means that there is none.
+	Timeline func(ctx context.Context, w io.Writer) (url.Values, error)
 }
 
 // Server serves the pages of traces. It is an [http.Handler].
@@ -137,7 +141,7 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	for i, t := range s.traces {
 		list = append(list, entry{names[i], strconv.Itoa(i+1) + "/", about(t.whole.rep)})
 	}
-	p := page{Name: "trace2x", Title: "traces", Stop: "stop"}
+	p := page{Name: "trace2x", Title: "traces", Stop: "stop", Perfetto: s.timeline("all/")}
 	if made, err := newSection("index", "Traces", struct {
 		Together string
 		Traces   []entry
@@ -147,15 +151,31 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	s.write(w, &p, http.StatusOK)
 }
 
+// timelineFile is the trace of all programs on one timeline.
+const timelineFile = "trace.pftrace"
+
+// timeline returns the address of the trace of all programs, "" if there is none. Folder
+// leads to the pages of all traces.
+func (s *Server) timeline(folder string) string {
+	if s.opts.Timeline == nil {
+		return ""
+	}
+	return folder + timelineFile
+}
+
 // allPage serves a page of all traces together.
 func (s *Server) allPage(w http.ResponseWriter, r *http.Request, name string) {
 	if name == "" {
 		name = "overview"
 	}
+	if name == timelineFile && s.opts.Timeline != nil {
+		s.serveConverted(w, fmt.Sprintf("%d traces", len(s.traces)), func(f *os.File) (url.Values, error) { return s.opts.Timeline(s.ctx, f) })
+		return
+	}
 	parameters := r.URL.Query()
 	q, err := parseQuery(parameters)
 	q.from, q.to = 0, 0 // there is no range of several
-	p := &page{Name: fmt.Sprintf("%d traces", len(s.traces)), Title: "not found", Stop: "../stop"}
+	p := &page{Name: fmt.Sprintf("%d traces", len(s.traces)), Title: "not found", Stop: "../stop", Perfetto: s.timeline("")}
 	l := links{query: q}
 	fail := func(status int, text string) {
 		if made, err := newSection("message", "Message", text); err == nil {

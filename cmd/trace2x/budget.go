@@ -161,6 +161,53 @@ func (k *kept) remove() {
 	}
 }
 
+// draft is where an attempt to fit into a budget writes.
+type draft struct {
+	io.Writer
+	out *output.Output
+	// The file has what is written, until it is accepted; nil if out can be taken back.
+	file   *os.File
+	folder *output.Folder
+}
+
+// draft returns where to write what may be too much for out. The caller must close it.
+func (c *conversion) draft(out *output.Output) (*draft, error) {
+	d := &draft{out: out}
+	var to io.Writer = out
+	if out.Direct() {
+		var err error
+		if d.folder, err = output.TempFolder(); err != nil {
+			return nil, err
+		}
+		if d.file, err = os.CreateTemp(d.folder.Path, "draft-*"); err != nil {
+			d.folder.Remove()
+			return nil, err
+		}
+		to = d.file
+	}
+	d.Writer = &upTo{to, int64(c.budget)}
+	return d, nil
+}
+
+// accept writes the draft to the output.
+func (d *draft) accept() error {
+	if d.file == nil {
+		return nil
+	}
+	if _, err := d.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, err := io.Copy(d.out, d.file)
+	return err
+}
+
+func (d *draft) close() {
+	if d.file != nil {
+		d.file.Close()
+		d.folder.Remove()
+	}
+}
+
 // upTo writes at most so many bytes to w and drops what follows.
 type upTo struct {
 	w    io.Writer

@@ -28,6 +28,10 @@ func TestBudget(t *testing.T) {
 			t.Errorf("--budget %s: %d bytes", tt.budget, len(file))
 		}
 		wantPerfetto(t, file)
+		// Nothing of what was too much goes to standard output.
+		if r := exec(t, "perfetto", "--budget", tt.budget, "-o", "-", in); r.stdout != file {
+			t.Errorf("--budget %s: %d bytes on standard output, %d in the file", tt.budget, len(r.stdout), len(file))
+		}
 		if !strings.Contains(file, "trace2x.left_out") {
 			t.Errorf("--budget %s: the file does not say that it lacks something", tt.budget)
 		}

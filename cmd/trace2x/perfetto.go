@@ -241,8 +241,14 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	opts := c.opts
 	var to io.Writer = out
 	limited := c.budget > 0 && attempt < maxAttempts
+	accept := func() error { return nil }
 	if limited {
-		to = &upTo{out, int64(c.budget)}
+		d, err := c.draft(out)
+		if err != nil {
+			return nil, err
+		}
+		defer d.close()
+		to, accept = d, d.accept
 	}
 	if limited && attempt == 1 && !c.place.unit() {
 		opts.Budget = int64(c.budget) // later on, the exact size is worth more than the time
@@ -278,6 +284,9 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	}
 	if missed != nil {
 		return nil, errors.Join(missed, inDamage(in, err))
+	}
+	if acceptErr := accept(); acceptErr != nil {
+		return nil, acceptErr
 	}
 	if commitErr := e.commit(out); commitErr != nil {
 		return nil, commitErr

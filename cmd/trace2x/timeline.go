@@ -206,8 +206,14 @@ func (c *conversion) convertTimeline(ctx context.Context, e *env, t *timeline, t
 	defer out.Discard()
 	limited := c.budget > 0 && attempt < maxAttempts
 	var w io.Writer = out
+	accept := func() error { return nil }
 	if limited {
-		w = &upTo{out, int64(c.budget)}
+		d, err := c.draft(out)
+		if err != nil {
+			return nil, err
+		}
+		defer d.close()
+		w, accept = d, d.accept
 	}
 	var all []converted
 	var found model.Found
@@ -243,6 +249,9 @@ func (c *conversion) convertTimeline(ctx context.Context, e *env, t *timeline, t
 		return nil, missed
 	}
 	if err := t.look(c.place, all); err != nil {
+		return nil, err
+	}
+	if err := accept(); err != nil {
 		return nil, err
 	}
 	if err := e.commit(out); err != nil {

@@ -10,11 +10,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/internal/input"
 	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/internal/serve"
@@ -26,6 +28,7 @@ import (
 // webFlags are the flags of trace2x web.
 type webFlags struct {
 	source
+	programs  programFlags
 	ui        string
 	listen    string
 	port      uint16
@@ -52,7 +55,9 @@ UI in your browser, and no further.
 
 Several traces, or all in a folder, have pages of each, and pages of all together: why
 units of work were slow in any of them, goroutines, blocking, scheduling and the GC.
-These have no plots over time, as the traces are of different times.
+These have no plots over time, as the traces are of different times. Their
+button "Open in Perfetto" shows the traces on one timeline, as those of several programs:
+see trace2x perfetto.
 
 A pipe or a recording goes to a temporary folder that only you can read. It is gone
 when web ends.
@@ -88,8 +93,12 @@ when web ends.
 			if err != nil {
 				return fmt.Errorf("--ui: %w, as in --ui %s", err, serve.PerfettoUI)
 			}
+			timeline, err := fl.timeline(e, args)
+			if err != nil {
+				return err
+			}
 			e.ran = true
-			return showWeb(cmd.Context(), e, from, ui, &fl)
+			return showWeb(cmd.Context(), e, from, timeline, ui, &fl)
 		},
 	}
 	f := cmd.Flags()
@@ -99,10 +108,44 @@ when web ends.
 	f.StringVar(&fl.ui, "ui", serve.PerfettoUI, "open moments in the Perfetto UI at `URL`")
 	fl.addSeconds(f)
 	fl.addHeader(f, "header")
+	fl.programs.addFlags(f)
 	return cmd
 }
 
-func showWeb(ctx context.Context, e *env, from []location, ui *url.URL, fl *webFlags) error {
+// timeline returns what converts several traces into one Perfetto trace; nil if there is
+// only one, or if they cannot be read again.
+func (fl *webFlags) timeline(e *env, args []string) (func(context.Context, io.Writer) (url.Values, error), error) {
+	if len(args) < 2 {
+		return nil, fl.programs.alone()
+	}
+	if len(args) > perfetto.MaxMachines || slices.ContainsFunc(args, func(name string) bool { return name == "-" || input.IsURL(name) }) {
+		return nil, nil
+	}
+	prepare := func() (*conversion, *timeline, error) {
+		c := newConversion()
+		c.opts.MinBlock, c.opts.Slowest = perfetto.DefaultMinBlock, defaultSlowest
+		c.programs, c.budget, c.place = fl.programs, slowToLoad, &place{}
+		t, err := c.timeline(e, args)
+		return c, t, err
+	}
+	if _, _, err := prepare(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, w io.Writer) (url.Values, error) {
+		c, t, err := prepare()
+		if err != nil {
+			return nil, err
+		}
+		// What is wrong with the traces has been reported.
+		quiet := &env{stdin: e.stdin, stdout: w, stderr: io.Discard}
+		if err := c.runTimeline(ctx, quiet, t, "-", "-"); err != nil && err != errTold {
+			return nil, err
+		}
+		return c.place.view.Args(), nil
+	}, nil
+}
+
+func showWeb(ctx context.Context, e *env, from []location, timeline func(context.Context, io.Writer) (url.Values, error), ui *url.URL, fl *webFlags) error {
 	// Before the work, which would be in vain if the port cannot be used.
 	ln, err := net.Listen("tcp", net.JoinHostPort(fl.listen, strconv.Itoa(int(fl.port))))
 	if err != nil {
@@ -130,7 +173,7 @@ func showWeb(ctx context.Context, e *env, from []location, ui *url.URL, fl *webF
 		traces = append(traces, t)
 	}
 	s := web.NewServer(ctx, ln.Addr(), traces, web.Options{
-		UI: ui, Version: version(), TempFile: func() (*os.File, error) { return os.CreateTemp(temp.Path, "window-*.pftrace") },
+		UI: ui, Version: version(), Timeline: timeline, TempFile: func() (*os.File, error) { return os.CreateTemp(temp.Path, "window-*.pftrace") },
 	})
 	host := ln.Addr().String()
 	if a, ok := ln.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {

@@ -94,6 +94,45 @@ func TestWeb(t *testing.T) {
 	}
 }
 
+// TestWebTimeline: several traces open in Perfetto on one timeline, as trace2x perfetto
+// converts them.
+func TestWebTimeline(t *testing.T) {
+	programs(t)
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	exec(t, "perfetto", "--name", "gateway=a.trace", "--slowest", "10", "--budget", "32MB", "-o", "want.pftrace", "a.trace", "b.trace").want(t, exitOK)
+	pr, pw := io.Pipe()
+	e := &env{stdin: strings.NewReader(""), stdout: pw, stderr: new(safeBuffer)}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- e.run(t.Context(), []string{"web", "--no-browser", "--name", "gateway=a.trace", "a.trace", "b.trace"})
+	}()
+	printed, err := bufio.NewReader(pr).ReadString('\n')
+	if err != nil {
+		t.Fatalf("%v: %s", err, e.stderr)
+	}
+	address := strings.TrimSpace(printed)
+	for page, link := range map[string]string{"": "all/trace.pftrace", "all/": "trace.pftrace", "all/gc": "trace.pftrace"} {
+		if text := webPage(t, "GET", address+page); !strings.Contains(text, ` data-perfetto id="open-range" href="`+link+`"`) {
+			t.Errorf("%q has no button for Perfetto", page)
+		}
+	}
+	for range 2 {
+		if got := webPage(t, "GET", address+"all/trace.pftrace"); got != read(t, "want.pftrace") {
+			t.Errorf("%d bytes, want %d", len(got), len(read(t, "want.pftrace")))
+		}
+	}
+	webPage(t, "POST", address+"stop")
+	if code := <-ended; code != exitOK {
+		t.Errorf("exit code %d: %s", code, e.stderr)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	exec(t, "web", "--no-browser", "--name", "x=c.trace", "a.trace", "b.trace").want(t, exitFailed, "c.trace is not among the traces")
+	exec(t, "web", "--no-browser", "--offset", "b=1s", "a.trace").want(t, exitUsage, "--offset is for several traces")
+}
+
 // Ctrl-C in a terminal leaves nothing behind either.
 func TestWebInterrupt(t *testing.T) {
 	if testing.Short() || runtime.GOOS == "windows" {

@@ -218,6 +218,10 @@ func Create(t Target) (*Output, error) {
 	return o, nil
 }
 
+// Direct reports whether what is written is there at once and cannot be taken back: the
+// output is standard output, a pipe or a device.
+func (o *Output) Direct() bool { return o.temp == "" }
+
 // createTemp makes the file in the folder of its place, since a file cannot be moved
 // between file systems. Until it is complete, only its owner may read it.
 func (o *Output) createTemp(old, source fs.FileInfo) error {
