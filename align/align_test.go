@@ -73,7 +73,7 @@ func TestAlign(t *testing.T) {
 			make: func() []*truth {
 				return []*truth{newTruth("a", start, 0, 0, true), newTruth("b", start+30*ms, 777*ms, 40*µs, true)}
 			},
-			want:   []string{"the others are aligned to it", "by the wall clocks; as good as these: no calls tell more"},
+			want:   []string{"the others are aligned to it", "by the wall clocks; no calls check these"},
 			within: 40 * µs,
 		},
 		{

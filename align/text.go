@@ -40,7 +40,7 @@ func (c *Clock) String() string {
 	case c.Calls > 0:
 		more = append(more, fmt.Sprintf("%s %s it on one side only", calls, bound))
 	case c.Source == Wall:
-		more = append(more, "as good as these: no calls tell more")
+		more = append(more, "no calls check these")
 	}
 	if c.Contradiction > 0 {
 		more = append(more, fmt.Sprintf("calls contradict each other by %v", rounded(c.Contradiction)))

@@ -46,12 +46,12 @@ func machines(t *testing.T, file string) (names []string, attributes map[string]
 func TestTimeline(t *testing.T) {
 	programs(t)
 	r := exec(t, "perfetto", "--name", "gateway=./a.trace", "-o", "out.pftrace", "a.trace", "b.trace")
-	r.want(t, exitOK, "clock of gateway: the others are aligned to it\n", "clock of b: by the wall clocks; as good as these: no calls tell more\n", "0 calls from one program to another\n", "out.pftrace: ")
+	r.want(t, exitOK, "clock of gateway: the others are aligned to it\n", "clock of b: by the wall clocks; no calls check these\n", "0 calls from one program to another\n", "out.pftrace: ")
 	names, attributes := machines(t, "out.pftrace")
 	if got := strings.Join(names, ", "); got != "0 gateway, 1 b" {
 		t.Errorf("programs %s", got)
 	}
-	if attributes["0 trace2x.program"] != "gateway" || attributes["1 trace2x.clock"] != "by the wall clocks; as good as these: no calls tell more" {
+	if attributes["0 trace2x.program"] != "gateway" || attributes["1 trace2x.clock"] != "by the wall clocks; no calls check these" {
 		t.Errorf("%v", attributes)
 	}
 
