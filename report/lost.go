@@ -42,8 +42,12 @@ func (b *Builder) tailSuspects(w *Why) []Suspect {
 			continue
 		}
 		x := mostSlower(t)
-		why := fmt.Sprintf("The slowest %d of %d %s %s took %s each, the median %s. %.0f%% of it: %s", t.Tail.Units, t.Count, unitNames[t.Kind].units, unitType(t.Kind, t.Name),
-			Duration(slow), Duration(t.P50), 100*ratio(x.Time, t.Tail.Total), segmentAt(x.State, x.Reason, framePlace(x.Place), x.Func, 0))
+		slowest, took := fmt.Sprintf("slowest %d", t.Tail.Units), Duration(slow)+" each"
+		if t.Tail.Units == 1 {
+			slowest, took = "slowest", Duration(slow)
+		}
+		why := fmt.Sprintf("The %s of %d %s %s took %s, the median %s. %.0f%% of it: %s", slowest, t.Count, unitNames[t.Kind].units, unitType(t.Kind, t.Name),
+			took, Duration(t.P50), 100*ratio(x.Time, t.Tail.Total), segmentAt(x.State, x.Reason, framePlace(x.Place), x.Func, 0))
 		if x.WaitReason != "" {
 			why += ", while they waited: " + address.Name(x.WaitReason)
 			if x.WaitPlace != nil {

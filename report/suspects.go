@@ -140,10 +140,14 @@ func (b *Builder) suspects(w *Why, procs *Procs) []Suspect {
 	out = append(out, b.starvedSuspect(procs)...)
 	length := b.summary.End - b.summary.Start
 	if w := &b.sched.wasted; float64(w.total) >= minWaste*float64(length) && w.count > 0 {
-		who := "The goroutine that waited longest is not known."
-		if w.longest.goroutine != 0 {
-			who = fmt.Sprintf("In the longest time, up to %s waited; it ended when G%d ran.", count(w.maxQueue, "goroutine"), w.longest.goroutine)
+		end := "no P was idle any more"
+		switch {
+		case w.longest.goroutine != 0:
+			end = fmt.Sprintf("G%d ran", w.longest.goroutine)
+		case b.merged == nil && w.longest.at+w.longest.duration >= b.summary.End:
+			end = "the trace ended"
 		}
+		who := fmt.Sprintf("In the longest time, up to %s waited; it ended when %s.", count(w.maxQueue, "goroutine"), end)
 		out = append(out, Suspect{
 			Kind:    RunnableWhileIdle,
 			Why:     fmt.Sprintf("Goroutines were runnable while Ps were idle %s, for %s in all (%s of the trace), %s or more each time. %s", often(w.count), Duration(w.total), percent(w.total, length), Duration(longWaste), who),
