@@ -337,7 +337,7 @@ func TestFailures(t *testing.T) {
 		{"text", []string{"text"}, "", []string{"text: not a Go execution trace", `"This is not a trace."`}},
 		{"gzip", []string{"short.gz"}, "", []string{"short.gz: "}},
 		{"missing", []string{missing}, "", []string{missing}},
-		{"directory", []string{"dir"}, "", []string{"dir is a directory"}},
+		{"directory", []string{"dir"}, "", []string{"dir: no Go execution trace in it"}},
 		{"stdin", []string{"-"}, "", []string{"standard input: the input is empty"}},
 		{"output into missing", []string{good}, missing, []string{missing}},
 		{"output to directory", []string{good}, "dir", []string{"dir is a directory"}},
