@@ -12,9 +12,16 @@ import "strings"
 //
 // Place returns nil for nil. queries/*.sql decide the same in SQL; a test compares.
 func (s *Stack) Place() *Frame {
-	if s == nil {
+	switch {
+	case s == nil:
 		return nil
+	case s.place != nil:
+		return s.place
 	}
+	return s.findPlace()
+}
+
+func (s *Stack) findPlace() *Frame {
 	for _, f := range s.Frames {
 		if !IsMechanism(f.Func) {
 			return f

@@ -29,6 +29,7 @@ type Stack struct {
 	// stack was shortened, the second and last one is Other; see Summary.ShortenedStacks.
 	Frames []*Frame
 
+	place     *Frame // see Place; nil for a stack that was not interned
 	shortened bool
 	next      *Stack // in the stackTable, with the same hash
 }
@@ -141,6 +142,7 @@ func (t *stackTable) add(hash uint64) *Stack {
 	copy(frames, t.buf)
 	t.n++
 	*s = Stack{ID: t.n, Frames: frames, next: t.stacks[hash]}
+	s.place = s.findPlace()
 	t.stacks[hash] = s
 	return s
 }

@@ -77,6 +77,14 @@ type Stint struct{ start Times }
 // Begin begins the stint of g, now.
 func (s *Stint) Begin(l *Ledger, g *model.Goroutine, now model.Time) { l.at(&s.start, g, now) }
 
+// Finish is End for times that are kept: they are in the memory of the stint, and valid
+// until it begins again.
+func (s *Stint) Finish(l *Ledger, g *model.Goroutine, now model.Time) *Times {
+	s.End(l, g, now)
+	s.start, l.ended = l.ended, s.start
+	return &s.start
+}
+
 // End ends the stint, now, and returns its times. They belong to the ledger, and are
 // valid until the next stint ends.
 func (s *Stint) End(l *Ledger, g *model.Goroutine, now model.Time) *Times {
