@@ -17,6 +17,10 @@ import (
 // maxKept limits the spans that are kept for all traces together.
 const maxKept = 200_000
 
+// maxSpare is the number of spans up to which the memory of a trace's kept spans is for
+// the next trace.
+const maxSpare = 1 << 10
+
 // keptOver is how many times the budget of a trace is kept: what is on a critical path is
 // known when the task ends, and may be short.
 const keptOver = 8
@@ -100,7 +104,6 @@ func (t *tree) keep(r *root, k kept) {
 		n.paid = t.cost(&n.span)
 		r.spent += n.paid
 	}
-	k.cost = t.cost(k.span)
 	if k.node != nil {
 		k.worth = k.node.worth
 	}
@@ -110,6 +113,10 @@ func (t *tree) keep(r *root, k kept) {
 	if max(k.duration(), k.worth) < r.shortest { // longer ones fill the budget
 		t.leaveOut(r, k.node)
 		return
+	}
+	k.cost = t.cost(k.span)
+	if r.kept == nil {
+		r.kept, t.spare = t.spare, nil
 	}
 	r.kept = append(r.kept, k)
 	r.keptCost += k.cost
@@ -121,6 +128,12 @@ func (t *tree) keep(r *root, k kept) {
 	if r.ended || t.keptSpans > maxKept {
 		t.release(r)
 	}
+}
+
+// hopeless reports whether there is no place for the span of a node that ended: longer
+// ones fill the budget.
+func (t *tree) hopeless(n *node) bool {
+	return !n.certain && n.root.verdict != unwanted && max(n.end-n.start, n.worth) < n.root.shortest
 }
 
 // cut leaves out what is worth least of the spans that are kept, so that the rest fits
@@ -213,6 +226,10 @@ func (t *tree) release(r *root) {
 		}
 	}
 	t.keptSpans -= len(r.kept)
+	if n := cap(r.kept); n > cap(t.spare) && n <= maxSpare {
+		clear(r.kept)
+		t.spare = r.kept[:0]
+	}
 	r.kept, r.keptCost = nil, 0
 }
 

@@ -92,7 +92,7 @@ func (t *tree) OldSpan(s *model.OldSpan) {
 	}
 	t.becomeSpan(n, s, wants)
 	if lane != nil {
-		t.program.held -= t.program.cost(lane.held)
+		t.program.held -= lane.heldCost
 		t.oldLane(n, lane, s.Start)
 		gr.alone, gr.early, gr.earlyFor = nil, nil, nil
 	}

@@ -20,6 +20,8 @@ type program struct {
 	held     int64
 	minState model.Time
 	gcSpent  int64 // of the budget
+
+	free *node // to be used again; nil for none
 }
 
 func newProgram(t *tree, wants bool) *program {
@@ -41,25 +43,30 @@ func (p *program) join(g *model.Goroutine, gr *goroutine) {
 	if p.verdict == unwanted && !g.Before || p.tree.opts.Detail < Goroutines || !p.tree.selected(g) {
 		return
 	}
-	gr.alone = &node{
-		span: span{
-			kind:      kindGoroutine,
-			id:        p.tree.ids.span(kindGoroutine, uint64(model.BackgroundTask), uint64(g.ID), uint64(g.Start)),
-			start:     g.Start,
-			before:    g.Before,
-			stack:     g.Creation,
-			goroutine: g.ID,
-			thread:    model.NoThread,
-		},
-		parent: p.node, sent: true, g: g,
+	n := p.free
+	if n == nil {
+		n = new(node)
 	}
+	p.free = nil
+	n.kind, n.start, n.before, n.stack = kindGoroutine, g.Start, g.Before, g.Creation
+	n.id = p.tree.ids.span(kindGoroutine, uint64(model.BackgroundTask), uint64(g.ID), uint64(g.Start))
+	n.goroutine, n.thread = g.ID, model.NoThread
+	n.parent, n.sent, n.g = p.node, true, g
+	gr.alone = n
+}
+
+// reuse takes back a node that nothing refers to.
+func (p *program) reuse(n *node) {
+	*n = node{}
+	p.free = n
 }
 
 // leave takes a goroutine out, for good: it is at work for a task.
 func (p *program) leave(gr *goroutine) {
-	if gr.alone != nil {
-		p.held -= p.cost(gr.alone.held)
+	if n := gr.alone; n != nil {
+		p.held -= n.heldCost
 		gr.alone = nil
+		p.reuse(n)
 	}
 }
 
@@ -71,14 +78,19 @@ func (p *program) cost(spans []*span) (cost int64) {
 	return cost
 }
 
-// state takes a state of a goroutine.
+// tooShort reports whether states of this length are dropped.
+func (p *program) tooShort(d model.Time) bool { return d < max(p.minState, p.shortest) }
+
+// state takes a state of a goroutine, or an assist.
 func (p *program) state(alone *node, x *span) {
-	if x.end-x.start < max(p.minState, p.shortest) {
+	if p.tooShort(x.end - x.start) {
 		alone.dropped++
 		return
 	}
+	cost := p.tree.cost(x)
 	alone.held = append(alone.held, x)
-	p.held += p.tree.cost(x)
+	alone.heldCost += cost
+	p.held += cost
 	if p.held/2 > p.tree.budget.total() {
 		p.dropShort()
 	}
@@ -97,7 +109,8 @@ func (p *program) dropShort() {
 				states := len(n.held)
 				n.held = slices.DeleteFunc(n.held, func(x *span) bool { return x.end-x.start < p.minState })
 				n.dropped += states - len(n.held)
-				p.held += p.cost(n.held)
+				n.heldCost = p.cost(n.held)
+				p.held += n.heldCost
 			}
 		}
 	}
@@ -106,18 +119,29 @@ func (p *program) dropShort() {
 // goroutineEnd emits the goroutine with its states.
 func (p *program) goroutineEnd(g *model.Goroutine, gr *goroutine) {
 	if gr.early != nil {
-		p.held -= p.cost(gr.early.held)
+		p.held -= gr.early.heldCost
 	}
 	n := gr.alone
 	if n == nil {
 		return
 	}
-	n.end, n.open, n.startFunc, n.name = g.End, g.Open, g.Func, goroutineName(g)
-	n.times = &times.Times{}
-	n.times.Set(p.tree.ledger.Times(g))
-	p.held -= p.cost(n.held)
+	n.end, n.open, n.startFunc = g.End, g.Open, g.Func
+	p.held -= n.heldCost
 	n.root = p.root
 	p.leftOut += n.dropped
+	if p.tree.hopeless(n) {
+		// So are its states, which are shorter.
+		for range n.held {
+			p.tree.leaveOut(p.root, nil)
+		}
+		p.tree.leaveOut(p.root, n)
+		gr.alone = nil
+		p.reuse(n)
+		return
+	}
+	n.name = goroutineName(g)
+	n.times = &times.Times{}
+	n.times.Set(p.tree.ledger.Times(g))
 	p.tree.emitNode(n)
 	for _, x := range n.held {
 		p.tree.emitLeaf(n, x)

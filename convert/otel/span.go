@@ -103,8 +103,9 @@ type node struct {
 	outer, inner   *node // neighbours among the stints of the goroutine, by their beginnings
 	around, within *node // open regions of the same task and goroutine, likewise
 
-	held []*span // states of a goroutine that works for no task
-	old  *node   // of a task: see oldTask
+	held     []*span // states of a goroutine that works for no task
+	heldCost int64
+	old      *node // of a task: see oldTask
 }
 
 // verdict says whether a trace is wanted.

@@ -41,8 +41,9 @@ type tree struct {
 	gaps       []model.Gap
 	critical   *criticalTree // nil if it is not wanted
 	budget     budget
-	keptSpans  int // of all roots
-	keptEver   int // likewise, up to now
+	keptSpans  int    // of all roots
+	keptEver   int    // likewise, up to now
+	spare      []kept // memory for those of a root
 	tasks      map[*model.Task]*node
 	works      map[*model.Work]*node
 	selection  *model.SelectedTasks
@@ -287,11 +288,14 @@ func (t *tree) stintEnded(w *node, gr *goroutine, now model.Time) {
 		return
 	}
 	w.startFunc, w.end, w.open = g.Func, now, g.Open
+	if t.hopeless(w) {
+		t.leaveOut(w.root, w)
+		return
+	}
 	if w.kind == kindGoroutine {
 		w.name = goroutineName(g)
 	}
-	w.times = &times.Times{}
-	w.times.Set(w.stint.End(&t.ledger, g, now))
+	w.times = w.stint.Finish(&t.ledger, g, now)
 	t.emitNode(w)
 }
 
@@ -349,6 +353,10 @@ func (t *tree) state(g *model.Goroutine, gr *goroutine, s *model.GoState, w *nod
 	}
 	start := max(s.Start, w.start, gr.told)
 	if now-start < t.minSpan || t.opts.Detail < States || now <= start {
+		return
+	}
+	if w.root == nil && t.program.tooShort(now-start) {
+		w.dropped++
 		return
 	}
 	x := t.newState(g, w, start, now)
