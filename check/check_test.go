@@ -83,6 +83,35 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// A requirement on all entries of a list names those that fail it.
+func TestFailing(t *testing.T) {
+	entry := func(p99 float64) map[string]any { return map[string]any{"p99": p99, "p99_ns": p99} }
+	v := check.Values{"tasks": map[string]any{
+		"e": entry(5e6), "a": entry(1e6), "d": entry(4e6), "b": entry(2e6), "c": entry(3e6),
+	}, "list": []any{entry(7e6), entry(1e6)}}
+	for requirement, want := range map[string]string{
+		`all(values(tasks), .p99 < 3ms)`:                 `"c".p99 3.00ms, "d".p99 4.00ms, "e".p99 5.00ms`,
+		`all(values(tasks), .p99 < 2ms and .p99_ns > 0)`: `"b".p99 2.00ms, "b".p99_ns 2.00ms, "c".p99 3.00ms, … (5 more)`,
+		`all(values(tasks), .p99 < 1s)`:                  ``,
+		`all(list, .p99 < 5ms)`:                          `p99 7.00ms`,
+		`not all(values(tasks), .p99 < 1s)`:              ``,
+	} {
+		for range 3 { // the order does not depend on that of maps
+			r, err := check.Evaluate(requirement, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, x := range r.Failing {
+				got = append(got, x.Name+" "+x.Value)
+			}
+			if strings.Join(got, ", ") != want {
+				t.Errorf("%s: %s; want %s", requirement, strings.Join(got, ", "), want)
+			}
+		}
+	}
+}
+
 // What cannot be understood, names what is not there or cannot fail is an error.
 func TestErrors(t *testing.T) {
 	v, _ := values(t, "spanlink")

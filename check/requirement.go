@@ -24,6 +24,9 @@ type Result struct {
 	Holds       bool
 	// Values is what the names in it stand for, as people read it.
 	Values []Value
+	// Failing has the values of some entries that fail a requirement on all entries of a
+	// list. It is nil for other requirements.
+	Failing []Value
 }
 
 // Value is what a name stands for.
@@ -66,7 +69,7 @@ func Evaluate(requirement string, values Values) (r Result, err error) {
 	if !ok {
 		return r, fmt.Errorf("it is %v, and must be true or false, as in gc.share < 10%%", got)
 	}
-	r.Holds, r.Values = holds, names.shown()
+	r.Holds, r.Values, r.Failing = holds, names.shown(), names.failing(tree.Node)
 	return r, nil
 }
 

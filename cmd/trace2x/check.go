@@ -123,12 +123,16 @@ func (e *env) checkAll(require []string, values check.Values, failed error) erro
 		}
 		line := fmt.Sprintf("%s  %s", verdict, escaped(text))
 		line += strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
-		for i, v := range r.Values {
+		values := r.Values
+		if len(r.Failing) > 0 {
+			values = r.Failing
+		}
+		for i, v := range values {
 			sep := ", "
 			if i == 0 {
 				sep = "   "
 			}
-			if len(r.Values) == 1 {
+			if len(values) == 1 && len(r.Failing) == 0 {
 				line += sep + escaped(v.Value)
 			} else {
 				line += sep + escaped(v.Name) + " " + escaped(v.Value)
