@@ -183,9 +183,9 @@ func TestWhyDocs(t *testing.T) {
 		opts  report.Options
 		text  report.TextOptions
 	}{
-		{"slow", report.Options{Selection: model.Selection{Task: regexp.MustCompile("^lock of one that sleeps$")}}, report.TextOptions{Top: 5}},
-		{"slow", report.Options{Selection: model.Selection{TaskID: 21}}, report.TextOptions{Top: 5}},
-		{"slow", report.Options{Selection: model.Selection{TaskID: 126}}, report.TextOptions{Top: 5}},
+		{"slow", report.Options{Selection: model.Selection{Task: regexp.MustCompile("^lock of one that sleeps$")}}, report.TextOptions{Top: 5, Width: 80}},
+		{"slow", report.Options{Selection: model.Selection{TaskID: 21}}, report.TextOptions{Top: 5, Width: 80}},
+		{"slow", report.Options{Selection: model.Selection{TaskID: 126}}, report.TextOptions{Top: 5, Width: 80}},
 		{"httpserver", report.Options{Units: http}, report.TextOptions{Top: 5, Width: 80}},
 		{"httpserver", report.Options{Units: http}, report.TextOptions{Top: 5, Width: 80, Slowest: 1}},
 	} {
