@@ -40,6 +40,17 @@ var http2Funcs = []string{
 	"net/http/internal/http2.(*serverConn).runHandler",
 }
 
+// http2Serves serve a connection of HTTP/2, and http2Reads read its frames: the methods
+// beside http2Funcs.
+var http2Serves, http2Reads = http2Methods("serve"), http2Methods("readFrames")
+
+func http2Methods(name string) (out []string) {
+	for _, f := range http2Funcs {
+		out = append(out, strings.TrimSuffix(f, "runHandler")+name)
+	}
+	return out
+}
+
 // conn is a connection that a goroutine serves, or its one request.
 type conn struct {
 	// from is when the current or next request began. It is not known for a request
@@ -89,12 +100,15 @@ func (h *history) connStart(gr *goroutine, slot int32) {
 func Serves(fn string) bool { return fn == serveFunc || slices.Contains(http2Funcs, fn) }
 
 // WatchesConn reports whether goroutines of a start function watch a connection while a
-// request is handled.
-func WatchesConn(fn string) bool { return fn == backgroundRead }
+// request is handled, or read the frames of all requests of one of HTTP/2.
+func WatchesConn(fn string) bool { return fn == backgroundRead || slices.Contains(http2Reads, fn) }
 
 // AwaitsRequest reports whether a goroutine that serves a connection is at the read of
-// the next request, by its stack.
-func AwaitsRequest(s *model.Stack) bool { return lookAtConn(s.Frames).doing == reading }
+// the next request, by its stack, or serves one of HTTP/2 as a whole: its requests are
+// handled by other goroutines.
+func AwaitsRequest(s *model.Stack) bool {
+	return lookAtConn(s.Frames).doing == reading || slices.ContainsFunc(s.Frames, func(f *model.Frame) bool { return slices.Contains(http2Serves, f.Func) })
+}
 
 // connStack returns what a goroutine of a connection does, by its stack.
 func (h *history) connStack(stack int32) *connStack {

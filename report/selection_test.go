@@ -162,4 +162,23 @@ func TestRequestsByFunc(t *testing.T) {
 			t.Errorf("%s: %d requests, want %d", fn, found, want)
 		}
 	}
+	// Its goroutine that serves the connection waits for all requests, and for none.
+	opts := report.Options{}
+	opts.Units.Kinds = critical.KindsOf(critical.HTTP)
+	r, err := report.Read(t.Context(), bytes.NewReader(buf.Bytes()), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inServe := int64(0)
+	for _, b := range r.Blocking {
+		if strings.HasSuffix(b.Place.Func, "erverConn).serve") || strings.Contains(b.Place.Func, "erverConn).readFrames") {
+			inServe += b.Count
+			if b.InUnits > 0 {
+				t.Errorf("%d of %d waits in %s are in requests", b.InUnits, b.Count, b.Place.Func)
+			}
+		}
+	}
+	if inServe == 0 {
+		t.Error("the connection waited for nothing")
+	}
 }
