@@ -12,7 +12,6 @@
 package align
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/trace2x/trace2x/model"
@@ -49,6 +48,8 @@ type Clock struct {
 	Calls   int
 	Bounded bool
 	Error   time.Duration
+	// Refuted is how far the user's offset is from what calls allow.
+	Refuted time.Duration
 	// Contradiction is by how much calls contradict each other: the clocks run at
 	// different speeds, or were set meanwhile.
 	Contradiction time.Duration
@@ -57,6 +58,8 @@ type Clock struct {
 	Outlived int
 	// Spread is how far the trace's clock snapshots are from each other.
 	Spread time.Duration
+	// Alone says that no other trace is of the same time.
+	Alone bool
 }
 
 // Result is how several traces fit into one clock.
@@ -66,9 +69,11 @@ type Result struct {
 	// Start and End are those of all traces, in the common clock: that of the trace that
 	// begins first.
 	Start, End model.Time
-	// Calls has the IDs of spans that serve calls from one program to another, by the ID of
-	// the caller's span.
-	Calls    map[[8]byte][][8]byte
+	// Calls is the number of calls from one program to another.
+	Calls int
+	// Spans has, of each program, the numbers of the calls in which its spans take part, on
+	// either side, by their span IDs. Calls are numbered from 0.
+	Spans    []map[[8]byte][]int
 	epoch    model.Time // what to add to get ns since 1970
 	hasEpoch bool
 	// NotNoted is the number of spans that were too many to be looked at.
@@ -91,7 +96,7 @@ func Align(programs []*Program, offsets map[string]time.Duration) *Result {
 		r.NotNoted += p.more
 	}
 	a := &aligner{programs: programs, clocks: r.Clocks, placed: make([]bool, len(programs)), calls: make([][]call, len(programs))}
-	r.Calls = a.findCalls()
+	r.Calls, r.Spans = a.findCalls()
 	a.placed[0] = true
 	for range programs[1:] {
 		a.place(a.next(), offsets)
@@ -109,6 +114,7 @@ func Align(programs []*Program, offsets map[string]time.Duration) *Result {
 		r.End = max(r.End, p.end+model.Time(r.Clocks[i].Shift))
 	}
 	r.Start = begin(first)
+	r.findAlone(programs)
 	for i, p := range programs {
 		if epoch, _, ok := p.epoch(); ok {
 			r.epoch, r.hasEpoch = epoch-model.Time(r.Clocks[i].Shift), true
@@ -116,6 +122,20 @@ func Align(programs []*Program, offsets map[string]time.Duration) *Result {
 		}
 	}
 	return r
+}
+
+// findAlone finds the programs whose traces are of a time of their own.
+func (r *Result) findAlone(programs []*Program) {
+	for i, p := range programs {
+		c := &r.Clocks[i]
+		c.Alone = len(programs) > 1
+		for j, other := range programs {
+			shift := model.Time(r.Clocks[j].Shift - c.Shift)
+			if j != i && other.start+shift <= p.end && p.start <= other.end+shift {
+				c.Alone = false
+			}
+		}
+	}
 }
 
 // Time returns a time of day in the common clock, and false if no trace tells the time of
@@ -132,8 +152,9 @@ type aligner struct {
 	calls    [][]call // by each of their two programs
 }
 
-// findCalls finds the calls between programs.
-func (a *aligner) findCalls() map[[8]byte][][8]byte {
+// findCalls finds the calls between programs. It returns how many there are, and what
+// Result.Spans has.
+func (a *aligner) findCalls() (n int, spans []map[[8]byte][]int) {
 	type caller struct {
 		program int
 		span    *span
@@ -146,28 +167,30 @@ func (a *aligner) findCalls() map[[8]byte][][8]byte {
 			}
 		}
 	}
-	for n, p := range a.programs {
+	for from, p := range a.programs {
+		spans = append(spans, make(map[[8]byte][]int))
 		for i := range p.spans {
 			s := &p.spans[i]
 			if c, ok := callers[s.id]; ok && c.span == nil {
-				callers[s.id] = caller{n, s}
+				callers[s.id] = caller{from, s}
 			}
 		}
 	}
-	ids := make(map[[8]byte][][8]byte)
-	for n, p := range a.programs {
+	for to, p := range a.programs {
 		for i := range p.spans {
 			s := &p.spans[i]
 			c := callers[s.parent]
-			if s.parent == [8]byte{} || c.span == nil || c.program == n {
+			if s.parent == [8]byte{} || c.span == nil || c.program == to {
 				continue
 			}
-			found := call{c.program, n, c.span, s}
-			a.calls[n], a.calls[c.program] = append(a.calls[n], found), append(a.calls[c.program], found)
-			ids[s.parent] = append(ids[s.parent], s.id)
+			found := call{c.program, to, c.span, s}
+			a.calls[to], a.calls[c.program] = append(a.calls[to], found), append(a.calls[c.program], found)
+			spans[c.program][c.span.id] = append(spans[c.program][c.span.id], n)
+			spans[to][s.id] = append(spans[to][s.id], n)
+			n++
 		}
 	}
-	return ids
+	return n, spans
 }
 
 // next returns the program that is placed next: the one with the most calls between it
@@ -214,11 +237,15 @@ func (a *aligner) place(i int, offsets map[string]time.Duration) {
 		c.Source, at = Beginning, a.programs[0].start-p.start
 	}
 	c.Shift = time.Duration(at)
-	if c.Bounded = bounded && !given; c.Bounded {
+	if c.Bounded = bounded && b.contains(at); c.Bounded {
 		c.Error = time.Duration(max(b.to-at, at-b.from))
 	}
-	c.Contradiction = time.Duration(max(b.from-b.to, 0))
-	c.Outlived = b.outlived(at)
+	if c.Contradiction = time.Duration(max(b.from-b.to, 0)); given && c.Contradiction == 0 {
+		c.Refuted = time.Duration(max(b.from-at, at-b.to, 0))
+	}
+	if c.Outlived = b.longer; c.Refuted == 0 {
+		c.Outlived += b.outlived(at)
+	}
 	a.placed[i] = true
 }
 
@@ -240,6 +267,7 @@ func (a *aligner) wall(p *Program) (shift model.Time, known bool) {
 type bounds struct {
 	calls    int
 	from, to model.Time
+	longer   int // calls that took longer to serve than their callers waited
 	// ends are the bounds that hold if a call was not served for longer than its caller
 	// waited: at most these for a program that serves calls, at least these for one that
 	// makes them.
@@ -259,7 +287,10 @@ func (a *aligner) bounds(i int) *bounds {
 		}
 		b.calls++
 		shift := model.Time(a.clocks[other].Shift)
-		whole := !c.caller.open && !c.server.open && c.server.end-c.server.start <= c.caller.end-c.caller.start
+		whole := !c.caller.open && !c.server.open
+		if whole && c.server.end-c.server.start > c.caller.end-c.caller.start {
+			b.longer, whole = b.longer+1, false
+		}
 		if serves {
 			b.from = max(b.from, shift+c.caller.start-c.server.start)
 			if whole {
@@ -299,13 +330,18 @@ func (b *bounds) middle() (t model.Time, bounded bool) {
 	return b.from + (b.to-b.from)/2, true
 }
 
-// outlived returns how many calls are served for longer than their callers wait.
+// outlived returns how many calls end after their callers do, of those that do not take
+// longer.
 func (b *bounds) outlived(at model.Time) (n int) {
 	for _, t := range b.atMost {
-		n += max(cmp.Compare(at, t), 0)
+		if at > t {
+			n++
+		}
 	}
 	for _, t := range b.atLeast {
-		n += max(cmp.Compare(t, at), 0)
+		if at < t {
+			n++
+		}
 	}
 	return n
 }

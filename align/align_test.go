@@ -131,7 +131,7 @@ func TestAlign(t *testing.T) {
 				b.span(10, 9, start+51*ms, start+52*ms+200*µs)
 				return []*truth{a, b}
 			},
-			want:   []string{"the others", "by the wall clocks; right to within 50µs, as 3 calls tell; 1 of them served for longer than the caller waited"},
+			want:   []string{"the others", "by the wall clocks; right to within 50µs, as 3 calls tell; 2 of them served for longer than the caller waited"},
 			within: 50 * µs, calls: 3,
 		},
 		{
@@ -189,14 +189,147 @@ func TestAlign(t *testing.T) {
 					t.Errorf("%s begins before the common start", c.Name)
 				}
 			}
-			n := 0
-			for _, servers := range r.Calls {
-				n += len(servers)
+			if r.Calls != test.calls {
+				t.Errorf("%d calls, want %d", r.Calls, test.calls)
 			}
-			if n != test.calls {
-				t.Errorf("%d calls, want %d", n, test.calls)
-			}
+			checkSides(t, r)
 		})
+	}
+}
+
+// checkSides checks that two programs take part in each call.
+func checkSides(t *testing.T, r *Result) {
+	t.Helper()
+	sides := make([]int, r.Calls)
+	for _, spans := range r.Spans {
+		for _, calls := range spans {
+			for _, n := range calls {
+				sides[n]++
+			}
+		}
+	}
+	for n, count := range sides {
+		if count != 2 {
+			t.Errorf("call %d has %d sides", n, count)
+		}
+	}
+}
+
+// TestStrange: what spans say may make no sense. Nothing is counted twice, and no error
+// is negative.
+func TestStrange(t *testing.T) {
+	const start = 5000 * ms
+	for _, test := range []struct {
+		name   string
+		make   func() []*truth
+		offset time.Duration // of the last, if it is not 0
+		want   string        // of the last
+		calls  int
+	}{
+		{
+			name: "the same trace twice",
+			make: func() []*truth {
+				a, b, c := newTruth("a", start, 0, 0, true), newTruth("b", start, 0, 0, true), newTruth("c", start, 0, 0, true)
+				addCall(1, a, b, start+10*ms, 50*µs, 3*ms, 50*µs)
+				c.spans = slices.Clone(b.spans)
+				return []*truth{a, b, c}
+			},
+			want:  "by the wall clocks; right to within 50µs, as 1 call tells",
+			calls: 2,
+		},
+		{
+			name: "a span that is its own parent, and the same trace twice",
+			make: func() []*truth {
+				a, b := newTruth("a", start, 0, 0, true), newTruth("b", start, 0, 0, true)
+				for _, p := range []*truth{a, b} {
+					p.span(1, 1, start+ms, start+2*ms)
+				}
+				return []*truth{a, b}
+			},
+			want:  "by the wall clocks; right to within 0s, as 1 call tells",
+			calls: 1,
+		},
+		{
+			name: "spans that are each other's parents",
+			make: func() []*truth {
+				a, b := newTruth("a", start, 0, 0, true), newTruth("b", start, 0, 0, true)
+				a.span(1, 2, start+1*ms, start+8*ms)
+				b.span(2, 1, start+3*ms, start+7*ms)
+				return []*truth{a, b}
+			},
+			want:  "by the wall clocks, and moved by -2ms because calls contradict them; right to within 0s, as 2 calls tell; 1 of them",
+			calls: 2,
+		},
+		{
+			name: "the clocks run at different speeds",
+			make: func() []*truth {
+				a, b := newTruth("a", start, 0, 0, true), newTruth("b", start, 0, 0, true)
+				addCall(1, a, b, start+10*ms, -3*ms, 1*ms, 20*ms)
+				addCall(3, b, a, start+100*ms, -5*ms, 1*ms, 20*ms)
+				return []*truth{a, b}
+			},
+			want:  "by the wall clocks, and moved by -1ms because calls contradict them; 2 calls contradict each other by 8ms",
+			calls: 2,
+		},
+		{
+			name: "of other times",
+			make: func() []*truth {
+				return []*truth{newTruth("a", start, 0, 0, true), newTruth("b", start+1001*ms, 0, 0, true)}
+			},
+			want: "by the wall clocks; no calls check these; no other trace is of the same time",
+		},
+		{
+			name: "the user is right",
+			make: func() []*truth {
+				a, b := newTruth("a", start, 0, 0, true), newTruth("b", start+ms, 100*ms, 9*ms, true)
+				addCall(1, a, b, start+10*ms, 50*µs, 3*ms, 50*µs)
+				return []*truth{a, b}
+			},
+			offset: time.Millisecond,
+			want:   "as the user gave it; right to within 50µs, as 1 call tells",
+			calls:  1,
+		},
+		{
+			name: "the user is wrong",
+			make: func() []*truth {
+				a, b := newTruth("a", start, 0, 0, true), newTruth("b", start+ms, 100*ms, 9*ms, true)
+				addCall(1, a, b, start+10*ms, 50*µs, 3*ms, 50*µs)
+				return []*truth{a, b}
+			},
+			offset: 5 * time.Millisecond,
+			want:   "as the user gave it; 1 call contradicts it by 3.95ms",
+			calls:  1,
+		},
+	} {
+		list := test.make()
+		last := len(list) - 1
+		offsets := map[string]time.Duration{}
+		if test.offset != 0 {
+			offsets[list[last].Name] = test.offset
+		}
+		r := Align(programs(list...), offsets)
+		if got := r.Clocks[last].String(); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+		if r.Calls != test.calls {
+			t.Errorf("%s: %d calls, want %d", test.name, r.Calls, test.calls)
+		}
+		checkSides(t, r)
+		for i := range r.Clocks {
+			if c := &r.Clocks[i]; c.Error < 0 || c.Refuted < 0 || c.Contradiction < 0 {
+				t.Errorf("%s: %+v", test.name, c)
+			}
+		}
+	}
+}
+
+func TestRounded(t *testing.T) {
+	for d, want := range map[time.Duration]time.Duration{
+		0: 0, 999: 999, 1234: 1240, -1234: -1230, 9e18 + 1: 9.01e18,
+	} {
+		if got := rounded(d); got != want {
+			t.Errorf("%d: %d, want %d", d, got, want)
+		}
 	}
 }
 
@@ -275,7 +408,10 @@ func TestTime(t *testing.T) {
 
 func ExampleAlign() {
 	a, b := New("gateway"), New("checkout")
-	// model.Read(ctx, trace, a) and so on
+	for _, p := range []*Program{a, b} { // as model.Read(ctx, trace, p) does
+		p.Begin(&model.Trace{})
+		p.End(&model.Summary{End: model.Time(time.Second)})
+	}
 	r := Align([]*Program{a, b}, map[string]time.Duration{"checkout": 12 * time.Millisecond})
 	for i := range r.Clocks {
 		fmt.Println(r.Clocks[i].Name, r.Clocks[i].Shift, &r.Clocks[i])

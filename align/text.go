@@ -17,7 +17,7 @@ func (c *Clock) String() string {
 	var s string
 	switch c.Source {
 	case Reference:
-		return "the others are aligned to it"
+		s = "the others are aligned to it"
 	case Offset:
 		s = "as the user gave it"
 	case Wall:
@@ -29,12 +29,16 @@ func (c *Clock) String() string {
 	case Beginning:
 		return "not known: its trace has no wall clock and no calls, so it is shown as if it began with the first"
 	}
-	calls, tell, bound := english.Sprintf("%d calls", c.Calls), "tell", "bound"
+	calls, tell, bound, contradict := english.Sprintf("%d calls", c.Calls), "tell", "bound", "contradict"
 	if c.Calls == 1 {
-		calls, tell, bound = "1 call", "tells", "bounds"
+		calls, tell, bound, contradict = "1 call", "tells", "bounds", "contradicts"
 	}
 	var more []string
 	switch {
+	case c.Contradiction > 0:
+		more = append(more, fmt.Sprintf("%s contradict each other by %v", calls, rounded(c.Contradiction)))
+	case c.Refuted > 0:
+		more = append(more, fmt.Sprintf("%s %s it by %v", calls, contradict, rounded(c.Refuted)))
 	case c.Bounded:
 		more = append(more, fmt.Sprintf("right to within %v, as %s %s", rounded(c.Error), calls, tell))
 	case c.Calls > 0:
@@ -42,14 +46,14 @@ func (c *Clock) String() string {
 	case c.Source == Wall:
 		more = append(more, "no calls check these")
 	}
-	if c.Contradiction > 0 {
-		more = append(more, fmt.Sprintf("calls contradict each other by %v", rounded(c.Contradiction)))
-	}
 	if c.Outlived > 0 {
 		more = append(more, english.Sprintf("%d of them served for longer than the caller waited", c.Outlived))
 	}
 	if c.Spread > time.Millisecond {
 		more = append(more, fmt.Sprintf("its own wall clock moved by %v during the trace", rounded(c.Spread)))
+	}
+	if c.Alone {
+		more = append(more, "no other trace is of the same time")
 	}
 	return strings.Join(append([]string{s}, more...), "; ")
 }
@@ -64,7 +68,7 @@ func signed(d time.Duration) string {
 // rounded returns a duration with three digits or so, and not less than it is.
 func rounded(d time.Duration) time.Duration {
 	unit := time.Duration(1)
-	for unit*1000 <= d.Abs() {
+	for unit <= d.Abs()/1000 {
 		unit *= 10
 	}
 	if r := d.Truncate(unit); r == d || d < 0 {

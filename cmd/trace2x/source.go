@@ -158,7 +158,7 @@ func parseMoment(flag, s string) (m model.Moment, err error) {
 		}
 		return m, nil
 	}
-	if m.Wall, err = time.Parse(time.RFC3339Nano, s); err != nil {
+	if m.Wall, err = time.Parse(time.RFC3339Nano, s); err != nil || m.Wall.Year() < 1970 || m.Wall.Year() > 2200 {
 		return m, badValue(flag, s, "a duration since the trace began or a time of day", "1.2s or "+flag+" 2026-01-02T15:04:05.123Z")
 	}
 	return m, nil

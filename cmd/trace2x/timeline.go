@@ -78,8 +78,8 @@ func (c *conversion) timeline(e *env, args []string) (t *timeline, err error) {
 	for _, s := range c.programs.offsets {
 		name, value, ok := strings.Cut(s, "=")
 		d, err := time.ParseDuration(value)
-		if !ok || err != nil {
-			return nil, badValue("--offset", s, "NAME=DURATION", "checkout=12ms")
+		if !ok || err != nil || d.Abs() > maxOffset {
+			return nil, badValue("--offset", s, "NAME=DURATION, of a year at most", "checkout=12ms")
 		}
 		t.offsets[name] = d
 	}
@@ -89,23 +89,26 @@ func (c *conversion) timeline(e *env, args []string) (t *timeline, err error) {
 	if n := len(t.in.files); n > perfetto.MaxMachines {
 		return nil, fmt.Errorf("%s: one timeline has %d programs at most", plural(n, "trace"), perfetto.MaxMachines)
 	}
-	used := make(map[string]bool)
+	used, found := make(map[string]bool), make(map[string]bool)
 	for _, file := range t.in.files {
 		name := given[filepath.Clean(file)]
 		if name == "" {
 			name = outputName(location{name: file}, "")
 		}
-		delete(given, filepath.Clean(file))
+		found[filepath.Clean(file)] = true
 		for base, n := name, 2; used[name]; n++ {
 			name = fmt.Sprintf("%s-%d", base, n)
 		}
 		used[name] = true
 		t.names[file] = name
 	}
-	for file, name := range given {
-		return nil, fmt.Errorf("--name %s: %s is not among the traces", shown(name+"="+file), shown(file))
+	for _, s := range c.programs.names {
+		if _, file, _ := strings.Cut(s, "="); !found[filepath.Clean(file)] {
+			return nil, fmt.Errorf("--name %s: %s is not among the traces", shown(s), shown(file))
+		}
 	}
-	for name := range t.offsets {
+	for _, s := range c.programs.offsets {
+		name, _, _ := strings.Cut(s, "=")
 		switch {
 		case !used[name]:
 			return nil, fmt.Errorf("--offset %s: no program has this name", shown(name))
@@ -115,6 +118,9 @@ func (c *conversion) timeline(e *env, args []string) (t *timeline, err error) {
 	}
 	return t, nil
 }
+
+// maxOffset is the largest value of --offset. Traces of one timeline are of the same time.
+const maxOffset = 365 * 24 * time.Hour
 
 // align reads the traces for what tells their times. Its error is errTold if some of them
 // cannot be read, or are damaged.
@@ -126,6 +132,9 @@ func (t *timeline) align(ctx context.Context, e *env) error {
 	})
 	if err != nil && (err != errTold || len(t.programs) == 0) {
 		return err
+	}
+	if first := t.in.files[0]; len(t.offsets) > 0 && t.files[0] != first {
+		return fmt.Errorf("--offset counts from when the first trace begins, and %s cannot be read: leave it out", shown(first))
 	}
 	t.aligned = align.Align(t.programs, t.offsets)
 	return err
@@ -240,6 +249,8 @@ func (c *conversion) convertTimeline(ctx context.Context, e *env, t *timeline, t
 		all = append(all, *p)
 	}
 	switch {
+	case len(all) == 0 && c.place != nil && c.place.context:
+		return nil, t.without(c.place)
 	case len(all) == 0:
 		return nil, nothingRead(0, nil)
 	case limited && size > int64(c.budget):
@@ -281,7 +292,7 @@ func (c *conversion) convertProgram(ctx context.Context, e *env, t *timeline, i 
 	clock := &t.aligned.Clocks[i]
 	opts := c.opts
 	opts.Machine = &perfetto.Machine{
-		Index: i, Of: len(t.programs), Name: clock.Name, Shift: clock.Shift, Calls: t.aligned.Calls,
+		Index: i, Of: len(t.programs), Name: clock.Name, Shift: clock.Shift, Calls: t.aligned.Spans[i],
 		Attributes: map[string]string{
 			"trace2x.program":        clock.Name,
 			"trace2x.clock":          clock.String(),
@@ -309,7 +320,7 @@ func (t *timeline) report(e *env) {
 	for i := range t.aligned.Clocks {
 		c := &t.aligned.Clocks[i]
 		warning := ""
-		if c.Source == align.Beginning {
+		if c.Source == align.Beginning || c.Alone || c.Refuted > 0 {
 			warning = "warning: "
 		}
 		fmt.Fprintf(e.stderr, "%sclock of %s: %s\n", warning, escaped(c.Name), c)
@@ -317,11 +328,7 @@ func (t *timeline) report(e *env) {
 			fmt.Fprintf(e.stderr, "warning: --offset %s=12ms says how long after %s it began\n", escaped(c.Name), escaped(t.aligned.Clocks[0].Name))
 		}
 	}
-	n := 0
-	for _, servers := range t.aligned.Calls {
-		n += len(servers)
-	}
-	fmt.Fprintf(e.stderr, "%s from one program to another\n", plural(n, "call"))
+	fmt.Fprintf(e.stderr, "%s from one program to another\n", plural(t.aligned.Calls, "call"))
 	if t.aligned.NotNoted > 0 {
 		fmt.Fprintf(e.stderr, "warning: %s beyond the first million of a program: calls of these have no flows\n", plural(t.aligned.NotNoted, "span"))
 	}
@@ -344,10 +351,20 @@ func (t *timeline) look(p *place, all []converted) error {
 		if err != nil {
 			return err
 		}
-		p.view = deeplink.Around(start, end, t.aligned.Start+model.Time(since), "--at "+p.at)
+		at := t.aligned.Start + model.Time(since)
+		if at < start || at > end {
+			return t.without(p)
+		}
+		p.view = deeplink.Around(start, end, at, "--at "+p.at)
 	}
 	p.view.Programs = true
 	return nil
+}
+
+// without is the error if a moment is not in what was converted.
+func (t *timeline) without(p *place) error {
+	return &missedError{fmt.Sprintf("%s: what was converted does not have --at %s; all together take %v",
+		t.in.name(), p.at, time.Duration(t.aligned.End-t.aligned.Start))}
 }
 
 // lowerTimeline has less of the traces converted the next time. Each keeps its share of

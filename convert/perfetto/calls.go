@@ -1,9 +1,7 @@
 package perfetto
 
 import (
-	"encoding/binary"
 	"encoding/hex"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -40,14 +38,10 @@ func newCalls(p *packets, start model.Time) *calls {
 	return &calls{machine: p.machine, packets: p, start: start, open: make(map[*model.Task]uint64)}
 }
 
-// flows returns the numbers of the flows of a span: each has the ID of the span that serves
-// the call.
+// flows returns the numbers of the flows of a span: one for each call.
 func (c *calls) flows(s *model.SpanContext) (list []uint64) {
-	for _, server := range c.machine.Calls[s.SpanID] {
-		list = append(list, binary.LittleEndian.Uint64(server[:]))
-	}
-	if slices.Contains(c.machine.Calls[s.Parent], s.SpanID) {
-		list = append(list, binary.LittleEndian.Uint64(s.SpanID[:]))
+	for _, call := range c.machine.Calls[s.SpanID] {
+		list = append(list, callFlow+uint64(call))
 	}
 	return list
 }

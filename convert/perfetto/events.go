@@ -308,6 +308,7 @@ func (e *events) terminatingFlow(tid int32) { e.numberedFlow(fEventTerminatingFl
 const (
 	pathFlow = 1 << 32 // from critical paths
 	workFlow = 1 << 62 // from tasks
+	callFlow = 1 << 63 // from calls
 )
 
 // numberedFlow adds a flow to the event. With fEventFlow it begins with the event, or goes

@@ -23,9 +23,10 @@ type Machine struct {
 	// Shift is added to all times. It brings the clock of the trace to the one that all
 	// programs of the file share; no time may become negative.
 	Shift time.Duration
-	// Calls has the IDs of the spans that serve calls from one program to another, by the
-	// ID of the caller's span. The group [CallsGroup] shows both sides.
-	Calls map[[8]byte][][8]byte
+	// Calls has the numbers of the calls in which spans of this program take part, as
+	// callers of another program or as those that serve it, by their span IDs. Both sides
+	// of a call have its number. The group [CallsGroup] shows both.
+	Calls map[[8]byte][]int
 	// Attributes are said of the program besides what is known of every trace, by key.
 	Attributes map[string]string
 }
