@@ -21,7 +21,13 @@ var style string
 //go:embed assets/script.js
 var script string
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"seconds": report.SecondsSince}).Parse(pageSource))
+var templates = template.Must(template.New("").Funcs(template.FuncMap{"seconds": report.SecondsSince, "breakable": breakable}).Parse(pageSource))
+
+// breakable is the name of a function, in which lines may break behind packages, types and
+// functions.
+func breakable(name string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), ".", ".<wbr>"))
+}
 
 // policy is the content security policy of pages: the style sheet and the script by their
 // hashes, and nothing else. What is in a page cannot ask another host for anything.

@@ -162,6 +162,11 @@ func showWeb(ctx context.Context, e *env, from []location, timeline func(context
 	var damages []error
 	for _, l := range from {
 		t, err := e.readWeb(ctx, l, temp, web.ReadOptions{})
+		if t == nil && len(from) > 1 && ctx.Err() == nil {
+			e.skipped(l.name, err)
+			damages = append(damages, err)
+			continue
+		}
 		if t == nil {
 			return err
 		}
@@ -171,6 +176,9 @@ func showWeb(ctx context.Context, e *env, from []location, timeline func(context
 		}
 		defer t.Close()
 		traces = append(traces, t)
+	}
+	if len(traces) == 0 {
+		return errTold
 	}
 	s := web.NewServer(ctx, ln.Addr(), traces, web.Options{
 		UI: ui, Version: version(), Timeline: timeline, TempFile: func() (*os.File, error) { return os.CreateTemp(temp.Path, "window-*.pftrace") },

@@ -94,6 +94,33 @@ func TestWeb(t *testing.T) {
 	}
 }
 
+// Of several traces, those that cannot be read are reported and left out.
+func TestWebLeavesOut(t *testing.T) {
+	opener(t)
+	t.Setenv("TMPDIR", t.TempDir())
+	bad := filepath.Join(t.TempDir(), "bad.trace")
+	if err := os.WriteFile(bad, []byte("this is no trace"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pr, pw := io.Pipe()
+	e := &env{stdin: strings.NewReader(""), stdout: pw, stderr: new(safeBuffer)}
+	ended := make(chan int, 1)
+	go func() { ended <- e.run(t.Context(), []string{"web", trace(t, "chain"), bad, trace(t, "gc")}) }()
+	printed, err := bufio.NewReader(pr).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := strings.TrimSpace(printed)
+	if page := webPage(t, "GET", address+"all/"); !strings.Contains(page, "2 traces") || !strings.Contains(page, "gc.trace") {
+		t.Errorf("all together are %.300s", page)
+	}
+	webPage(t, "POST", address+"stop")
+	if code := <-ended; code != exitFailed || !strings.Contains(e.stderr.(*safeBuffer).String(), "bad.trace") {
+		t.Errorf("exit code %d: %s", code, e.stderr)
+	}
+	exec(t, "web", "--no-browser", bad, bad).want(t, exitFailed, "bad.trace")
+}
+
 // TestWebTimeline: several traces open in Perfetto on one timeline, as trace2x perfetto
 // converts them.
 func TestWebTimeline(t *testing.T) {
