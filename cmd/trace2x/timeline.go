@@ -64,7 +64,7 @@ func (c *conversion) timeline(e *env, args []string) (t *timeline, err error) {
 	case len(c.Goroutines) > 0:
 		return nil, errors.New("--goroutine is a goroutine of one program: give one trace, or --func")
 	case c.place != nil && (c.place.slowest || c.place.taskID != model.BackgroundTask):
-		return nil, errors.New("--slowest and --task ID are a place in one program: give one trace")
+		return nil, errors.New("--slowest and --task ID are a place in one program: give one trace (--slowest takes no number)")
 	}
 	t = &timeline{names: make(map[string]string), offsets: make(map[string]time.Duration)}
 	given := make(map[string]string) // names by what the user called the trace
