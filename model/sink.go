@@ -35,7 +35,8 @@ type Sink interface {
 
 	// WorkStart reports that a goroutine is at work for a task from now on, and
 	// WorkEnd that it is not any more: because of another task, or with the task
-	// or the goroutine.
+	// or the goroutine. A Work is valid until WorkEnd returns; then it may become
+	// another one.
 	WorkStart(*Work)
 	WorkEnd(*Work)
 

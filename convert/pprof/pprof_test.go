@@ -93,6 +93,7 @@ func (h *history) WorkStart(w *model.Work) {
 func (h *history) WorkEnd(w *model.Work) {
 	if x := h.works[w]; x != nil {
 		x.end = w.End
+		delete(h.works, w) // the next work may be in its place
 	}
 }
 
