@@ -86,7 +86,7 @@ type call struct {
 	caller, server *span
 }
 
-// Align aligns programs, of which there is at least one. Offsets has, by the names of
+// Align aligns programs, at least one. Offsets has, by the names of
 // programs, how long after the first program's trace began theirs did.
 func Align(programs []*Program, offsets map[string]time.Duration) *Result {
 	r := &Result{Clocks: make([]Clock, len(programs))}

@@ -131,7 +131,7 @@ func TestTogetherLinks(t *testing.T) {
 	}
 }
 
-// One file has several traces together, says of which one what is, and leads nowhere.
+// One file has several traces together, says which trace a moment is in, and leads nowhere.
 func TestWriteTogether(t *testing.T) {
 	var last string
 	for range 2 {
