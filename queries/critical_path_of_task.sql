@@ -68,7 +68,10 @@ WITH
   state AS (
     SELECT
       s.utid, s.ts, s.dur, s.state,
-      iif(s.state = 'D', 'syscall', s.blocked_function) AS reason,
+      iif(
+        s.state = 'D', 'syscall',
+        substr(s.blocked_function, 1, instr(s.blocked_function || ' at ', ' at ') - 1)
+      ) AS reason,
       lead(s.state) OVER lane AS next,
       lead(iif(s.irq_context, NULL, s.waker_utid)) OVER lane AS next_waker_utid
     FROM thread_state AS s, go_critical_interval AS i

@@ -169,9 +169,9 @@ func (r *record) waits() (ws []wait) {
 		for _, s := range g.states {
 			switch {
 			case s.kind == model.Waiting && s.end > s.start:
-				ws = append(ws, wait{g, s.start, s.end, s.reason, s.shownPlace()})
+				ws = append(ws, wait{g, s.start, s.end, s.reason, s.place})
 			case s.kind == model.Syscall && s.end > s.lost:
-				ws = append(ws, wait{g, s.lost, s.end, "syscall", s.shownPlace()})
+				ws = append(ws, wait{g, s.lost, s.end, "syscall", s.place})
 			}
 		}
 	}
@@ -180,14 +180,6 @@ func (r *record) waits() (ws []wait) {
 
 // hasSlice reports whether a wait or a system call is long enough for a slice.
 func (s *state) hasSlice() bool { return s.end-s.start >= model.Time(perfetto.DefaultMinBlock) }
-
-// shownPlace returns the place that a wait or a system call has with its slice.
-func (s *state) shownPlace() string {
-	if !s.hasSlice() {
-		return noStack
-	}
-	return s.place
-}
 
 // woken is a moment from which a goroutine was runnable without having run
 // just before.

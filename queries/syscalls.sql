@@ -14,8 +14,9 @@
 --   without_p_ms  time in these after that
 --   id, ts, dur, track_id  the longest call: a click on id leads there
 --
--- Calls shorter than 10 µs (--min-block) are not here, and very short ones that the
--- runtime does not trace as calls (Go 1.21 and earlier leave out more of them).
+-- Only calls with a slice are here: not those shorter than 10 µs (--min-block), and of
+-- those shorter than 1 ms the first 2,000 of each start function (--short-waits). Very
+-- short ones the runtime does not trace as calls (Go 1.21 and earlier leave out more).
 
 -- The place of a stack: its innermost call that is not in a package by which programs
 -- block; if all are, what the goroutine was started for.

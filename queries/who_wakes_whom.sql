@@ -29,7 +29,7 @@ SELECT
   iif(s.irq_context, '(scheduler)', w.function) AS waker,
   n.function AS woken,
   CASE s.previous
-    WHEN 'S' THEN s.reason
+    WHEN 'S' THEN substr(s.reason, 1, instr(s.reason || ' at ', ' at ') - 1)
     WHEN 'D' THEN 'syscall'
     ELSE '(go statement)'
   END AS ended,

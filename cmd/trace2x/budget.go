@@ -57,10 +57,10 @@ func (b *byteSize) Type() string { return "SIZE" }
 const slowToLoad = 32_000_000
 
 // loading says how long the Perfetto UI takes to load a file of a size: as measured with
-// v55.3, 7 MB a second, and 9 bytes of memory for each.
+// v55.3, 7 MB a second, and 12 bytes of memory for each.
 func loading(size int64) string {
 	took := time.Duration(float64(size) / 7e6 * float64(time.Second)).Round(time.Second)
-	return fmt.Sprintf("about %v and %s of memory", took, byteCount(200e6+9*size))
+	return fmt.Sprintf("about %v and %s of memory", took, byteCount(200e6+12*size))
 }
 
 // maxAttempts is how often a trace is converted to fit into a budget. The estimates of

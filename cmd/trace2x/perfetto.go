@@ -156,6 +156,7 @@ const defaultSlowest = 10
 
 func (c *conversion) addFlags(f *pflag.FlagSet, budget byteSize) {
 	f.DurationVar(&c.opts.MinBlock, "min-block", perfetto.DefaultMinBlock, "the shortest wait or system call that becomes a slice with its stack; the states have all waits")
+	f.IntVar(&c.opts.ShortWaits, "short-waits", perfetto.DefaultShortWaits, "of waits and system calls shorter than 1ms, the first `N` of each start function become slices; 0 for all")
 	c.budget = budget
 	f.Var(&c.budget, "budget", "lower the detail until the file has at most `SIZE`, such as 32MB; 0 for any size")
 	f.BoolVar(&c.opts.Threads, "threads", false, "add a track for each OS thread, with what ran on it")
@@ -173,6 +174,9 @@ func (c *conversion) parse(arg string) (from location, err error) {
 	}
 	if c.opts.MinBlock < 0 {
 		return from, badValue("--min-block", c.opts.MinBlock.String(), "0 or more", "100µs")
+	}
+	if c.opts.ShortWaits < 0 {
+		return from, badValue("--short-waits", strconv.Itoa(c.opts.ShortWaits), "0 or more", "100000")
 	}
 	if c.opts.Slowest < 0 {
 		return from, badValue("--slowest", strconv.Itoa(c.opts.Slowest), "0 or more", "20")

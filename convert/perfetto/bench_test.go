@@ -14,7 +14,7 @@ func BenchmarkConvert(b *testing.B) {
 	var events, size int64
 	converttest.Benchmark(b, testtrace.Load(b, 3_100_000), func(r io.Reader) (int64, error) {
 		w := &countingWriter{}
-		sum, err := perfetto.Convert(b.Context(), r, w, perfetto.Options{MinBlock: perfetto.DefaultMinBlock})
+		sum, err := perfetto.Convert(b.Context(), r, w, perfetto.Options{MinBlock: perfetto.DefaultMinBlock, ShortWaits: perfetto.DefaultShortWaits})
 		if err != nil {
 			return 0, err
 		}

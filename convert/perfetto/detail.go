@@ -16,12 +16,12 @@ type Detail int
 // details are the steps of Detail.
 var details = [...]struct {
 	shortest model.Time // wait or system call that has a slice
-	// How many goroutines of each start function have a lifetime, the slice G1234; and
-	// how many have the go statement that started them, with an arrow.
+	// How many goroutines of each start function have a lifetime, the slice G1234; and how
+	// many have the go statement that started them, with an arrow, and their parent.
 	lifetimes, goStatements int
 }{
-	{0, math.MaxInt, 10_000},
-	{100_000, math.MaxInt, 10_000},
+	{0, math.MaxInt, 2000},
+	{100_000, math.MaxInt, 2000},
 	{1_000_000, 1000, 1000},
 	{10_000_000, 100, 100},
 }

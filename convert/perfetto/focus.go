@@ -123,7 +123,7 @@ func (w *Writer) focusOn(g *model.Goroutine, gr *goroutine, t model.Time, late b
 		return
 	}
 	if t != gr.edge {
-		w.beginLifetime(g, gr, t, nil) // else it is an edge
+		w.beginLifetime(g, gr, t, nil, true) // else it is an edge
 	}
 	switch s := g.Current(); {
 	case g.OnProc():

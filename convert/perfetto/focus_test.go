@@ -185,7 +185,7 @@ const laneSQL = `
 // stateSQL adds up the states in the stints.
 func stateSQL(f *focused) string {
 	return laneSQL + `
-		select s.state, iif(s.state = 'S' or s.state = 'D', ifnull(s.blocked_function, '?'), '-'), sum(s.dur)
+		select s.state, iif(s.state = 'S' or s.state = 'D', ifnull(` + reasonSQL + `, '?'), '-'), sum(s.dur)
 		from lane join thread_state s on s.utid = lane.utid and s.ts >= lane.ts and s.ts + s.dur <= lane.ts + lane.dur
 		where s.dur > 0 and s.state not in ('X', 'T') and (` + tuples(f.lines()) + `) group by 1, 2`
 }

@@ -37,6 +37,7 @@ type function struct {
 
 	goName     uint64 // iid, 0 until needed
 	goroutines int    // that began in the trace
+	shortWaits int    // and system calls, that are long enough for slices
 }
 
 // process is a Perfetto process: a start function, or the runtime. It gets its number,

@@ -43,13 +43,13 @@ type packets struct {
 	// later, what they take on average.
 	size int64
 
-	tracks  uint64    // how many there are
-	reasons textTable // why lanes are blocked
+	tracks  uint64      // how many there are
+	reasons reasonTable // why and where lanes are blocked
 }
 
 func newPackets(w io.Writer, m *Machine) packets {
 	f := newFile(w, m)
-	return packets{machine: m, file: f, part: <-f.free, reasons: newTextTable(fInternedKernelSymbols, maxNames)}
+	return packets{machine: m, file: f, part: <-f.free, reasons: newReasonTable()}
 }
 
 // newTrack returns the uuid of a new track.
@@ -76,9 +76,10 @@ func (p *packets) happened(e schedEvent) {
 	}
 }
 
-// blocked adds that a lane is blocked from start to end.
-func (p *packets) blocked(on model.ProcID, tid int32, start, end model.Time, reason string) {
-	p.happened(schedEvent{kind: schedBlocked, p: on, tid: tid, start: start, end: end, by: uint32(p.reasons.iid(&p.part.reasons, reason))})
+// blocked adds that a lane is blocked from start to end, for a reason, at the place of a
+// stack, which may be nil.
+func (p *packets) blocked(on model.ProcID, tid int32, start, end model.Time, reason string, at *model.Stack) {
+	p.happened(schedEvent{kind: schedBlocked, p: on, tid: tid, start: start, end: end, by: p.reasons.iid(&p.part.reasons, reason, at)})
 }
 
 func (p *packets) flush() {

@@ -118,6 +118,9 @@ const onLanes = `
 	)) as goroutine
 	from slice s join thread_track t on t.id = s.track_id`
 
+// reasonSQL is the reason of a blocked state, without the place.
+const reasonSQL = `substr(blocked_function, 1, instr(blocked_function || '` + perfetto.ReasonAt + `', '` + perfetto.ReasonAt + `') - 1)`
+
 // TestTraces holds on every trace of the repository what the output promises.
 func TestTraces(t *testing.T) {
 	for _, name := range testtrace.Readable(t) {
@@ -245,11 +248,11 @@ func checkStates(t *testing.T, c *converted) {
 		add("S "+reason, d)
 	}
 	same(t, "waits by reason", c.query(t, `
-		select 'S ' || ifnull(blocked_function, '(none)'), sum(dur) from thread_state
+		select 'S ' || ifnull(`+reasonSQL+`, '(none)'), sum(dur) from thread_state
 		where state = 'S' and dur > 0 group by 1`), want)
 	same(t, "system calls without a reason", c.query(t, `
 		select ts from thread_state
-		where state = 'D' and dur > 1 and ifnull(blocked_function, '') != 'syscall'`), nil)
+		where state = 'D' and dur > 1 and ifnull(`+reasonSQL+`, '') != 'syscall'`), nil)
 }
 
 // checkWakers: who made each goroutine runnable.
@@ -425,7 +428,7 @@ func TestLeak(t *testing.T) {
 		want = append(want, fmt.Sprint(name, " S ", reason, " ", whole))
 	}
 	same(t, "states of leaked goroutines", c.query(t, `
-		select p.name, s.state, s.blocked_function, s.dur from thread_state s
+		select p.name, s.state, `+reasonSQL+`, s.dur from thread_state s
 		join thread using (utid) join process p using (upid)
 		where p.name glob 'main.leak*' and s.dur > 0`), want)
 	same(t, "slices of leaked goroutines without an end or a stack", c.query(t, `

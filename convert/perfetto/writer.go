@@ -19,6 +19,9 @@ type Options struct {
 	// stack. Shorter waits are only in the goroutine's states, with their reason, and so
 	// is the time that shorter system calls had no P.
 	MinBlock time.Duration
+	// ShortWaits is how many waits and system calls shorter than 1 ms become slices, of
+	// each start function: the first ones; 0 for all.
+	ShortWaits int
 	// Threads adds a track for each OS thread with what ran on it.
 	Threads bool
 	// LanePerGoroutine gives each goroutine a lane of its own.
@@ -51,8 +54,11 @@ type Options struct {
 	Version string
 }
 
-// DefaultMinBlock is the MinBlock that keeps a busy program's file small.
-const DefaultMinBlock = 10 * time.Microsecond
+// Defaults of Options that keep a busy program's file small.
+const (
+	DefaultMinBlock   = 10 * time.Microsecond
+	DefaultShortWaits = 2000
+)
 
 // Convert reads a Go execution trace from r and writes it as a Perfetto trace to w. It
 // returns the errors of [model.Read] and of w. With a *[model.Damage] the summary is
@@ -68,10 +74,9 @@ func Convert(ctx context.Context, r io.Reader, w io.Writer, opts Options) (*mode
 // Writer is a [model.Sink] that writes a Perfetto trace. It writes in goroutines of its
 // own, one at a time. The trace is complete when End has returned and Err returns nil.
 type Writer struct {
-	opts     Options
-	minBlock model.Time
-	trace    model.Trace
-	focus    *focus // nil for everything
+	opts  Options
+	trace model.Trace
+	focus *focus // nil for everything
 
 	packets  packets
 	events   *events
@@ -133,11 +138,10 @@ func NewWriter(w io.Writer, opts Options) *Writer {
 		machine = opts.Machine
 	}
 	out := &Writer{
-		focus:    newFocus(&opts.Selection),
-		opts:     opts,
-		minBlock: max(model.Time(opts.MinBlock), details[opts.Detail].shortest),
-		packets:  newPackets(w, machine),
-		procs:    make(map[model.ProcID]*lazyTrack),
+		focus:   newFocus(&opts.Selection),
+		opts:    opts,
+		packets: newPackets(w, machine),
+		procs:   make(map[model.ProcID]*lazyTrack),
 	}
 	out.slowest = newSlowest(out, &opts)
 	return out
@@ -256,12 +260,13 @@ func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Gorou
 		n = f.goroutines
 	}
 	detail := &details[w.opts.Detail]
-	if n > detail.goStatements {
+	first := n <= detail.goStatements
+	if !first {
 		by = nil
 	}
 	if gr.bare = n > detail.lifetimes; !gr.bare {
 		before := w.packets.size
-		w.writeCreated(g, gr, by)
+		w.writeCreated(g, gr, by, first)
 		w.meter.lifetime(n, w.packets.size-before+endSize)
 	}
 	if g.State == model.Runnable {
@@ -270,7 +275,7 @@ func (w *Writer) created(g *model.Goroutine, gr *goroutine, creator *model.Gorou
 }
 
 // writeCreated writes the go statement, if by is not nil, and the begin of the lifetime.
-func (w *Writer) writeCreated(g *model.Goroutine, gr *goroutine, by *model.Goroutine) {
+func (w *Writer) writeCreated(g *model.Goroutine, gr *goroutine, by *model.Goroutine, withParent bool) {
 	if by != nil {
 		e := w.events
 		e.event(instant, w.goroutine(by).lane.track, g.Start)
@@ -288,16 +293,16 @@ func (w *Writer) writeCreated(g *model.Goroutine, gr *goroutine, by *model.Gorou
 		e.flow(gr.lane.tid)
 		e.endEvent()
 	}
-	w.beginLifetime(g, gr, g.Start, by)
+	w.beginLifetime(g, gr, g.Start, by, withParent)
 }
 
-func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine, t model.Time, creator *model.Goroutine) {
+func (w *Writer) beginLifetime(g *model.Goroutine, gr *goroutine, t model.Time, creator *model.Goroutine, withParent bool) {
 	e := w.events
 	e.event(sliceBegin, gr.lane.track, t)
 	e.category(catGoroutine)
 	e.uniqueName("G", int64(g.ID))
 	e.stack(g.Creation)
-	if g.Parent != model.NoGoroutine {
+	if withParent && g.Parent != model.NoGoroutine {
 		e.arg(argParent, int64(g.Parent))
 	}
 	if g.Before && g.Start == w.trace.Start {
@@ -383,8 +388,8 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 		if first {
 			w.packets.setState(tid, s.Start, stateWaiting)
 		}
-		w.packets.blocked(s.Proc, tid, s.Start, s.End, s.Reason)
-		if s.Duration() >= w.minBlock {
+		w.packets.blocked(s.Proc, tid, s.Start, s.End, s.Reason, s.Stack)
+		if w.hasSlice(gr.lane, s.Duration()) {
 			w.interval(gr, slice{start: s.Start, end: s.End, open: open, name: s.Reason, category: catWait, stack: s.Stack})
 		}
 		switch {
@@ -402,7 +407,7 @@ func (w *Writer) state(g *model.Goroutine, gr *goroutine, s *model.GoState) {
 func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, first, open bool) {
 	tid := gr.lane.tid
 	blocked := s.End - s.ProcLost
-	if s.Duration() >= w.minBlock {
+	if w.hasSlice(gr.lane, s.Duration()) {
 		w.interval(gr, slice{
 			start: s.Start, end: s.End, open: open, name: "syscall", category: catSyscall, stack: s.Stack,
 			args: [2]arg{{argBlocked, int64(blocked)}},
@@ -419,7 +424,7 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 	}
 	if blocked > 1 || s.Next != model.NotExist {
 		// In 1 ns there is no room for the reason before the next blocked state.
-		w.packets.blocked(s.Proc, tid, s.ProcLost, s.End, "syscall")
+		w.packets.blocked(s.Proc, tid, s.ProcLost, s.End, "syscall", s.Stack)
 	}
 	switch {
 	case open:
@@ -431,6 +436,23 @@ func (w *Writer) syscall(g *model.Goroutine, gr *goroutine, s *model.GoState, fi
 	default:
 		w.packets.happened(schedEvent{kind: schedOutside, tid: tid, start: s.End})
 	}
+}
+
+// shortWait is the duration in ns from which all waits and system calls have slices.
+const shortWait = 1_000_000
+
+// hasSlice reports whether a wait or system call on a lane has a slice. It is asked once
+// for each. The n-th short one is the same at each detail, so that the meter is right.
+func (w *Writer) hasSlice(l *lane, d model.Time) bool {
+	if d < model.Time(w.opts.MinBlock) {
+		return false
+	}
+	if f := l.function; f != nil && d < shortWait {
+		if f.shortWaits++; w.opts.ShortWaits > 0 && f.shortWaits > w.opts.ShortWaits {
+			return false
+		}
+	}
+	return d >= details[w.opts.Detail].shortest
 }
 
 // interval writes a slice of a wait or a system call.
@@ -467,7 +489,7 @@ func (w *Writer) GoroutineEnd(g *model.Goroutine) {
 // edge is the end of the gap.
 func (w *Writer) passGap(g *model.Goroutine, gr *goroutine, end model.Time) {
 	if gr.since == gr.edge {
-		w.beginLifetime(g, gr, gr.since, nil)
+		w.beginLifetime(g, gr, gr.since, nil, true)
 	}
 	gr.edge = end
 	if len(gr.edges) > 0 {
