@@ -34,13 +34,13 @@ func (p *programFlags) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&p.offsets, "offset", nil, "with several traces, when one began after the first one, as in `NAME=12ms`, whatever its clock says")
 }
 
-// alone returns an error if a flag is given that makes no sense for one trace.
+// alone returns an error if a flag is given although there is no timeline of several traces.
 func (p *programFlags) alone() error {
 	switch {
 	case len(p.names) > 0:
-		return errors.New("--name is for several traces")
+		return errors.New("--name is for several traces on one timeline")
 	case len(p.offsets) > 0:
-		return errors.New("--offset is for several traces")
+		return errors.New("--offset is for several traces on one timeline")
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func (fl *webFlags) timeline(e *env, args []string) (func(context.Context, io.Wr
 		return nil, fl.programs.alone()
 	}
 	if len(args) > perfetto.MaxMachines || slices.ContainsFunc(args, func(name string) bool { return name == "-" || input.IsURL(name) }) {
-		return nil, nil
+		return nil, fl.programs.alone()
 	}
 	prepare := func() (*conversion, *timeline, error) {
 		c := newConversion()

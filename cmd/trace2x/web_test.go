@@ -158,6 +158,7 @@ func TestWebTimeline(t *testing.T) {
 	}
 	exec(t, "web", "--no-browser", "--name", "x=c.trace", "a.trace", "b.trace").want(t, exitFailed, "c.trace is not among the traces")
 	exec(t, "web", "--no-browser", "--offset", "b=1s", "a.trace").want(t, exitUsage, "--offset is for several traces")
+	exec(t, "web", "--no-browser", "--offset", "b=1s", "a.trace", "http://127.0.0.1:1").want(t, exitUsage, "--offset is for several traces on one timeline")
 }
 
 // Ctrl-C in a terminal leaves nothing behind either.
