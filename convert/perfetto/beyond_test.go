@@ -60,7 +60,7 @@ func manyPs(t *testing.T) []byte {
 	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	for range 2 * ps {
+	for range ps + 800 { // fewer than have a go statement in the file
 		wg.Go(func() {
 			mu.Lock()
 			runtime.Gosched()
