@@ -20,6 +20,7 @@ type Together struct {
 	builder *report.Builder
 	units   *series.Units
 	parts   []partOf // in the order in which they were added
+	folder  string   // of all parts, after view
 	damages []string
 }
 
@@ -72,17 +73,18 @@ func (t *Together) add(file string, p *Part, damage error, number int) {
 	t.builder.Merge(p.builder, file)
 }
 
-// view is what the traces add up to.
-func (t *Together) view() *view { return &view{rep: t.builder.Report(), units: t.units} }
-
-// shortName is the name of a trace without the folder of all of them.
-func (t *Together) shortName(file string) string {
+// view is what the traces add up to, when all have been added.
+func (t *Together) view() *view {
 	files := make([]string, len(t.parts))
 	for i, p := range t.parts {
 		files[i] = p.file
 	}
-	return strings.TrimPrefix(file, report.CommonFolder(files))
+	t.folder = report.CommonFolder(files)
+	return &view{rep: t.builder.Report(), units: t.units}
 }
+
+// shortName is the name of a trace without the folder of all of them.
+func (t *Together) shortName(file string) string { return strings.TrimPrefix(file, t.folder) }
 
 // find returns one of the traces.
 func (t *Together) find(file string) *partOf {
