@@ -59,6 +59,14 @@ func (s *Selection) task(t *Task) bool {
 // trace, SpansBefore those of them that began before the trace.
 type Found struct{ Goroutines, Tasks, Spans, SpansBefore int }
 
+// Add adds what there was in another trace, or another part of one.
+func (f *Found) Add(more Found) {
+	f.Goroutines += more.Goroutines
+	f.Tasks += more.Tasks
+	f.Spans += more.Spans
+	f.SpansBefore += more.SpansBefore
+}
+
 // SelectedTasks has the open tasks that a selection names, and their subtasks. A sink
 // passes TaskStart and TaskEnd on to it.
 type SelectedTasks struct {

@@ -161,18 +161,23 @@ func (k *kept) remove() {
 	}
 }
 
-// draft is where an attempt to fit into a budget writes.
+// draft is where an attempt to convert writes. If it is limited, it has no more bytes than
+// the budget.
 type draft struct {
 	io.Writer
-	out *output.Output
+	limited bool
+	out     *output.Output
 	// The file has what is written, until it is accepted; nil if out can be taken back.
 	file   *os.File
 	folder *output.Folder
 }
 
 // draft returns where to write what may be too much for out. The caller must close it.
-func (c *conversion) draft(out *output.Output) (*draft, error) {
-	d := &draft{out: out}
+func (c *conversion) draft(out *output.Output, attempt int) (*draft, error) {
+	d := &draft{Writer: out, limited: c.budget > 0 && attempt < maxAttempts, out: out}
+	if !d.limited {
+		return d, nil
+	}
 	var to io.Writer = out
 	if out.Direct() {
 		var err error

@@ -36,19 +36,19 @@ func (d *destination) target(e *env, name string, kind *output.Kind, from locati
 
 // targetOf returns where to write what is made of several traces, which may not be any of
 // them.
-func (d *destination) targetOf(e *env, in inputs, kind *output.Kind) (output.Target, error) {
-	for _, name := range in.files {
-		target := d.target(e, d.out, kind, location{name: name})
+func (d *destination) targetOf(e *env, name string, kind *output.Kind, in inputs) (output.Target, error) {
+	for _, file := range in.files {
+		target := d.target(e, name, kind, location{name: file})
 		if err := target.Check(); err != nil {
 			return output.Target{}, err
 		}
 	}
-	return d.target(e, d.out, kind, location{name: in.strictest()}), nil
+	return d.target(e, name, kind, location{name: in.strictest()}), nil
 }
 
 // create creates what is made of several traces.
 func (d *destination) create(e *env, in inputs, kind *output.Kind) (*output.Output, error) {
-	target, err := d.targetOf(e, in, kind)
+	target, err := d.targetOf(e, d.out, kind, in)
 	if err != nil {
 		return nil, err
 	}

@@ -243,18 +243,12 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 		return nil, err
 	}
 	opts := c.opts
-	var to io.Writer = out
-	limited := c.budget > 0 && attempt < maxAttempts
-	accept := func() error { return nil }
-	if limited {
-		d, err := c.draft(out)
-		if err != nil {
-			return nil, err
-		}
-		defer d.close()
-		to, accept = d, d.accept
+	to, err := c.draft(out, attempt)
+	if err != nil {
+		return nil, err
 	}
-	if limited && attempt == 1 && !c.place.unit() {
+	defer to.close()
+	if to.limited && attempt == 1 && !c.place.unit() {
 		opts.Budget = int64(c.budget) // later on, the exact size is worth more than the time
 	}
 	w := perfetto.NewWriter(to, opts)
@@ -271,7 +265,7 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	}
 	sum, err := model.ReadWindow(ctx, r, sink, c.part)
 	done()
-	if limited && (errors.Is(err, perfetto.ErrBudget) || sum != nil && w.Size() > int64(c.budget)) {
+	if to.limited && (errors.Is(err, perfetto.ErrBudget) || sum != nil && w.Size() > int64(c.budget)) {
 		if sum != nil && c.place.unit() {
 			if missed := c.place.found(in, w, sum); missed != nil {
 				return nil, errors.Join(missed, inDamage(in, err))
@@ -289,7 +283,7 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 	if missed != nil {
 		return nil, errors.Join(missed, inDamage(in, err))
 	}
-	if acceptErr := accept(); acceptErr != nil {
+	if acceptErr := to.accept(); acceptErr != nil {
 		return nil, acceptErr
 	}
 	if commitErr := e.commit(out); commitErr != nil {
@@ -361,7 +355,7 @@ func (c *conversion) runSplit(ctx context.Context, e *env, from location, to str
 		if n > 1 {
 			f.Spans -= f.SpansBefore // the last file has these too
 		}
-		found.Goroutines, found.Tasks, found.Spans = found.Goroutines+f.Goroutines, found.Tasks+f.Tasks, found.Spans+f.Spans
+		found.Add(f)
 		if err := out.Close(); err != nil {
 			return err
 		}

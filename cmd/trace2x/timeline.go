@@ -119,7 +119,8 @@ func (c *conversion) timeline(e *env, args []string) (t *timeline, err error) {
 	return t, nil
 }
 
-// maxOffset is the largest value of --offset. Traces of one timeline are of the same time.
+// maxOffset is the largest value of --offset. Programs on one timeline ran at the same
+// time, so a larger one is a mistake.
 const maxOffset = 365 * 24 * time.Hour
 
 // align reads the traces for what tells their times. Its error is errTold if some of them
@@ -176,8 +177,7 @@ func (t *timeline) window(i int, part model.Window) (w model.Window, ok bool, er
 // runTimeline converts several traces into one file. Messages call it shown.
 // The file is there if the error is nil or errTold.
 func (c *conversion) runTimeline(ctx context.Context, e *env, t *timeline, to, shown string) error {
-	c.out = to
-	target, err := c.targetOf(e, t.in, output.Perfetto)
+	target, err := c.targetOf(e, to, output.Perfetto, t.in)
 	if err == nil {
 		err = target.Check()
 	}
@@ -213,17 +213,11 @@ func (c *conversion) convertTimeline(ctx context.Context, e *env, t *timeline, t
 		return nil, err
 	}
 	defer out.Discard()
-	limited := c.budget > 0 && attempt < maxAttempts
-	var w io.Writer = out
-	accept := func() error { return nil }
-	if limited {
-		d, err := c.draft(out)
-		if err != nil {
-			return nil, err
-		}
-		defer d.close()
-		w, accept = d, d.accept
+	to, err := c.draft(out, attempt)
+	if err != nil {
+		return nil, err
 	}
+	defer to.close()
 	var all []converted
 	var found model.Found
 	var size, events int64
@@ -235,7 +229,7 @@ func (c *conversion) convertTimeline(ctx context.Context, e *env, t *timeline, t
 		if !ok {
 			continue
 		}
-		p, err := c.convertProgram(ctx, e, t, i, part, w)
+		p, err := c.convertProgram(ctx, e, t, i, part, to)
 		var window *model.WindowError
 		switch {
 		case errors.As(err, &window):
@@ -243,8 +237,7 @@ func (c *conversion) convertTimeline(ctx context.Context, e *env, t *timeline, t
 		case p == nil:
 			return nil, err
 		}
-		f := p.writer.Found()
-		found.Goroutines, found.Tasks, found.Spans = found.Goroutines+f.Goroutines, found.Tasks+f.Tasks, found.Spans+f.Spans
+		found.Add(p.writer.Found())
 		size, events = size+p.writer.Size(), events+p.sum.Events
 		all = append(all, *p)
 	}
@@ -253,7 +246,7 @@ func (c *conversion) convertTimeline(ctx context.Context, e *env, t *timeline, t
 		return nil, t.without(c.place)
 	case len(all) == 0:
 		return nil, nothingRead(0, nil)
-	case limited && size > int64(c.budget):
+	case to.limited && size > int64(c.budget):
 		return all, nil
 	}
 	if missed := c.selection.missed(t.in.name(), found); missed != nil {
@@ -262,7 +255,7 @@ func (c *conversion) convertTimeline(ctx context.Context, e *env, t *timeline, t
 	if err := t.look(c.place, all); err != nil {
 		return nil, err
 	}
-	if err := accept(); err != nil {
+	if err := to.accept(); err != nil {
 		return nil, err
 	}
 	if err := e.commit(out); err != nil {
@@ -281,7 +274,8 @@ func (c *conversion) convertTimeline(ctx context.Context, e *env, t *timeline, t
 	return nil, nil
 }
 
-// convertProgram converts the part of one program's trace. Damage has been reported.
+// convertProgram converts a part of one program's trace. It does not report damage, since
+// align did.
 func (c *conversion) convertProgram(ctx context.Context, e *env, t *timeline, i int, part model.Window, to io.Writer) (*converted, error) {
 	in, done, err := e.open(ctx, location{name: t.files[i]})
 	if err != nil {

@@ -264,7 +264,7 @@ func writeHTMLOfMany(ctx context.Context, e *env, args []string, fl *summaryFlag
 	if err != nil {
 		return err
 	}
-	target, err := (&destination{out: fl.html}).targetOf(e, in, output.HTML)
+	target, err := new(destination).targetOf(e, fl.html, output.HTML, in)
 	if err != nil {
 		return err
 	}
