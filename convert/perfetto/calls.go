@@ -136,8 +136,7 @@ func (c *calls) event(t model.Time, e *perfettopb.TrackEvent) {
 }
 
 func (c *calls) put(t model.Time, packet *perfettopb.TracePacket) {
-	packet.Timestamp = proto.Uint64(c.machine.time(t))
-	packet.TimestampClockId = proto.Uint32(bootClock)
+	c.packets.stamp(t, packet)
 	packet.TrustedPacketSequenceId = proto.Uint32(uint32(c.machine.sequence(callSequence)))
 	c.packets.marshal(packet)
 }

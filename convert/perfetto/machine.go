@@ -1,7 +1,6 @@
 package perfetto
 
 import (
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -60,10 +59,10 @@ func (m *Machine) title(name string) string {
 
 // appendID appends the field of the machine to an open packet.
 func (m *Machine) appendID(b []byte) []byte {
-	if m.Index == 0 {
-		return b
+	if id := m.id(); id != 0 {
+		b = wire.AppendUint(b, fPacketMachineID, uint64(id))
 	}
-	return wire.AppendUint(b, fPacketMachineID, uint64(m.id()))
+	return b
 }
 
 // describe names the machine: it is machine.sysname in the trace processor.
@@ -72,6 +71,6 @@ func (m *Machine) describe(p *packets) {
 		return
 	}
 	p.put(&perfettopb.TracePacket{Data: &perfettopb.TracePacket_SystemInfo{SystemInfo: &perfettopb.SystemInfo{
-		Utsname: &perfettopb.Utsname{Sysname: proto.String(strings.ToValidUTF8(m.Name, "\uFFFD"))},
+		Utsname: &perfettopb.Utsname{Sysname: proto.String(wire.Text(m.Name))},
 	}}})
 }

@@ -123,7 +123,12 @@ func (p *packets) marshal(packet *perfettopb.TracePacket) {
 
 // putAt is put with a timestamp.
 func (p *packets) putAt(t model.Time, packet *perfettopb.TracePacket) {
+	p.stamp(t, packet)
+	p.put(packet)
+}
+
+// stamp gives a packet its timestamp.
+func (p *packets) stamp(t model.Time, packet *perfettopb.TracePacket) {
 	packet.Timestamp = proto.Uint64(p.machine.time(t))
 	packet.TimestampClockId = proto.Uint32(bootClock)
-	p.put(packet)
 }
