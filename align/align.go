@@ -1,7 +1,7 @@
 // Package align finds out how the clocks of several traces differ.
 //
-// Each trace has a clock of its own: that of its machine, since its boot. Three things
-// tell how to bring them together:
+// Each trace counts time from when its machine booted. Three things tell how to bring such
+// clocks together:
 //
 //   - Clock snapshots (Go 1.25 and later) relate the trace's clock to the wall clock. Wall
 //     clocks of different machines differ by what NTP leaves.
@@ -31,7 +31,7 @@ const (
 	WallAndCalls
 	// CallsAlone: there is no wall clock.
 	CallsAlone
-	// Beginning: nothing tells; its trace begins with that of the reference.
+	// Beginning: nothing tells. Its trace is taken to begin when the reference's does.
 	Beginning
 )
 
@@ -66,8 +66,8 @@ type Clock struct {
 type Result struct {
 	// Clocks are in the order of the programs.
 	Clocks []Clock
-	// Start and End are those of all traces, in the common clock: that of the trace that
-	// begins first.
+	// Start is when the first trace begins, and End when the last one ends, in the common
+	// clock. The common clock is the clock of the trace that begins first.
 	Start, End model.Time
 	// Calls is the number of calls from one program to another.
 	Calls int
@@ -86,8 +86,8 @@ type call struct {
 	caller, server *span
 }
 
-// Align aligns programs, at least one. Offsets has, by the names of
-// programs, how long after the first program's trace began theirs did.
+// Align aligns programs, at least one. Offsets has, by the names of programs, how long
+// after the first program's trace theirs began.
 func Align(programs []*Program, offsets map[string]time.Duration) *Result {
 	r := &Result{Clocks: make([]Clock, len(programs))}
 	for i, p := range programs {
@@ -243,7 +243,8 @@ func (a *aligner) place(i int, offsets map[string]time.Duration) {
 	if c.Contradiction = time.Duration(max(b.from-b.to, 0)); given && c.Contradiction == 0 {
 		c.Refuted = time.Duration(max(b.from-at, at-b.to, 0))
 	}
-	if c.Outlived = b.longer; c.Refuted == 0 {
+	c.Outlived = b.longer
+	if c.Refuted == 0 {
 		c.Outlived += b.outlived(at)
 	}
 	a.placed[i] = true
@@ -268,9 +269,9 @@ type bounds struct {
 	calls    int
 	from, to model.Time
 	longer   int // calls that took longer to serve than their callers waited
-	// ends are the bounds that hold if a call was not served for longer than its caller
-	// waited: at most these for a program that serves calls, at least these for one that
-	// makes them.
+	// atMost has the bounds by the ends of calls that the program serves, and atLeast by
+	// the ends of calls that it makes. They hold if a call was not served for longer than
+	// its caller waited.
 	atMost, atLeast []model.Time
 }
 

@@ -11,7 +11,7 @@ import (
 // at most [MaxSpans] spans, of 40 bytes each.
 type Program struct {
 	model.NopSink
-	// Name is what to call the program. It differs from those of other programs.
+	// Name is what to call the program. No two programs have the same name.
 	Name string
 
 	start, end model.Time

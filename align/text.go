@@ -71,9 +71,9 @@ func rounded(d time.Duration) time.Duration {
 	for unit <= d.Abs()/1000 {
 		unit *= 10
 	}
-	if r := d.Truncate(unit); r == d || d < 0 {
-		return r
-	} else {
-		return r + unit
+	r := d.Truncate(unit)
+	if r < d {
+		r += unit
 	}
+	return r
 }

@@ -128,9 +128,9 @@ func listed(arg string) []string {
 	return strings.Split(arg, ",")
 }
 
-// runs reads the traces of one side. It reports traces that cannot be read and leaves
-// them out: then it returns the others together with errTold. With any other error it
-// returns no runs.
+// runs reads the traces of one side. It reports a trace that cannot be read and leaves it
+// out; the error is then errTold, and the other traces are returned. With any other error
+// it returns no runs.
 func (e *env) runs(ctx context.Context, in inputs, opts report.Options) (runs []*diff.Run, err error) {
 	newSink := func() *report.Builder { return report.New(opts) }
 	err = readMany(ctx, e, in, model.Window{}, newSink, func(t readTrace[*report.Builder]) error {

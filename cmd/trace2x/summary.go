@@ -42,8 +42,8 @@ tasks they are regions, HTTP requests of net/http servers, or the lives of
 goroutines; --unit chooses. > marks what made the slow ones slower than the others.
 docs/why.md is a guide.
 
---task ID, --trace-id and --slowest print critical paths step by step: the path of one
-task, the paths of the spans of a distributed trace, or those of the slowest units.
+--task ID prints the critical path of one task step by step. --trace-id does so for each
+span of a distributed trace, and --slowest for the slowest units.
 Below a wait stands what another goroutine did until it ended the wait. With --task
 TYPE, --func or --goroutine, there are histograms of latency. They name units around
 the median, and the slowest.

@@ -73,7 +73,7 @@ func TestTimeline(t *testing.T) {
 		t.Errorf("%d bytes on stdout", len(r.stdout))
 	}
 
-	// Names are different, and of one line.
+	// No two programs have the same name, and messages show each name on one line.
 	os.Mkdir("other", 0o755)
 	write(t, "other/a.trace", read(t, "old.trace"))
 	r = exec(t, "perfetto", "-o", "same.pftrace", "folder/a.trace", "other/a.trace")
