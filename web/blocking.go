@@ -32,7 +32,7 @@ func newBlocking(v *view, l links) *blocking {
 		b := &list[i]
 		where := place(b.Place)
 		if by := b.EndedByLine(); by != "" {
-			where.Sub += " · " + by
+			where.Sub = strings.TrimPrefix(where.Sub+" · "+by, " · ")
 		}
 		cells := []cell{text(b.Reason), where, number(b.Count), dur(b.Total), dur(b.P50), dur(b.P99), dur(b.Max)}
 		if inUnits {

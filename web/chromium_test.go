@@ -99,6 +99,10 @@ func TestPages(t *testing.T) {
 					t.Errorf("%s %s: it is %d wide in a window of %d", name, path, w, width)
 				}
 			}
+			if err := p.Resize(a4, 1123); err != nil {
+				t.Fatal(err)
+			}
+			checkPrint(t, p, name+" "+path)
 			if name == "httpserver" {
 				schemes := []string{"light", "dark"}
 				if path != "." && path != "gc" {
@@ -115,6 +119,34 @@ func TestPages(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// a4 is how wide a page of paper is that Chromium prints on, without its margins.
+const a4 = 718
+
+// checkPrint checks that nothing of a page is cut off on paper, with all columns of tables,
+// and that heads of tables can be repeated.
+func checkPrint(t *testing.T, p *chromium.Page, what string) {
+	t.Helper()
+	if err := p.Media("print", "prefers-color-scheme", "light"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		wide := eval[[]string](t, p, fmt.Sprintf(`[...document.querySelectorAll("main *, h1")].filter(e => !e.closest(".hidden, caption, svg") && e.getBoundingClientRect().right > %d + 1)
+			.map(e => e.tagName + "." + e.className + " " + Math.round(e.getBoundingClientRect().right)).slice(0, 5)`, a4))
+		if len(wide) > 0 {
+			t.Errorf("%s: it is cut off on paper: %q", what, wide)
+		}
+		if n := eval[int](t, p, `[...document.querySelectorAll(".unfold")].map(e => e.click()).length`); n == 0 {
+			break
+		}
+	}
+	if bad := eval[int](t, p, `[...document.querySelectorAll(".table thead")].filter(e => getComputedStyle(e).display != "table-header-group" || [...e.querySelectorAll("button")].some(b => getComputedStyle(b).display != "contents")).length`); bad > 0 {
+		t.Errorf("%s: Chromium cannot repeat %d heads of tables", what, bad)
+	}
+	if err := p.Media("", "prefers-color-scheme", "light"); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -189,6 +221,16 @@ func TestTable(t *testing.T) {
 		return eval[[]string](t, p, strings.ReplaceAll(cells, "COLUMN", strconv.Itoa(n)))
 	}
 	columns := eval[int](t, p, `document.querySelectorAll("#goroutines-table th button").length`)
+	const shown = `[...document.querySelectorAll("#goroutines-table th")].filter(th => th.offsetWidth > 0).length`
+	if n := eval[int](t, p, shown); n != columns-5 { // of 11 reasons of waits, 6 are always shown
+		t.Errorf("%d columns are shown, of %d", n, columns)
+	}
+	if err := p.Click(".unfold"); err != nil {
+		t.Fatal(err)
+	}
+	if n := eval[int](t, p, shown); n != columns {
+		t.Errorf("%d columns are shown of %d, all are wanted", n, columns)
+	}
 	for n := range columns - 1 { // the last one is of pictures
 		for _, descending := range []bool{n > 0, n == 0} {
 			if err := p.Click(fmt.Sprintf("#goroutines-table th:nth-child(%d) button", n+1)); err != nil {

@@ -18,20 +18,30 @@ import (
 // goroutines is the section of goroutines by start function.
 type goroutines struct{ Table *table }
 
-// mostReasons is how many reasons of waits have a column of their own.
-const mostReasons = 5
+// mostReasons is how many reasons of waits have a column that is always shown.
+const mostReasons = 6
 
-// mainReasons are the reasons with the most time.
-func mainReasons(groups []report.Group) []string {
-	sums := make(map[string]time.Duration)
+// blockReasons are all reasons of waits: first those of the program's goroutines, and among
+// these, those with the most time.
+func blockReasons(groups []report.Group) []string {
+	type sums struct{ program, all time.Duration }
+	of := make(map[string]sums)
 	for i := range groups {
+		runtime := strings.HasPrefix(groups[i].Func, "runtime.") || strings.HasPrefix(groups[i].Func, "runtime/")
 		for reason, d := range groups[i].Sum.BlockByReason {
-			sums[reason] += d
+			s := of[reason]
+			s.all += d
+			if !runtime {
+				s.program += d
+			}
+			of[reason] = s
 		}
 	}
-	names := slices.Sorted(maps.Keys(sums))
-	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(sums[b], sums[a]) })
-	return names[:min(len(names), mostReasons)]
+	names := slices.Sorted(maps.Keys(of))
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(of[b].program, of[a].program), cmp.Compare(of[b].all, of[a].all))
+	})
+	return names
 }
 
 // timesColumns are columns of times, the same as of [timesCells].
@@ -40,10 +50,17 @@ func timesColumns(reasons []string) []column {
 		{Title: "exec", Hint: "running on a P", Num: true, Sorted: true}, num("wait", "runnable: waiting for a P"),
 		num("block", "waiting for anything else"), num("syscall", "in system calls"), num("assist", "helping the GC"),
 	}
-	for _, r := range reasons {
-		out = append(out, num(r, "waiting: "+r))
+	for i, r := range reasons {
+		c := num(r, "waiting: "+r)
+		c.Folded = i >= mostReasons && len(reasons) > mostReasons+1
+		out = append(out, c)
 	}
 	return out
+}
+
+// allReasons is the label of what shows all of [timesColumns].
+func allReasons(reasons []string) string {
+	return fmt.Sprintf("all %d reasons of waits", len(reasons))
 }
 
 func timesCells(t *report.Times, reasons []string) []cell {
@@ -65,9 +82,9 @@ func timesBar(t *report.Times) cell {
 }
 
 func newGoroutines(v *view, l links) *goroutines {
-	reasons := mainReasons(v.rep.Goroutines)
+	reasons := blockReasons(v.rep.Goroutines)
 	t := &table{
-		ID: "goroutines-table", Caption: "Goroutines by start function", Filter: "a function", Empty: "No goroutines.",
+		ID: "goroutines-table", Caption: "Goroutines by start function", Filter: "a function", Empty: "No goroutines.", Unfold: allReasons(reasons),
 		Columns: append(append([]column{{Title: "start function", Wide: true}, num("count", "how many goroutines")}, timesColumns(reasons)...), str("states", "its time by state")),
 	}
 	for i := range v.rep.Goroutines {
@@ -100,9 +117,9 @@ func newFunction(v *view, l links) *function {
 			fact{"block", report.Duration(g.Sum.Block), ""}, fact{"system calls", report.Duration(g.Sum.Syscall + g.Sum.SyscallBlock), ""},
 			fact{"GC assists", report.Duration(g.Sum.GCAssist), ""})
 	}
-	reasons := mainReasons(v.rep.Goroutines)
+	reasons := blockReasons(v.rep.Goroutines)
 	t := &table{
-		ID: "singles-table", Caption: "Single goroutines", Filter: "a goroutine", Empty: "No goroutines.",
+		ID: "singles-table", Caption: "Single goroutines", Filter: "a goroutine", Empty: "No goroutines.", Unfold: allReasons(reasons),
 		Columns: append(append([]column{num("goroutine", "its ID"), num("start", "since the trace began"), num("total", "how long it was in the trace")}, timesColumns(reasons)...), str("states", "its time by state"), str("end", "")),
 	}
 	for i := range v.rep.Singles {

@@ -22,6 +22,8 @@ type table struct {
 	Rows    []row
 	// Filter says what can be typed to filter rows, "" for a short table.
 	Filter string
+	// Unfold is the label of what shows the columns that are folded.
+	Unfold string
 	// More is how many rows are left out.
 	More  int
 	Empty string // in place of a table without rows
@@ -34,6 +36,17 @@ type column struct {
 	// Sorted says that the rows are sorted by it, the most first.
 	Sorted bool
 	Wide   bool
+	// Folded says that it is shown only when the user wants all columns.
+	Folded bool
+}
+
+// Folds reports whether a column is folded, and HasFolded whether any is.
+func (t *table) Folds(column int) bool {
+	return column < len(t.Columns) && t.Columns[column].Folded
+}
+
+func (t *table) HasFolded() bool {
+	return slices.ContainsFunc(t.Columns, func(c column) bool { return c.Folded })
 }
 
 type row struct {

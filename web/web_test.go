@@ -97,7 +97,22 @@ func get(t *testing.T, address string) string {
 }
 
 // tableRows returns the values of the cells of a table: what it is sorted by, or its text.
-func tableRows(t *testing.T, page, id string) (rows [][]string) {
+func tableRows(t *testing.T, page, id string) [][]string {
+	t.Helper()
+	return rowsOf(t, page, id, "tbody")
+}
+
+// tableColumns returns the titles of the columns of a table.
+func tableColumns(t *testing.T, page, id string) []string {
+	t.Helper()
+	if rows := rowsOf(t, page, id, "thead"); len(rows) == 1 {
+		return rows[0]
+	}
+	return nil
+}
+
+// rowsOf returns the rows in the head or the body of a table.
+func rowsOf(t *testing.T, page, id, part string) (rows [][]string) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(page))
 	if err != nil {
@@ -106,7 +121,7 @@ func tableRows(t *testing.T, page, id string) (rows [][]string) {
 	var walk func(n *html.Node, in bool)
 	walk = func(n *html.Node, in bool) {
 		in = in || n.Type == html.ElementNode && n.Data == "table" && attribute(n, "id") == id
-		if in && n.Data == "tr" && n.Parent.Data == "tbody" {
+		if in && n.Data == "tr" && n.Parent.Data == part {
 			var row []string
 			for c := n.FirstChild; c != nil; c = c.NextSibling {
 				if c.Type == html.ElementNode {
@@ -177,6 +192,7 @@ func TestNumbers(t *testing.T) {
 				checkTable(t, s.at(join("goroutines", v)), "goroutines-table", want.Goroutines, func(g *report.Group) []string {
 					return []string{report.ShortFunc(g.Func), strconv.FormatInt(g.Count, 10), ns(g.Sum.Execution), ns(g.Sum.SchedWait), ns(g.Sum.Block), ns(g.Sum.Syscall + g.Sum.SyscallBlock), ns(g.Sum.GCAssist)}
 				})
+				checkReasons(t, s.at(join("goroutines", v)), want.Goroutines)
 				checkTable(t, s.at(join("blocking", v)), "blocking-table", want.Blocking, func(b *report.Blocking) []string {
 					return []string{b.Reason, "", strconv.FormatInt(b.Count, 10), ns(b.Total), ns(b.P50), ns(b.P99), ns(b.Max)}
 				})
@@ -221,6 +237,30 @@ func checkTable[T any](t *testing.T, address, id string, list []T, want func(*T)
 				t.Errorf("%s: %s, row %d: %q, the report has %q", address, id, i, rows[i], want(&list[i]))
 				break
 			}
+		}
+	}
+}
+
+// checkReasons checks that each reason of waits has a column, with the numbers of the
+// report.
+func checkReasons(t *testing.T, address string, list []report.Group) {
+	t.Helper()
+	page := get(t, address)
+	rows, names := tableRows(t, page, "goroutines-table"), tableColumns(t, page, "goroutines-table")
+	for i := range list {
+		of := list[i].Sum.BlockByReason
+		found := 0
+		for c, name := range names[7 : len(names)-1] { // behind assist
+			d := of[name]
+			if rows[i][7+c] != ns(d) {
+				t.Errorf("%s: %s: %s is %s, the report has %v", address, list[i].Func, name, rows[i][7+c], d)
+			}
+			if d > 0 {
+				found++
+			}
+		}
+		if found != len(of) {
+			t.Errorf("%s: %s: columns for %d of %d reasons", address, list[i].Func, found, len(of))
 		}
 	}
 }
