@@ -155,7 +155,7 @@ func TestPagesTogether(t *testing.T) {
 	b := chromium.StartTest(t)
 	s := serveTogether(t)
 	origin := strings.TrimSuffix(s.url, s.Path())
-	for _, path := range []string{".", "all/", "all/units", "all/blocking", "all/scheduling", "all/gc", "all/units?kind=task&type=assist"} {
+	for _, path := range []string{".", "all/", "all/goroutines", "all/" + links{}.Func("net/http.(*conn).serve"), "all/units", "all/blocking", "all/scheduling", "all/gc", "all/flame", "all/units?kind=task&type=assist"} {
 		p := watch(t, b, s.at(path))
 		checkPage(t, p, origin)
 		for _, width := range []int{1280, 420} {
@@ -166,6 +166,10 @@ func TestPagesTogether(t *testing.T) {
 				t.Errorf("%s: it is %d wide in a window of %d", path, w, width)
 			}
 		}
+		if err := p.Resize(a4, 1123); err != nil {
+			t.Fatal(err)
+		}
+		checkPrint(t, p, path)
 		if path == "." || path == "all/" || path == "all/gc" {
 			checkAccessible(t, p, path)
 		}
@@ -481,6 +485,9 @@ func TestFlame(t *testing.T) {
 		p := watch(t, b, s.at(f.Href))
 		if n := eval[int](t, p, `document.querySelectorAll("#stack-chart .boxbg, .boxbg").length`); n < 2 {
 			t.Errorf("%s: %d boxes", f.Href, n)
+		}
+		if title := eval[string](t, p, "document.title"); !strings.HasPrefix(title, "httpserver.trace") {
+			t.Errorf("%s: the title is %q", f.Href, title)
 		}
 		checkPage(t, p, origin)
 		for _, page := range []string{"top", "peek"} {

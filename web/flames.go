@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/url"
 
 	"github.com/trace2x/trace2x/convert/pprof"
@@ -21,6 +22,20 @@ var profileTypes = []struct {
 	{pprof.Syscall, "system calls and calls of C"},
 	{pprof.Sched, "waits for a P, by the stack that made the goroutine runnable"},
 	{pprof.CPU, "samples of the CPU profiler, if it ran while the program was traced"},
+}
+
+// flamePage is the page of flame graphs.
+type flamePage struct {
+	Of     string
+	Graphs []flameLink
+}
+
+func newFlamePage(l links) flamePage {
+	of := "of this range"
+	if l.together != nil {
+		of = fmt.Sprintf("of all %d traces, added up,", len(l.together.parts))
+	}
+	return flamePage{of, flames(l, "", "")}
 }
 
 // flames leads to the flame graphs of a range, limited to what a parameter says, "" for

@@ -124,6 +124,7 @@ func newFunction(v *view, l links) *function {
 	}
 	for i := range v.rep.Singles {
 		s := &v.rep.Singles[i]
+		its := l.in(s.File)
 		start := moment(s.Start)
 		if s.Before {
 			start.Text = "before"
@@ -132,12 +133,16 @@ func newFunction(v *view, l links) *function {
 		if s.Open {
 			end = "still there"
 		}
-		cells := append([]cell{l.goroutineCell(s.ID), start, dur(s.Times.Total)}, timesCells(&s.Times, reasons)...)
-		cells = append(cells, timesBar(&s.Times), text(end), openCell(l.Perfetto(s.Start, s.End-s.Start)))
+		cells := append([]cell{its.goroutineCell(s.ID), start, dur(s.Times.Total)}, timesCells(&s.Times, reasons)...)
+		cells = append(cells, timesBar(&s.Times), text(end), openCell(its.Perfetto(s.Start, s.End-s.Start)))
 		t.Rows = append(t.Rows, row{Cells: cells})
 	}
 	t.More = int(count) - len(t.Rows)
-	out.Singles = t.withPerfetto(l)
+	t.withPerfetto(l)
+	if l.together != nil {
+		t.insert(1, str("trace", "that has it"), func(i int) cell { return text(l.together.shortName(v.rep.Singles[i].File)) })
+	}
+	out.Singles = t
 	return out
 }
 

@@ -97,7 +97,7 @@ func (l links) whole(page string) string {
 
 // Func is the page of the goroutines of a start function.
 func (l links) Func(fn string) string {
-	if l.nowhere() {
+	if l.file {
 		return ""
 	}
 	return l.page("goroutines", "func", fn)

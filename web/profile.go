@@ -1,12 +1,16 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/google/pprof/profile"
 
 	"github.com/trace2x/trace2x/convert/pprof"
 	"github.com/trace2x/trace2x/model"
@@ -16,7 +20,7 @@ import (
 
 // flameKey is a profile: its type, and the range and the limit in the address of a page.
 type flameKey struct {
-	trace *Trace
+	trace *Trace // nil for all
 	typ   pprof.Type
 	of    string
 }
@@ -47,7 +51,10 @@ func (s *Server) flame(w http.ResponseWriter, r *http.Request, t *Trace, name st
 // profile makes a profile, and pprof's pages of it.
 func (s *Server) profile(t *Trace, typ pprof.Type, key string) (http.Handler, error) {
 	opts := pprof.Options{Type: typ}
-	title := t.Name + ", " + typ.String()
+	title := fmt.Sprintf("%d traces", len(s.traces)) // pprof adds the type
+	if t != nil {
+		title = t.Name
+	}
 	var q query
 	if key != "all" {
 		v, err := url.ParseQuery(key)
@@ -69,19 +76,37 @@ func (s *Server) profile(t *Trace, typ pprof.Type, key string) (http.Handler, er
 			}
 		}
 	}
-	c := pprof.New(opts)
-	sum, err := t.readWindow(s.ctx, c, q.window())
-	if sum == nil {
+	var made *profile.Profile
+	var stats pprof.Stats
+	var err error
+	switch {
+	case t != nil:
+		made, stats, err = t.profile(s.ctx, opts, q.window())
+	case !q.isWhole() || len(opts.Goroutines) > 0 || opts.TaskID != 0:
+		return nil, errors.New("traces together have no ranges, single goroutines and single tasks: open one of them")
+	default:
+		made, stats, err = s.all.profile(s.ctx, opts)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if c.Stats().Count == 0 {
+	if stats.Count == 0 {
 		why := "nothing of it is in this range"
 		if typ == pprof.CPU {
 			why = "the program did not run the CPU profiler while it was traced"
 		}
 		return nil, fmt.Errorf("the %s profile is empty: %s", typ, why)
 	}
-	return flame.New(title, c.Profile())
+	return flame.New(title, made)
+}
+
+// profile returns the profile of a window.
+func (t *Trace) profile(ctx context.Context, opts pprof.Options, w model.Window) (*profile.Profile, pprof.Stats, error) {
+	c := pprof.New(opts)
+	if sum, err := t.readWindow(ctx, c, w); sum == nil {
+		return nil, pprof.Stats{}, err
+	}
+	return c.Profile(), c.Stats(), nil
 }
 
 // limitTo limits a profile to what the address of a page says, and returns that in words.

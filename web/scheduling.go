@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/trace2x/trace2x/critical"
@@ -27,48 +29,54 @@ type heatRow struct {
 	Bar   template.HTML
 }
 
-// worstIntervals returns the worst waits for a P. The page says what ran meanwhile.
-func worstIntervals(r *report.Report) (out []series.Interval) {
-	for i := range r.Scheduling.Worst {
-		if w := &r.Scheduling.Worst[i]; i < mostWorst {
-			out = append(out, series.Interval{From: w.At, To: w.At + w.Duration})
-		}
-	}
-	return out
+// instead is what held the Ps of a trace, how many there are, in a wait for one.
+type instead struct {
+	ran   []critical.Ran
+	procs int
+}
+
+// ranFunc says what held the Ps in some waits, nil if nobody knows.
+type ranFunc func(context.Context, []report.SchedWait) ([]instead, error)
+
+func noneRan(context.Context, []report.SchedWait) ([]instead, error) { return nil, nil }
+
+// worstWaits are the waits for a P that are shown.
+func worstWaits(r *report.Report) []report.SchedWait {
+	return r.Scheduling.Worst[:min(len(r.Scheduling.Worst), mostWorst)]
 }
 
 // mostWorst is how many of the worst waits are shown.
 const mostWorst = 12
 
-func newScheduling(v *view, l links, ran [][]critical.Ran) *scheduling {
+func newScheduling(v *view, l links, ran []instead) *scheduling {
 	s := &v.rep.Scheduling
 	out := &scheduling{Facts: []fact{
 		{"times", english.Sprintf("%d", s.Count), "how often a goroutine became runnable and then ran"}, {"p50", report.Duration(s.P50), ""}, {"p90", report.Duration(s.P90), ""},
 		{"p99", report.Duration(s.P99), ""}, {"p99.9", report.Duration(s.P999), ""}, {"max", report.Duration(s.Max), ""}, {"total", report.Duration(s.Total), ""},
 		{"most at a time", english.Sprintf("%d", s.MaxRunnable), "goroutines that were runnable at a time"},
 	}}
-	if v.series != nil {
+	switch {
+	case v.series != nil:
 		out.Timeline = newHeat(v.series, out)
+	case v.waits != nil:
+		out.Rows = heatRows(v.waits.Rows)
 	}
 	t := &table{
 		ID: "worst-table", Caption: "The worst waits for a P", Filter: "a goroutine or a function", Empty: "No goroutine waited.",
 		Columns: []column{{Title: "wait", Num: true, Sorted: true}, num("at", "since the trace began"), num("goroutine", ""), str("start function", ""), str("came from", "what made it runnable"), {Title: "what ran instead", Hint: "what held the Ps meanwhile", Wide: true}},
 	}
-	procs := v.rep.Overview.MaxGOMAXPROCS
-	for i := range s.Worst {
-		if i == mostWorst {
-			break
-		}
-		w := &s.Worst[i]
+	worst := worstWaits(v.rep)
+	for i := range worst {
+		w := &worst[i]
 		instead := text("")
 		if i < len(ran) {
-			instead = ranCell(ran[i], float64(w.Duration), procs)
+			instead = ranCell(ran[i], float64(w.Duration))
 		}
 		t.Rows = append(t.Rows, row{Cells: []cell{
 			dur(w.Duration), moment(w.At).sub(l.inFile(w.File)), l.in(w.File).goroutineCell(w.Goroutine), l.in(w.File).funcCell(w.Func), text(w.After), instead, openCell(l.in(w.File).Perfetto(w.At, w.Duration)),
 		}})
 	}
-	if l.together != nil { // only the page of the trace knows what ran
+	if ran == nil {
 		t.drop(5)
 	}
 	out.Worst = t.withPerfetto(l)
@@ -76,19 +84,19 @@ func newScheduling(v *view, l links, ran [][]critical.Ran) *scheduling {
 }
 
 // ranCell says what held the Ps for a time.
-func ranCell(ran []critical.Ran, of float64, procs int) cell {
+func ranCell(x instead, of float64) cell {
 	busy := 0.0
-	for _, r := range ran {
+	for _, r := range x.ran {
 		busy += float64(r.Time)
 	}
 	switch {
-	case procs == 0 || of <= 0:
-		return text(report.RanLine(ran))
+	case x.procs == 0 || of <= 0:
+		return text(report.RanLine(x.ran))
 	case busy == 0:
 		return text("nothing: all Ps were idle")
 	}
-	share := 100 * busy / (of * float64(procs))
-	return text(report.RanLine(ran)).sub(fmt.Sprintf("%.0f%% of the time of %d Ps", share, procs))
+	share := 100 * busy / (of * float64(x.procs))
+	return text(report.RanLine(x.ran)).sub(fmt.Sprintf("%.0f%% of the time of %d Ps", share, x.procs))
 }
 
 // newHeat draws how long waits were over time.
@@ -111,13 +119,7 @@ func newHeat(s *series.Series, out *scheduling) *timeline {
 		}
 		counts = append(counts, c)
 	}
-	first, last := 0, series.WaitRows-1
-	for first < last && totals[first] == 0 {
-		first++
-	}
-	for last > first && totals[last] == 0 {
-		last--
-	}
+	first, last := usedRows(totals)
 	var cells []plot.Cell
 	for r := first; r <= last; r++ {
 		for i := 0; i < len(counts); i++ {
@@ -133,21 +135,37 @@ func newHeat(s *series.Series, out *scheduling) *timeline {
 			cells = append(cells, plot.Cell{Row: r - first, From: from, To: i + 1, Level: level, Title: english.Sprintf("%d waits of %s", n, waitRange(r))})
 		}
 	}
-	highest := int64(1)
-	for _, n := range totals {
-		highest = max(highest, n)
-	}
-	for r := last; r >= first; r-- {
-		out.Rows = append(out.Rows, heatRow{
-			Label: waitRange(r), Count: english.Sprintf("%d", totals[r]),
-			Bar: plot.Stack([]plot.Part{{Class: "runnable", Value: math.Log1p(float64(totals[r]))}}, math.Log1p(float64(highest))),
-		})
-	}
+	out.Rows = heatRows(totals)
 	t.Lanes = []lane{{
 		Title: "Waits for a P", Hint: "by length, over time", Class: "heat",
 		SVG: plot.Heat(t.Axis, plot.Buckets{From: s.Start, Step: s.Step * time.Duration(group)}, last-first+1, cells),
 	}}
 	return t
+}
+
+// usedRows returns the first and the last row that has waits.
+func usedRows(totals [series.WaitRows]int64) (first, last int) {
+	last = series.WaitRows - 1
+	for first < last && totals[first] == 0 {
+		first++
+	}
+	for last > first && totals[last] == 0 {
+		last--
+	}
+	return first, last
+}
+
+// heatRows are the waits by length, the longest first.
+func heatRows(totals [series.WaitRows]int64) (out []heatRow) {
+	highest := max(1, slices.Max(totals[:]))
+	first, last := usedRows(totals)
+	for r := last; r >= first; r-- {
+		out = append(out, heatRow{
+			Label: waitRange(r), Count: english.Sprintf("%d", totals[r]),
+			Bar: plot.Stack([]plot.Part{{Class: "runnable", Value: math.Log1p(float64(totals[r]))}}, math.Log1p(float64(highest))),
+		})
+	}
+	return out
 }
 
 // heatLevel is how dark a cell is, from 1 to 5, 0 for none.

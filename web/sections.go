@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,12 +66,8 @@ func (s *Server) section(t *Trace, q query, name string, v url.Values) (title st
 		if of, err = t.view(s.ctx, q); err != nil {
 			return "", made, nil, err
 		}
-		if len(of.rep.Goroutines) == 0 {
-			return "", made, nil, &missingError{"No goroutine of this function is in this range."}
-		}
-		f := newFunction(of, l)
-		made, err = newSection("function", "Goroutines of a function", f)
-		return f.Name, made, of, err
+		title, made, err = functionSection(of, l)
+		return title, made, of, err
 	}
 	if of, err = t.view(s.ctx, q); err != nil {
 		return "", made, nil, err
@@ -78,7 +75,7 @@ func (s *Server) section(t *Trace, q query, name string, v url.Values) (title st
 	if name == "unit" {
 		return s.unitSection(t, of, l, v)
 	}
-	data, err := content(s.ctx, t, of, l, name, v)
+	data, err := content(s.ctx, t.ran, of, l, name, v)
 	if err != nil {
 		return "", made, nil, err
 	}
@@ -86,9 +83,44 @@ func (s *Server) section(t *Trace, q query, name string, v url.Values) (title st
 	return title, made, of, err
 }
 
-// content is what a page of the navigation shows of a view of a trace, nil for several. Its
-// address has parameters.
-func content(ctx context.Context, t *Trace, of *view, l links, name string, parameters url.Values) (any, error) {
+// sectionOfAll makes the section of a page of all traces, and returns its title and what
+// the traces add up to.
+func (s *Server) sectionOfAll(q query, name string, v url.Values) (title string, made section, of *togetherView, err error) {
+	i := slices.IndexFunc(pages, func(p pageName) bool { return p.name == name })
+	if i < 0 {
+		return "", made, nil, &missingError{"There is no such page of several traces: open one of them."}
+	}
+	if name == "goroutines" && v.Has("func") {
+		q.fn = "=" + v.Get("func")
+	}
+	if of, err = s.all.view(s.ctx, q); err != nil {
+		return "", made, nil, err
+	}
+	l := links{query: query{unit: q.unit}, together: of.together}
+	if q.fn != "" {
+		title, made, err = functionSection(of.view, l)
+		return title, made, of, err
+	}
+	data, err := content(s.ctx, s.all.ran, of.view, l, name, v)
+	if err != nil {
+		return "", made, nil, err
+	}
+	made, err = newSection(name, pages[i].title, data)
+	return pages[i].title, made, of, err
+}
+
+// functionSection makes the section of a view of the goroutines of one start function.
+func functionSection(of *view, l links) (title string, made section, err error) {
+	if len(of.rep.Goroutines) == 0 {
+		return "", made, &missingError{"No goroutine of this function is in this range."}
+	}
+	f := newFunction(of, l)
+	made, err = newSection("function", "Goroutines of a function", f)
+	return f.Name, made, err
+}
+
+// content is what a page of the navigation shows of a view. Its address has parameters.
+func content(ctx context.Context, ran ranFunc, of *view, l links, name string, parameters url.Values) (any, error) {
 	switch name {
 	case "overview":
 		return newOverview(of, l), nil
@@ -103,18 +135,15 @@ func content(ctx context.Context, t *Trace, of *view, l links, name string, para
 	case "blocking":
 		return newBlocking(of, l), nil
 	case "scheduling":
-		if t == nil {
-			return newScheduling(of, l, nil), nil
-		}
-		ran, err := t.ran(ctx, worstIntervals(of.rep))
+		instead, err := ran(ctx, worstWaits(of.rep))
 		if err != nil {
 			return nil, err
 		}
-		return newScheduling(of, l, ran), nil
+		return newScheduling(of, l, instead), nil
 	case "gc":
 		return newGC(of, l), nil
 	case "flame":
-		return flames(l, "", ""), nil
+		return newFlamePage(l), nil
 	}
 	return nil, &missingError{"There is no such page."}
 }

@@ -53,7 +53,7 @@ type Server struct {
 func NewServer(ctx context.Context, address net.Addr, traces []*Trace, opts Options) *Server {
 	s := &Server{opts: opts, guard: newGuard(address), folder: "/" + rand.Text() + "/", traces: traces, ctx: ctx, stopped: make(chan struct{})}
 	s.flames.limit = 8
-	s.all = &all{traces: traces, cache: cache[int, *togetherView]{limit: 2}}
+	s.all = &all{traces: traces, cache: cache[query, *togetherView]{limit: 4}}
 	return s
 }
 
@@ -97,7 +97,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	number, name, found := strings.Cut(rest, "/")
 	if number == "all" && found && len(s.traces) > 1 {
-		s.allPage(w, r, name)
+		switch {
+		case name == timelineFile && s.opts.Timeline != nil:
+			s.convertAll(w)
+		case strings.HasPrefix(name, "flame/"):
+			s.flame(w, r, nil, strings.TrimPrefix(name, "flame/"))
+		default:
+			s.pageOfAll(w, r, name)
+		}
 		return
 	}
 	n, err := strconv.Atoi(number)
@@ -151,77 +158,6 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	s.write(w, &p, http.StatusOK)
 }
 
-// timelineFile is the trace of all programs on one timeline.
-const timelineFile = "trace.pftrace"
-
-// timeline returns the address of the trace of all programs, "" if there is none. Folder
-// leads to the pages of all traces.
-func (s *Server) timeline(folder string) string {
-	if s.opts.Timeline == nil {
-		return ""
-	}
-	return folder + timelineFile
-}
-
-// allPage serves a page of all traces together.
-func (s *Server) allPage(w http.ResponseWriter, r *http.Request, name string) {
-	if name == "" {
-		name = "overview"
-	}
-	if name == timelineFile && s.opts.Timeline != nil {
-		s.serveConverted(w, fmt.Sprintf("%d traces", len(s.traces)), func(f *os.File) (url.Values, error) { return s.opts.Timeline(s.ctx, f) })
-		return
-	}
-	parameters := r.URL.Query()
-	q, err := parseQuery(parameters)
-	q.from, q.to = 0, 0 // there is no range of several
-	p := &page{Name: fmt.Sprintf("%d traces", len(s.traces)), Title: "not found", Stop: "../stop", Perfetto: s.timeline("")}
-	l := links{query: q}
-	fail := func(status int, text string) {
-		if made, err := newSection("message", "Message", text); err == nil {
-			p.Sections = []section{made}
-		}
-		s.write(w, p, status)
-	}
-	if err != nil {
-		fail(http.StatusBadRequest, err.Error())
-		return
-	}
-	for _, x := range withoutFlames() {
-		p.Nav = append(p.Nav, navigation{x.title, l.page(x.name), x.name == name})
-		if x.name == name {
-			p.Title = x.title
-		}
-	}
-	p.Nav = append(p.Nav, navigation{"Each trace", "../", false})
-	if p.Title == "not found" {
-		fail(http.StatusNotFound, "There is no such page of several traces.")
-		return
-	}
-	all, err := s.all.read(s.ctx, q.unit)
-	if err != nil {
-		fail(http.StatusInternalServerError, err.Error())
-		return
-	}
-	l.together = all.together
-	p.About, p.Warnings = about(all.view.rep), all.together.damages
-	var missing *missingError
-	data, err := content(s.ctx, nil, all.view, l, name, parameters)
-	switch {
-	case errors.As(err, &missing):
-		fail(http.StatusNotFound, missing.Error())
-		return
-	case err == nil:
-		var made section
-		if made, err = newSection(name, p.Title, data); err == nil {
-			p.Sections = []section{made}
-			s.write(w, p, http.StatusOK)
-			return
-		}
-	}
-	fail(http.StatusInternalServerError, err.Error())
-}
-
 // write sends a page whole.
 func (s *Server) write(w http.ResponseWriter, p *page, status int) {
 	if s.opts.UI != nil {
@@ -264,17 +200,8 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request, t *Trace, name str
 		return
 	}
 	title, made, view, err := s.section(t, q, name, parameters)
-	var none *model.WindowError
-	var missing *missingError
-	switch {
-	case errors.As(err, &missing):
-		s.message(w, t, q, name, http.StatusNotFound, missing.Error())
-		return
-	case errors.As(err, &none):
-		s.message(w, t, query{}, name, http.StatusNotFound, fmt.Sprintf("There is nothing of the trace in this range: %v.", none))
-		return
-	case err != nil:
-		s.message(w, t, q, name, http.StatusInternalServerError, err.Error())
+	if err != nil {
+		s.fail(w, t, q, name, err)
 		return
 	}
 	p := s.frame(t, q, name)
@@ -291,14 +218,31 @@ type missingError struct{ what string }
 
 func (e *missingError) Error() string { return e.what }
 
-// message serves a page that only says something.
+// message serves a page that only says something, of a trace or, if that is nil, of all.
 func (s *Server) message(w http.ResponseWriter, t *Trace, q query, name string, status int, text string) {
-	p := s.frame(t, q, name)
+	p := s.frameOfAll(q, name)
+	if t != nil {
+		p = s.frame(t, q, name)
+	}
 	p.Title = "not found"
 	if made, err := newSection("message", "Message", text); err == nil {
 		p.Sections = []section{made}
 	}
 	s.write(w, p, status)
+}
+
+// fail serves a page that says why there is no page.
+func (s *Server) fail(w http.ResponseWriter, t *Trace, q query, name string, err error) {
+	var none *model.WindowError
+	var missing *missingError
+	switch {
+	case errors.As(err, &missing):
+		s.message(w, t, q, name, http.StatusNotFound, missing.Error())
+	case errors.As(err, &none):
+		s.message(w, t, query{}, name, http.StatusNotFound, fmt.Sprintf("There is nothing of the trace in this range: %v.", none))
+	default:
+		s.message(w, t, q, name, http.StatusInternalServerError, err.Error())
+	}
 }
 
 // frame is what is around each page of a trace.

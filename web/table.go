@@ -137,6 +137,14 @@ func (t *table) drop(n int) {
 	}
 }
 
+// insert puts in a column. of makes its cell in each row.
+func (t *table) insert(n int, c column, of func(row int) cell) {
+	t.Columns = slices.Insert(t.Columns, n, c)
+	for i := range t.Rows {
+		t.Rows[i].Cells = slices.Insert(t.Rows[i].Cells, n, of(i))
+	}
+}
+
 // withPerfetto adds the column for Perfetto to a table, if its pages can convert.
 func (t *table) withPerfetto(l links) *table {
 	if l.file {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -17,8 +16,10 @@ import (
 // Together is several traces as one: sums, percentiles, and why units of work were slow.
 // It has nothing over time, as the traces are of different times.
 type Together struct {
+	query
 	builder *report.Builder
 	units   *series.Units
+	waits   series.Waits
 	parts   []partOf // in the order in which they were added
 	folder  string   // of all parts, after view
 	damages []string
@@ -37,25 +38,32 @@ type Part struct {
 	model.Sink
 	builder *report.Builder
 	units   *series.Units
+	waits   series.Waits
 }
 
 // NewPart returns a sink for one of several traces. Units are the kinds of units of work
 // that are explained; none means the first that the trace has.
-func NewPart(kinds critical.Kinds) *Part {
+func NewPart(kinds critical.Kinds) *Part { return newPart(query{}, kinds) }
+
+func newPart(q query, kinds critical.Kinds) *Part {
 	p := &Part{units: series.NewUnits()}
-	opts := reportOptions(kinds)
-	opts.Units.Only = func(u *critical.Unit) bool {
-		p.units.Add(u)
-		return true
+	opts := q.options(kinds)
+	if q.fn == "" {
+		opts.Units.Only = func(u *critical.Unit) bool {
+			p.units.Add(u)
+			return true
+		}
 	}
 	p.builder = report.New(opts)
-	p.Sink = p.builder
+	p.Sink = model.Tee(p.builder, &p.waits)
 	return p
 }
 
 // NewTogether returns a Together without traces, of the same kinds of units as its parts.
-func NewTogether(kinds critical.Kinds) *Together {
-	return &Together{builder: report.New(reportOptions(kinds)), units: series.NewUnits()}
+func NewTogether(kinds critical.Kinds) *Together { return newTogether(query{}, kinds) }
+
+func newTogether(q query, kinds critical.Kinds) *Together {
+	return &Together{query: q, builder: report.New(q.options(kinds)), units: series.NewUnits()}
 }
 
 // Add adds a trace that has been read, by the name of its file. p cannot be used any more.
@@ -70,6 +78,7 @@ func (t *Together) add(file string, p *Part, damage error, number int) {
 		t.damages = append(t.damages, damage.Error())
 	}
 	t.units.Merge(p.units, file, origin)
+	t.waits.Merge(&p.waits)
 	t.builder.Merge(p.builder, file)
 }
 
@@ -80,7 +89,7 @@ func (t *Together) view() *view {
 		files[i] = p.file
 	}
 	t.folder = report.CommonFolder(files)
-	return &view{rep: t.builder.Report(), units: t.units}
+	return &view{query: t.query, rep: t.builder.Report(), units: t.units, waits: &t.waits}
 }
 
 // shortName is the name of a trace without the folder of all of them.
@@ -118,75 +127,8 @@ func (t *Together) table(l links) *table {
 func WriteTogether(w io.Writer, t *Together, name string) error {
 	v := t.view()
 	p := page{Name: name, Title: "summary", About: about(v.rep), File: true, Policy: policy + filePolicy, Warnings: t.damages}
-	if err := p.addSections(context.Background(), nil, v, links{file: true, together: t}, withoutFlames()); err != nil {
+	if err := p.addSections(context.Background(), noneRan, v, links{file: true, together: t}, withoutFlames()); err != nil {
 		return err
 	}
 	return p.write(w)
-}
-
-// all is several traces of a server together. They are read once more when the first page
-// of that is asked for.
-type all struct {
-	traces []*Trace
-	cache  cache[int, *togetherView]
-}
-
-type togetherView struct {
-	together *Together
-	view     *view
-}
-
-// read reads all traces, as many at a time as there are cores. unit is as in query.
-func (a *all) read(ctx context.Context, unit int) (*togetherView, error) {
-	return a.cache.get(unit, func() (*togetherView, error) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		kinds := query{unit: unit}.kinds()
-		type result struct {
-			part *Part
-			sum  *model.Summary
-			err  error
-		}
-		results := make([]chan result, len(a.traces))
-		for i := range results {
-			results[i] = make(chan result, 1)
-		}
-		room := make(chan struct{}, runtime.GOMAXPROCS(0))
-		go func() {
-			for i, t := range a.traces {
-				select {
-				case room <- struct{}{}:
-				case <-ctx.Done():
-					return
-				}
-				go func() {
-					p := NewPart(kinds)
-					sum, err := t.readWindow(ctx, p, model.Window{})
-					results[i] <- result{p, sum, err}
-				}()
-			}
-		}()
-		together := NewTogether(kinds)
-		for i, name := range a.names() {
-			r := <-results[i]
-			if r.sum == nil {
-				return nil, fmt.Errorf("%s: %w", name, r.err)
-			}
-			together.add(name, r.part, r.err, i+1)
-			<-room
-		}
-		return &togetherView{together, together.view()}, nil
-	})
-}
-
-// names returns the names of the traces, which tell them apart.
-func (a *all) names() []string {
-	out := make([]string, len(a.traces))
-	for i, t := range a.traces {
-		out[i] = t.Name
-		for n := 2; slices.Contains(out[:i], out[i]); n++ {
-			out[i] = fmt.Sprintf("%s (%d)", t.Name, n)
-		}
-	}
-	return out
 }

@@ -2,13 +2,16 @@ package web
 
 import (
 	"bytes"
+	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/trace2x/trace2x/convert/pprof"
 	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
@@ -30,6 +33,12 @@ func merged(t *testing.T, names []string, kinds critical.Kinds) *report.Report {
 	t.Helper()
 	var opts report.Options
 	opts.Units.Kinds = kinds
+	return mergedBy(t, names, opts)
+}
+
+// mergedBy is merged with other options.
+func mergedBy(t *testing.T, names []string, opts report.Options) *report.Report {
+	t.Helper()
 	all := report.New(opts)
 	for _, name := range names {
 		b := report.New(opts)
@@ -66,7 +75,7 @@ func TestTogether(t *testing.T) {
 	if len(tableRows(t, overview, "traces-table")) != len(togetherTraces) || strings.Contains(overview, `class="timeline"`) {
 		t.Error("the overview should have a line for each trace, and nothing over time")
 	}
-	for _, page := range []string{"units", "blocking", "scheduling", "gc", "units?unit=http"} {
+	for _, page := range []string{"units", "blocking", "scheduling", "gc", "flame", "units?unit=http"} {
 		get(t, s.url+"all/"+page)
 	}
 	http := merged(t, togetherTraces, critical.KindsOf(critical.HTTP))
@@ -75,13 +84,136 @@ func TestTogether(t *testing.T) {
 	}
 	// All units of a type are in its histogram.
 	total := int64(0)
-	v := s.all.cache.order.Back().Value.(*entry[int, *togetherView]).value
+	v := s.all.cache.order.Back().Value.(*entry[query, *togetherView]).value
 	for _, r := range v.view.units.Rows(critical.Task, "handleRequest") {
 		total += r.Count
 	}
 	for _, typ := range want.Why.Types {
 		if typ.Name == "handleRequest" && typ.Count != total {
 			t.Errorf("%d requests in the histogram, want %d", total, typ.Count)
+		}
+	}
+}
+
+// The page of a function has its goroutines in all traces, with the numbers of the report.
+func TestTogetherFunction(t *testing.T) {
+	s := serveTogether(t)
+	const fn = "net/http.(*conn).serve"
+	opts := report.Options{Singles: maxSingles}
+	opts.Selection.Func = regexp.MustCompile(`^net/http\.\(\*conn\)\.serve$`)
+	want := mergedBy(t, togetherTraces, opts)
+	page := get(t, s.at("all/"+links{}.Func(fn)))
+	if rows := tableRows(t, get(t, s.url+"all/goroutines"), "goroutines-table"); len(rows) == 0 || !strings.Contains(get(t, s.url+"all/goroutines"), `href="goroutines?func=`) {
+		t.Error("the goroutines of all traces do not lead to those of a function")
+	}
+	rows := tableRows(t, page, "singles-table")
+	if len(want.Singles) == 0 || len(rows) != len(want.Singles) {
+		t.Fatalf("%d goroutines, want %d", len(rows), len(want.Singles))
+	}
+	files := make(map[string]bool)
+	for i := range want.Singles {
+		g := &want.Singles[i]
+		files[g.File] = true
+		if row := rows[i]; row[0] != strconv.FormatInt(int64(g.ID), 10) || row[1] != g.File || row[2] != ns(g.Start) || row[4] != ns(g.Times.Execution) {
+			t.Errorf("row %d is %q, want %+v", i, row[:5], g)
+		}
+	}
+	if len(files) < 2 {
+		t.Errorf("goroutines only of %v", files)
+	}
+	checkTable(t, s.at("all/"+links{}.Func(fn)), "blocking-table", want.Blocking, func(b *report.Blocking) []string {
+		return []string{b.Reason, "", strconv.FormatInt(b.Count, 10), ns(b.Total)}
+	})
+	// Each goroutine leads to its page, in its trace.
+	for _, n := range []string{"1", "3"} {
+		m := regexp.MustCompile(`href="(\.\./` + n + `/goroutine\?id=(\d+))"`).FindStringSubmatch(page)
+		if m == nil {
+			t.Errorf("nothing leads to a goroutine of trace %s", n)
+			continue
+		}
+		if body := get(t, s.at("all/"+m[1])); !strings.Contains(body, "<h2>Goroutine "+m[2]) {
+			t.Errorf("%s is not its page", m[1])
+		}
+	}
+}
+
+// The worst waits of several traces say what ran instead, and all waits are counted.
+func TestTogetherScheduling(t *testing.T) {
+	s := serveTogether(t)
+	page := get(t, s.url+"all/scheduling")
+	want := mergedBy(t, togetherTraces, report.Options{Worst: mostWorst})
+	for i, row := range tableRows(t, page, "worst-table") {
+		w := &want.Scheduling.Worst[i]
+		n := slices.IndexFunc(togetherTraces, func(name string) bool { return name+".trace" == w.File })
+		of := s.traces[n]
+		ran, err := of.ran(t.Context(), []report.SchedWait{*w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := report.RanLine(ran[0].ran); text == "" || !strings.HasPrefix(row[5], text) {
+			t.Errorf("row %d: %q ran, want %q", i, row[5], text)
+		}
+	}
+	all, err := s.all.view(t.Context(), query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	total, sum := int64(0), int64(0)
+	for _, n := range all.view.waits.Rows {
+		total += n
+	}
+	for _, tr := range s.traces {
+		for _, rows := range tr.whole.series.Waits {
+			for _, n := range rows {
+				sum += int64(n)
+			}
+		}
+	}
+	if total != sum || total == 0 {
+		t.Errorf("%d waits, want %d", total, sum)
+	}
+}
+
+// Flame graphs of several traces are of the profiles of all of them, added up.
+func TestTogetherFlame(t *testing.T) {
+	s := serveTogether(t)
+	for _, opts := range []pprof.Options{{Type: pprof.Sync}, {Type: pprof.Wall}, {Type: pprof.Critical}} {
+		var total int64
+		for _, name := range togetherTraces {
+			p := pprof.New(opts)
+			if _, err := model.Read(t.Context(), bytes.NewReader(testtrace.Data(t, name)), p); err != nil {
+				t.Fatal(err)
+			}
+			total += p.Stats().Time
+		}
+		made, stats, err := s.all.profile(t.Context(), opts)
+		if err != nil || stats.Time != total {
+			t.Errorf("%v: %d, want %d, %v", opts.Type, stats.Time, total, err)
+			continue
+		}
+		of := int64(0)
+		for _, x := range made.Sample {
+			of += x.Value[len(x.Value)-1]
+		}
+		if of != total {
+			t.Errorf("%v: samples of %d, want %d", opts.Type, of, total)
+		}
+		page := get(t, s.url+"all/flame/"+opts.Type.String()+"/all/top")
+		if !strings.Contains(page, "<title>3 traces ") {
+			t.Errorf("%v: the page is not of all traces", opts.Type)
+		}
+	}
+	if page := get(t, s.url+"all/"+flames(links{}, "func", "net/http.(*conn).serve")[0].Href); !strings.Contains(page, "<title>3 traces, goroutines of ") {
+		t.Error("not of one function")
+	}
+	for _, path := range []string{"flame/wall/from=1ms/top", "flame/wall/goroutine=1/top", "flame/wall/task-id=1/top", "goroutine?id=1", "nothing", "goroutines?func=nobody"} {
+		resp, err := http.Get(s.url + "all/" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", path, resp.Status)
 		}
 	}
 }

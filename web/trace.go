@@ -123,6 +123,7 @@ type view struct {
 	rep    *report.Report
 	series *series.Series // nil for a part of the goroutines, and for several traces
 	units  *series.Units
+	waits  *series.Waits // of several traces
 	life   *series.Life
 	damage error
 }
@@ -141,10 +142,22 @@ var mmuLengths = func() (all []time.Duration) {
 	return append(all, time.Second)
 }()
 
-// reportOptions are those of what pages show.
-func reportOptions(kinds critical.Kinds) report.Options {
+// options are those of the report of a query, which explains these kinds of units.
+func (q query) options(kinds critical.Kinds) report.Options {
 	opts := report.Options{Worst: 20, MMULengths: mmuLengths}
 	opts.Units.Kinds = kinds
+	switch {
+	case q.goroutine != 0:
+		opts.Selection.Goroutines = []model.GoID{q.goroutine}
+		opts.Goroutine, opts.NoUnits = q.goroutine, true
+	case q.fn != "":
+		opts.Selection.Func = regexp.MustCompile("^" + regexp.QuoteMeta(q.fn[1:]) + "$")
+		opts.Singles = maxSingles
+	case q.path != unitKey{}:
+		opts.Units.Kinds = critical.KindsOf(q.path.kind)
+		opts.Units.Only = func(u *critical.Unit) bool { return q.path.is(u) }
+		opts.Units.Keep = opts.Units.Only
+	}
 	return opts
 }
 
@@ -159,24 +172,14 @@ func (q query) kinds() critical.Kinds {
 // read reads what a query asks for. pass reads the trace, or a window of it, into a sink.
 func read(q query, first ReadOptions, pass func(model.Sink) (*model.Summary, error)) (*view, error) {
 	v := &view{query: q}
-	opts := reportOptions(first.Units | q.kinds())
-	opts.NoUnits = q.goroutine != 0
+	opts := q.options(first.Units | q.kinds())
 	var samples *series.Builder
 	sinks := []model.Sink{nil}
 	switch {
 	case q.goroutine != 0:
-		opts.Selection.Goroutines = []model.GoID{q.goroutine}
-		opts.Goroutine = q.goroutine
 		v.life = series.NewLife(q.goroutine)
 		sinks = append(sinks, v.life)
-	case q.fn != "":
-		opts.Selection.Func = regexp.MustCompile("^" + regexp.QuoteMeta(q.fn[1:]) + "$")
-		opts.Singles = maxSingles
-	case q.path != unitKey{}:
-		opts.Units.Kinds = critical.KindsOf(q.path.kind)
-		opts.Units.Only = func(u *critical.Unit) bool { return q.path.is(u) }
-		opts.Units.Keep = opts.Units.Only
-	default:
+	case q.fn == "" && q.path == unitKey{}:
 		samples, v.units = series.New(), series.NewUnits()
 		opts.Units.Only = func(u *critical.Unit) bool {
 			samples.Unit(u)
@@ -247,16 +250,17 @@ func (t *Trace) unit(ctx context.Context, v *view, key unitKey, latency time.Dur
 	return v, nil, nil
 }
 
-// ran returns what held the Ps in some intervals.
-func (t *Trace) ran(ctx context.Context, intervals []series.Interval) ([][]critical.Ran, error) {
-	out := make([][]critical.Ran, len(intervals))
-	for i, x := range intervals {
+// ran says what held the Ps in these waits.
+func (t *Trace) ran(ctx context.Context, waits []report.SchedWait) ([]instead, error) {
+	out := make([]instead, len(waits))
+	for i, w := range waits {
+		x := series.Interval{From: w.At, To: w.At + w.Duration}
 		sink := series.NewRan([]series.Interval{x})
 		_, err := t.readWindow(ctx, sink, model.Window{From: model.Moment{Since: x.From}, To: model.Moment{Since: x.To}})
 		if err != nil && !model.IsDamage(err) {
 			return nil, err
 		}
-		out[i] = sink.Of(0)
+		out[i] = instead{sink.Of(0), t.whole.rep.Overview.MaxGOMAXPROCS}
 	}
 	return out, nil
 }

@@ -14,16 +14,16 @@ func Write(ctx context.Context, w io.Writer, t *Trace, command string) error {
 		p.Warnings = append(p.Warnings, v.damage.Error())
 	}
 	// The pages of flame graphs are served.
-	if err := p.addSections(ctx, t, v, links{file: true}, withoutFlames()); err != nil {
+	if err := p.addSections(ctx, t.ran, v, links{file: true}, withoutFlames()); err != nil {
 		return err
 	}
 	return p.write(w)
 }
 
-// addSections adds these pages of a view of a trace, nil for several, as sections of one.
-func (p *page) addSections(ctx context.Context, t *Trace, v *view, l links, of []pageName) error {
+// addSections adds these pages of a view as sections of one.
+func (p *page) addSections(ctx context.Context, ran ranFunc, v *view, l links, of []pageName) error {
 	for _, x := range of {
-		data, err := content(ctx, t, v, l, x.name, nil)
+		data, err := content(ctx, ran, v, l, x.name, nil)
 		if err != nil {
 			return err
 		}

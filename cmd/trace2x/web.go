@@ -54,8 +54,8 @@ UI in your browser, and no further.
 ` + sourceHelp + `
 
 Several traces, or all in a folder, have pages of each, and pages of all together: why
-units of work were slow in any of them, goroutines, blocking, scheduling and the GC.
-These have no plots over time, as the traces are of different times. Their
+units of work were slow in any of them, goroutines, blocking, scheduling, the GC and
+flame graphs. These have no plots over time, as the traces are of different times. Their
 button "Open in Perfetto" shows the traces on one timeline, as those of several programs:
 see trace2x perfetto.
 

@@ -3,6 +3,8 @@ package series
 import (
 	"slices"
 	"time"
+
+	"github.com/trace2x/trace2x/model"
 )
 
 // WaitRows is how many lengths of waits are told apart.
@@ -36,4 +38,24 @@ func WaitFrom(row int) time.Duration {
 		return 0
 	}
 	return waitSteps[row-1]
+}
+
+// Waits is a sink that counts the waits for a P by length: see [WaitRow].
+type Waits struct {
+	model.NopSink
+	Rows [WaitRows]int64
+}
+
+// GoroutineState is part of [model.Sink].
+func (w *Waits) GoroutineState(_ *model.Goroutine, s *model.GoState) {
+	if s.Kind == model.Runnable {
+		w.Rows[WaitRow(time.Duration(s.Duration()))]++
+	}
+}
+
+// Merge adds the waits of another trace.
+func (w *Waits) Merge(o *Waits) {
+	for i, n := range o.Rows {
+		w.Rows[i] += n
+	}
 }

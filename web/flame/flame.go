@@ -35,9 +35,10 @@ var starting sync.Mutex
 func New(name string, p *profile.Profile) (http.Handler, error) {
 	starting.Lock()
 	defer starting.Unlock()
-	if len(p.Mapping) == 0 { // its file is the title of the pages
-		p.Mapping = []*profile.Mapping{{ID: 1, File: strings.ReplaceAll(name, "/", "·"), HasFunctions: true, HasFilenames: true, HasLineNumbers: true}}
+	if len(p.Mapping) == 0 {
+		p.Mapping = []*profile.Mapping{{ID: 1, HasFunctions: true, HasFilenames: true, HasLineNumbers: true}}
 	}
+	p.Mapping[0].File = strings.ReplaceAll(name, "/", "·") // the title of the pages
 	h := make(handler)
 	ui := &ui{}
 	err := driver.PProf(&driver.Options{
