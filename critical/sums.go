@@ -21,6 +21,10 @@ type SumOptions struct {
 	Slowest int
 	// Only says which units count, also among those that are Cut; nil for all.
 	Only func(*Unit) bool
+	// Each is called for each unit that counts, also for those that are Cut, in the order
+	// of the ends; nil for none. With Aside, that is on another goroutine, and the last
+	// call returns before Report does.
+	Each func(*Unit)
 	// Keep says which other units' paths are kept; nil for none. Their number is not
 	// bounded.
 	Keep func(*Unit) bool
@@ -171,6 +175,9 @@ func NewSums(opts SumOptions) *Sums {
 func (s *Sums) add(u *Unit) {
 	if s.opts.Only != nil && !s.opts.Only(u) {
 		return
+	}
+	if s.opts.Each != nil {
+		s.opts.Each(u)
 	}
 	key := typeKey{u.Kind, u.Type}
 	t := s.typ(key)

@@ -49,10 +49,7 @@ func newPart(q query, kinds critical.Kinds) *Part {
 	p := &Part{units: series.NewUnits()}
 	opts := q.options(kinds)
 	if q.fn == "" {
-		opts.Units.Only = func(u *critical.Unit) bool {
-			p.units.Add(u)
-			return true
-		}
+		opts.Units.Each = p.units.Add
 	}
 	p.builder = report.New(opts)
 	p.Sink = model.Tee(p.builder, &p.waits)

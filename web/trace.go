@@ -181,10 +181,9 @@ func read(q query, first ReadOptions, pass func(model.Sink) (*model.Summary, err
 		sinks = append(sinks, v.life)
 	case q.fn == "" && q.path == unitKey{}:
 		samples, v.units = series.New(), series.NewUnits()
-		opts.Units.Only = func(u *critical.Unit) bool {
+		opts.Units.Each = func(u *critical.Unit) {
 			samples.Unit(u)
 			v.units.Add(u)
-			return true
 		}
 		sinks = append(sinks, samples)
 	}

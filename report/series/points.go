@@ -73,12 +73,13 @@ func cutPoints(list []Point) []Point {
 	return slices.Delete(list, i, i+1)
 }
 
-// Unit adds the latency of a unit of work that has just ended, if it is whole.
+// Unit adds the latency of a unit of work that has ended, if it is whole. Units come in
+// the order of their ends, also from another goroutine than the calls of the sink.
 func (b *Builder) Unit(u *critical.Unit) {
 	if u.Cut {
 		return
 	}
-	at := &b.points.of[b.grid.bucket(u.End)]
+	at := &b.points.of[b.pointsGrid.bucket(u.End)]
 	*at = addPoint(*at, Point{time.Duration(u.End), u.Duration(), u.Kind, u.Type, ID{Task: u.Task, Goroutine: u.Goroutine, Start: u.Start}})
 }
 

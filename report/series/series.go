@@ -60,7 +60,7 @@ func (s *Series) At(bucket int) time.Duration { return s.Start + time.Duration(b
 func (s *Series) Length(bucket int) time.Duration { return min(s.Step, s.End-s.At(bucket)) }
 
 // Builder is the sink that samples a trace. Units of work are found elsewhere: whoever
-// finds them passes each to Unit.
+// finds them passes each to Unit, before Series is called.
 type Builder struct {
 	model.NopSink
 	grid   grid
@@ -87,14 +87,16 @@ type Builder struct {
 	heap, goal *list[uint64]
 	pauses     *list[Pause]
 	waits      *list[[WaitRows]uint32]
+	// points have a grid of their own, as units may be found on another goroutine.
 	points     *list[[]Point]
+	pointsGrid grid
 }
 
 var _ model.Sink = (*Builder)(nil)
 
 // New returns a sink that samples a whole trace.
 func New() *Builder {
-	b := &Builder{grid: grid{shift: firstShift}}
+	b := &Builder{grid: grid{shift: firstShift}, pointsGrid: grid{shift: firstShift}}
 	g := &b.grid
 	for _, kind := range []model.StateKind{model.Running, model.Runnable, model.Waiting, model.Syscall} {
 		b.states[kind] = g.newLine()
@@ -111,7 +113,7 @@ func New() *Builder {
 		}
 		return a
 	})
-	b.points = newList(g, joinPoints)
+	b.points = newList(&b.pointsGrid, joinPoints)
 	return b
 }
 
@@ -123,7 +125,9 @@ func longerPause(a, b Pause) Pause {
 }
 
 // Begin is part of [model.Sink], as the other methods are, except Unit and Series.
-func (b *Builder) Begin(t *model.Trace) { b.grid.start, b.origin = t.Start, t.Origin }
+func (b *Builder) Begin(t *model.Trace) {
+	b.grid.start, b.pointsGrid.start, b.origin = t.Start, t.Start, t.Origin
+}
 
 func (b *Builder) GoroutineStart(g *model.Goroutine) { *b.until.Of(g) = g.Start }
 
@@ -218,6 +222,7 @@ func (b *Builder) since(t model.Time) time.Duration { return time.Duration(t - b
 // Series is what there was in the trace that has ended.
 func (b *Builder) Series() *Series {
 	n := b.grid.bucket(b.end) + 1
+	b.pointsGrid.bucket(b.end) // as many
 	if n > 1 && b.grid.start+model.Time(n-1)<<b.grid.shift == b.end {
 		n-- // nothing is in the last one
 	}
