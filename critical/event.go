@@ -41,12 +41,14 @@ const (
 	opSample             // of goroutine x
 	opGap                // ended
 	opTasks              // from now on, only tasks are wanted
+	opThen               // number x in batch.then is called
 )
 
 // batch is some events, and what they are the first to name.
 type batch struct {
 	events         []event
 	units          []Unit
+	then           []func()
 	stacks         []*model.Stack
 	funcs, reasons []string
 }
@@ -57,6 +59,8 @@ func newBatch() *batch { return &batch{events: make([]event, 0, batchSize)} }
 
 func (b *batch) reset() {
 	clear(b.units)
+	clear(b.then)
 	clear(b.stacks)
+	b.then = b.then[:0]
 	b.events, b.units, b.stacks, b.funcs, b.reasons = b.events[:0], b.units[:0], b.stacks[:0], b.funcs[:0], b.reasons[:0]
 }

@@ -144,7 +144,17 @@ func (f *Finder) finish() {
 	}
 }
 
-// Begin is part of [model.Sink], as the other methods are.
+// Then has f called when the finder has taken what it got before: after the call of found
+// for the units that ended before, and before that for the units that end later. With
+// Options.Aside, that is on the goroutine that finds the units. It is for what whoever
+// gets the units has to know of the same moment.
+func (f *Finder) Then(do func()) {
+	e := f.note(opThen, 0, -1)
+	e.x = int64(len(f.batch.then))
+	f.batch.then = append(f.batch.then, do)
+}
+
+// Begin is part of [model.Sink], as the other methods are, except Then.
 func (f *Finder) Begin(t *model.Trace) { f.note(opGap, t.Start, -1) }
 
 // End is part of [model.Sink].

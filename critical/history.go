@@ -130,6 +130,8 @@ func (h *history) take(b *batch) {
 			}
 		case opGap:
 			h.stalls.last = e.at
+		case opThen:
+			b.then[e.x]()
 		case opTasks:
 			h.kinds = KindsOf(Task)
 			for slot := range h.conns {

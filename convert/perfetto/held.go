@@ -25,15 +25,10 @@ const maxLeft = 1 << 14
 func newHeldLanes() *heldLanes { return &heldLanes{of: make(map[model.GoID][]held)} }
 
 func (h *heldLanes) take(g model.GoID, l *lane, from model.Time, forWaking bool) {
-	if h != nil {
-		h.of[g] = append(h.of[g], held{lane: l, from: from, until: -1, forWaking: forWaking})
-	}
+	h.of[g] = append(h.of[g], held{lane: l, from: from, until: -1, forWaking: forWaking})
 }
 
 func (h *heldLanes) leave(g model.GoID, l *lane, t model.Time) {
-	if h == nil {
-		return
-	}
 	for i := range h.of[g] {
 		if x := &h.of[g][i]; x.lane == l && x.until < 0 {
 			x.until = t

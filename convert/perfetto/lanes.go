@@ -25,8 +25,8 @@ type lanes struct {
 
 	numbers   numbers
 	functions map[string]*function
-	runtime   *process   // of all goroutines of the runtime, nil until there is one
-	held      *heldLanes // nil if nobody asks
+	runtime   *process // of all goroutines of the runtime, nil until there is one
+	slowest   *slowest // nil if nobody asks who was on a lane
 }
 
 // function is a start function.
@@ -103,7 +103,7 @@ func (l *lanes) newTrack() uint64 { return l.packets.newTrack() }
 // the goroutine is there only to wake others.
 func (l *lanes) take(g *model.Goroutine, from model.Time, forWaking bool) *lane {
 	ln := l.freeOrNew(g, from)
-	l.held.take(g.ID, ln, from, forWaking)
+	l.slowest.tookLane(g.ID, ln, from, forWaking)
 	return ln
 }
 
@@ -255,7 +255,7 @@ func ofRuntime(fn string) bool {
 
 // giveBack takes the lane of a goroutine that leaves it at t.
 func (l *lanes) giveBack(g model.GoID, ln *lane, t model.Time) {
-	l.held.leave(g, ln, t)
+	l.slowest.leftLane(g, ln, t)
 	ln.until = t
 	if !l.perGoroutine {
 		heap.Push(&ln.function.free, ln)

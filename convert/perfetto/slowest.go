@@ -19,7 +19,8 @@ import (
 
 // slowest keeps the slowest units of work of each type, with their critical paths, and
 // writes them when the trace has ended. It finds them in the whole trace, also if the
-// file has only some goroutines.
+// file has only some goroutines. That happens on another goroutine, which all fields
+// belong to until the trace has ended: see [critical.Finder.Then].
 type slowest struct {
 	*critical.Finder
 	w     *Writer
@@ -27,7 +28,7 @@ type slowest struct {
 	kind  critical.Kind // the first kind that the trace has; others are not kept
 	types map[string]*slowType
 	size  int  // segments that are kept
-	out   bool // what the finder gets now is not in focus
+	out   bool // the task that ends now is not in focus
 	lanes *heldLanes
 
 	show  func(*critical.Unit) bool // Options.Show, nil for none
@@ -85,7 +86,7 @@ func newSlowest(w *Writer, opts *Options) *slowest {
 		return nil
 	}
 	s := &slowest{w: w, limit: max(opts.Slowest, 0), show: opts.Show, kind: critical.GoroutineLife, types: make(map[string]*slowType), lanes: newHeldLanes()}
-	s.Finder = critical.NewFinder(critical.Options{}, s.found)
+	s.Finder = critical.NewFinder(critical.Options{Aside: true}, s.found)
 	return s
 }
 
@@ -136,6 +137,31 @@ func (s *slowest) found(u *critical.Unit) {
 			s.trim(t)
 		}
 	}
+}
+
+// tookLane notes that a goroutine is on a lane from a moment on.
+func (s *slowest) tookLane(g model.GoID, l *lane, from model.Time, forWaking bool) {
+	if s != nil {
+		s.Then(func() { s.lanes.take(g, l, from, forWaking) })
+	}
+}
+
+// leftLane notes that a goroutine leaves a lane.
+func (s *slowest) leftLane(g model.GoID, l *lane, t model.Time) {
+	if s != nil {
+		s.Then(func() { s.lanes.leave(g, l, t) })
+	}
+}
+
+// taskEnded is TaskEnd for a task that is in focus or not.
+func (s *slowest) taskEnded(t *model.Task, in bool) {
+	if in {
+		s.TaskEnd(t)
+		return
+	}
+	s.Then(func() { s.out = true })
+	s.TaskEnd(t)
+	s.Then(func() { s.out = false })
 }
 
 // keep returns a unit with its path and the lanes of that.

@@ -190,7 +190,7 @@ func (w *Writer) Begin(t *model.Trace) {
 	w.lanes = newLanes(p, t.Start, w.opts.LanePerGoroutine)
 	if w.slowest != nil {
 		w.slowest.Begin(t)
-		w.lanes.held = w.slowest.lanes
+		w.lanes.slowest = w.slowest
 	}
 	w.runtime = group{lanes: w.lanes, name: "Go runtime"}
 	w.gc.make = func() uint64 {
@@ -649,9 +649,7 @@ func (w *Writer) TaskStart(t *model.Task) {
 func (w *Writer) TaskEnd(t *model.Task) {
 	in := w.focus == nil || w.focus.tasks.End(t)
 	if w.slowest != nil {
-		w.slowest.out = !in
-		w.slowest.TaskEnd(t)
-		w.slowest.out = false
+		w.slowest.taskEnded(t, in)
 	}
 	if in {
 		w.calls.taskEnd(t)
@@ -758,6 +756,7 @@ func (w *Writer) Sync(s *model.Sync) {
 func (w *Writer) End(s *model.Summary) {
 	w.counters.finish(w.trace.Start, s.End)
 	if w.slowest != nil {
+		w.slowest.End(s)
 		w.slowest.write()
 	}
 	w.lanes.finish()
