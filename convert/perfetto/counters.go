@@ -1,6 +1,9 @@
 package perfetto
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/trace2x/trace2x/convert/perfetto/perfettopb"
 	"github.com/trace2x/trace2x/model"
 )
@@ -41,11 +44,18 @@ type countSample struct {
 // second is seen from farther away, and five counters of 10,000 samples a second would
 // be a tenth of what is to be loaded.
 func (c *stateCounters) countInterval(t model.Time) model.Time {
-	if t-c.start < 1e9 {
-		return 100_000
+	if t-c.start < denseTime {
+		return denseInterval
 	}
-	return 1_000_000
+	return laterInterval
 }
+
+// Times in ns between samples of counters: in the first denseTime of a trace, and later.
+const (
+	denseTime     = 1_000_000_000
+	denseInterval = 100_000
+	laterInterval = 1_000_000
+)
 
 var countedStates = [...]model.StateKind{model.Running, model.Runnable, model.Waiting, model.Syscall}
 
@@ -158,26 +168,77 @@ func (c *stateCounters) finish(start, end model.Time) {
 	c.complete(start)
 }
 
-// metrics writes the runtime's metrics as counters.
+// metrics writes the runtime's metrics as counters. A busy program has a new size of its
+// heap every few hundred microseconds.
 type metrics struct {
+	events *events
 	group  *group
-	tracks map[string]uint64
+	start  model.Time
+	open   map[string]*metric
 }
 
-func (m *metrics) track(name string) uint64 {
-	id, ok := m.tracks[name]
-	if !ok {
-		switch name {
-		case model.HeapObjects:
-			id = m.group.counter("Heap in use", "Memory occupied by live objects and dead ones not yet swept", "heap", perfettopb.CounterDescriptor_UNIT_SIZE_BYTES, "")
-		case model.HeapGoal:
-			id = m.group.counter("Heap goal", "Heap size at the end of the GC cycle that the pacer aims for", "heap", perfettopb.CounterDescriptor_UNIT_SIZE_BYTES, "")
-		case model.GOMAXPROCS:
-			id = m.group.counter("GOMAXPROCS", "Number of Ps", "", perfettopb.CounterDescriptor_UNIT_COUNT, "Ps")
-		default:
-			id = m.group.counter(name, "A metric of runtime/metrics", "", perfettopb.CounterDescriptor_UNIT_COUNT, "")
-		}
-		m.tracks[name] = id
+// metric is one counter. In the first second it has all samples. After that, it has the
+// last one of each millisecond, and each that is larger or smaller than both the one
+// before it and the one behind it: a sample that is left out lies between two that are
+// written, and is soon followed by the second of them.
+type metric struct {
+	track       uint64
+	written     metricSample // the last one
+	held        metricSample // the last one, which may be left out
+	any, isHeld bool         // written, held are set
+}
+
+type metricSample struct {
+	time  model.Time
+	value int64
+}
+
+func (m *metrics) sample(s *model.Metric) {
+	c := m.open[s.Name]
+	if c == nil {
+		c = &metric{track: m.track(s.Name)}
+		m.open[s.Name] = c
 	}
-	return id
+	now := metricSample{s.Time, int64(s.Value)}
+	if c.isHeld && (now.time-c.written.time >= laterInterval || c.held.isExtreme(c.written, now)) {
+		m.write(c, c.held)
+	}
+	if c.any && now.time-m.start >= denseTime && now.time-c.written.time < laterInterval {
+		c.held, c.isHeld = now, true
+	} else {
+		m.write(c, now)
+	}
+}
+
+// isExtreme reports whether a sample is larger or smaller than both of its neighbors.
+func (s metricSample) isExtreme(before, behind metricSample) bool {
+	return s.value > max(before.value, behind.value) || s.value < min(before.value, behind.value)
+}
+
+func (m *metrics) write(c *metric, s metricSample) {
+	m.events.count(c.track, s.time, s.value)
+	c.written, c.any, c.isHeld = s, true, false
+}
+
+// finish writes the last samples.
+func (m *metrics) finish() {
+	for _, name := range slices.Sorted(maps.Keys(m.open)) {
+		if c := m.open[name]; c.isHeld {
+			m.write(c, c.held)
+		}
+	}
+}
+
+// track makes the track of a metric.
+func (m *metrics) track(name string) uint64 {
+	const thinned = ", all samples of the first second, and then one every ms, and peaks"
+	switch name {
+	case model.HeapObjects:
+		return m.group.counter("Heap in use", "Memory occupied by live objects and dead ones not yet swept"+thinned, "heap", perfettopb.CounterDescriptor_UNIT_SIZE_BYTES, "")
+	case model.HeapGoal:
+		return m.group.counter("Heap goal", "Heap size at the end of the GC cycle that the pacer aims for", "heap", perfettopb.CounterDescriptor_UNIT_SIZE_BYTES, "")
+	case model.GOMAXPROCS:
+		return m.group.counter("GOMAXPROCS", "Number of Ps", "", perfettopb.CounterDescriptor_UNIT_COUNT, "Ps")
+	}
+	return m.group.counter(name, "A metric of runtime/metrics", "", perfettopb.CounterDescriptor_UNIT_COUNT, "")
 }

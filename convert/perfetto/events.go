@@ -22,11 +22,11 @@ const (
 // of their own. The method event begins an event, the other methods add to it, and
 // endEvent ends it.
 type events struct {
-	packets          *packets
-	sequence         byte
-	interned         interned // for the next packet
-	names, argValues textTable
-	stacks           stackTable
+	packets  *packets
+	sequence byte
+	interned interned // for the next packet
+	names    textTable
+	stacks   stackTable
 
 	start     model.Time
 	last      model.Time // of deltaClock
@@ -36,13 +36,12 @@ type events struct {
 
 func newEvents(p *packets, start model.Time) *events {
 	e := &events{
-		packets:   p,
-		sequence:  p.machine.sequence(eventSequence),
-		names:     newTextTable(fInternedNames, maxNames),
-		argValues: newTextTable(fInternedAnnotationValues, maxNames),
-		stacks:    newStackTable(),
-		start:     start,
-		last:      start,
+		packets:  p,
+		sequence: p.machine.sequence(eventSequence),
+		names:    newTextTable(fInternedNames, maxNames),
+		stacks:   newStackTable(),
+		start:    start,
+		last:     start,
 	}
 	clock := func(id uint32, t uint64, incremental bool) *perfettopb.ClockSnapshot_Clock {
 		c := &perfettopb.ClockSnapshot_Clock{ClockId: proto.Uint32(id), Timestamp: proto.Uint64(t)}
@@ -133,7 +132,6 @@ const (
 	argBlocked
 	argSwept
 	argReclaimed
-	argLogCategory
 	argMessage
 	argProc
 	argError
@@ -147,23 +145,22 @@ const (
 )
 
 var argNames = [...]string{
-	argParent:      "parent",
-	argBefore:      "began before the trace",
-	argGoroutine:   "goroutine",
-	argEndedBy:     "ended by goroutine",
-	argTask:        "task",
-	argParentTask:  "parent task",
-	argBlocked:     "blocked without a P (ns)",
-	argSwept:       "swept (bytes)",
-	argReclaimed:   "reclaimed (bytes)",
-	argLogCategory: "category",
-	argMessage:     "message",
-	argProc:        "P",
-	argError:       "error",
-	argOffset:      "byte offset",
-	argLost:        "bytes lost",
-	argCut:         "goes on after the region around it",
-	argStalled:     "whole process did not run (ns)",
+	argParent:     "parent",
+	argBefore:     "began before the trace",
+	argGoroutine:  "goroutine",
+	argEndedBy:    "ended by goroutine",
+	argTask:       "task",
+	argParentTask: "parent task",
+	argBlocked:    "blocked without a P (ns)",
+	argSwept:      "swept (bytes)",
+	argReclaimed:  "reclaimed (bytes)",
+	argMessage:    "message",
+	argProc:       "P",
+	argError:      "error",
+	argOffset:     "byte offset",
+	argLost:       "bytes lost",
+	argCut:        "goes on after the region around it",
+	argStalled:    "whole process did not run (ns)",
 	// The names are OpenTelemetry's (Logging, "trace context in non-OTLP log
 	// formats"), and Datadog's for log correlation, without the dot, which the trace
 	// processor does not take.
@@ -269,22 +266,7 @@ func (e *events) argBool(name argName) {
 	e.closeArg(wire.AppendUint(e.openArg(name), fAnnotationBool, 1))
 }
 
-// argIID adds an argument whose value is one of e.argValues.
-func (e *events) argIID(name argName, iid uint64) {
-	e.closeArg(wire.AppendUint(e.openArg(name), fAnnotationStringIID, iid))
-}
-
-// argWord adds an argument whose value others have too. It interns the value, unless
-// there are too many.
-func (e *events) argWord(name argName, value string) {
-	if iid := e.argValues.iid(&e.interned, value); iid != 0 {
-		e.argIID(name, iid)
-	} else {
-		e.argText(name, value)
-	}
-}
-
-// argText adds an argument whose value hardly any other has.
+// argText adds a text.
 func (e *events) argText(name argName, value string) {
 	e.closeArg(wire.AppendString(e.openArg(name), fAnnotationString, value))
 }

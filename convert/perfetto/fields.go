@@ -51,24 +51,22 @@ const (
 
 // DebugAnnotation
 const (
-	fAnnotationNameIID   wire.Number = 1
-	fAnnotationBool      wire.Number = 2
-	fAnnotationInt       wire.Number = 4
-	fAnnotationString    wire.Number = 6
-	fAnnotationStringIID wire.Number = 17
+	fAnnotationNameIID wire.Number = 1
+	fAnnotationBool    wire.Number = 2
+	fAnnotationInt     wire.Number = 4
+	fAnnotationString  wire.Number = 6
 )
 
 // InternedData
 const (
-	fInternedCategories       wire.Number = 1 // event_categories
-	fInternedNames            wire.Number = 2 // event_names
-	fInternedAnnotationNames  wire.Number = 3 // debug_annotation_names
-	fInternedFunctionNames    wire.Number = 5
-	fInternedFrames           wire.Number = 6
-	fInternedCallstacks       wire.Number = 7
-	fInternedSourcePaths      wire.Number = 18
-	fInternedKernelSymbols    wire.Number = 26
-	fInternedAnnotationValues wire.Number = 29 // debug_annotation_string_values
+	fInternedCategories      wire.Number = 1 // event_categories
+	fInternedNames           wire.Number = 2 // event_names
+	fInternedAnnotationNames wire.Number = 3 // debug_annotation_names
+	fInternedFunctionNames   wire.Number = 5
+	fInternedFrames          wire.Number = 6
+	fInternedCallstacks      wire.Number = 7
+	fInternedSourcePaths     wire.Number = 18
+	fInternedKernelSymbols   wire.Number = 26
 )
 
 // EventCategory, EventName, DebugAnnotationName, InternedString

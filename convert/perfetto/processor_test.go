@@ -357,12 +357,9 @@ func checkCounters(t *testing.T, c *converted) {
 		"/gc/heap/goal:bytes":                "Heap goal",
 		"/sched/gomaxprocs:threads":          "GOMAXPROCS",
 	} {
-		var want []string
-		for _, m := range c.Metrics[name] {
-			want = append(want, fmt.Sprint(int64(m.Time), " ", m.Value))
-		}
-		same(t, track, c.query(t, fmt.Sprintf(`
-			select c.ts, cast(c.value as int) from counter c join track t on t.id = c.track_id where t.name = '%s'`, track)), want)
+		rows := c.query(t, fmt.Sprintf(`
+			select c.ts, cast(c.value as int) from counter c join track t on t.id = c.track_id where t.name = '%s' order by c.ts, c.id`, track))
+		checkSamples(t, track, c.Trace.Start, rows, c.Metrics[name])
 	}
 	// At each sample, the counters say what the states do.
 	if c.Summary.End-c.Trace.Start < 1e9 { // quadratic
@@ -380,6 +377,36 @@ func checkCounters(t *testing.T, c *converted) {
 				on x.state = s.state and x.ts <= s.ts and (x.dur = -1 or x.ts + x.dur > s.ts)
 			group by s.ts, s.name having states != s.value`), nil)
 	}
+}
+
+// checkSamples compares the samples of a counter with those of the trace. In the first
+// second, all are there. After that, one that is left out is less than 1 ms from the two
+// around it, and between them.
+func checkSamples(t *testing.T, track string, start model.Time, rows []string, samples []model.Metric) {
+	t.Helper()
+	between := func(x, a, b uint64) bool { return min(a, b) <= x && x <= max(a, b) }
+	last, left := -1, 0
+	for i := range samples {
+		s := &samples[i]
+		if len(rows) == 0 || rows[0] != fmt.Sprint(int64(s.Time), " ", s.Value) {
+			left++
+			if s.Time < start+1e9 || last < 0 || i == len(samples)-1 {
+				t.Fatalf("%s: sample %d of %d, at %d, is not there", track, i, len(samples), s.Time)
+			}
+			continue
+		}
+		rows = rows[1:]
+		for out := last + 1; out < i; out++ {
+			if b := &samples[last]; s.Time-b.Time >= 1e6 || !between(samples[out].Value, b.Value, s.Value) {
+				t.Fatalf("%s: sample %d at %d, %d, is left out between %v and %v", track, out, samples[out].Time, samples[out].Value, *b, *s)
+			}
+		}
+		last = i
+	}
+	if len(rows) > 0 {
+		t.Errorf("%s: %d samples that the trace does not have, the first is %s", track, len(rows), rows[0])
+	}
+	t.Logf("%s: %d of %d samples left out", track, left, len(samples))
 }
 
 func checkMetadata(t *testing.T, c *converted) {

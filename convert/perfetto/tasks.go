@@ -35,7 +35,8 @@ type tasks struct {
 type openTask struct {
 	track *taskTrack
 	typ   *taskType
-	first uint64 // the flow with its beginning, 0 for none
+	by    model.GoID // began it, NoGoroutine if unknown
+	first uint64     // the flow with its beginning, 0 for none
 	marks []workMark
 }
 
@@ -110,6 +111,7 @@ func (ts *tasks) start(t *model.Task) {
 		e.arg(argParentTask, int64(t.ParentID))
 	}
 	if t.Goroutine != nil {
+		o.by = t.Goroutine.ID
 		e.arg(argGoroutine, int64(t.Goroutine.ID))
 	}
 	if t.Before {
@@ -141,7 +143,7 @@ func (ts *tasks) end(t *model.Task) {
 	if t.DatadogSpanID != 0 {
 		e.argText(argDatadogSpanID, strconv.FormatUint(t.DatadogSpanID, 10))
 	}
-	if t.EndGoroutine != nil {
+	if t.EndGoroutine != nil && t.EndGoroutine.ID != o.by {
 		e.arg(argEndedBy, int64(t.EndGoroutine.ID))
 	}
 	e.endEvent()
@@ -214,7 +216,7 @@ func (ts *tasks) take(t *model.Task) *openTask {
 			break // it was in use before
 		}
 	}
-	return &openTask{track: track, typ: kind}
+	return &openTask{track: track, typ: kind, by: model.NoGoroutine}
 }
 
 func (ts *tasks) giveBack(track *taskTrack) {

@@ -201,7 +201,7 @@ func (w *Writer) Begin(t *model.Trace) {
 	}
 	w.gc.id()
 	w.stw.id()
-	w.metrics = &metrics{group: &w.runtime, tracks: make(map[string]uint64)}
+	w.metrics = &metrics{events: w.events, group: &w.runtime, start: t.Start, open: make(map[string]*metric)}
 	w.counters = newStateCounters(w.events, &w.runtime, t.Start)
 	w.tasks = &tasks{
 		lanes: w.lanes, events: w.events,
@@ -672,7 +672,6 @@ func (w *Writer) Log(l *model.Log) {
 	e.category(catLog)
 	if l.Category != "" {
 		e.name(l.Category)
-		e.argWord(argLogCategory, l.Category)
 	} else {
 		e.name("log")
 	}
@@ -734,7 +733,7 @@ func (w *Writer) Metric(m *model.Metric) {
 	if m.Name == model.GOMAXPROCS {
 		w.packets.happened(schedEvent{kind: schedProcs, p: model.ProcID(m.Value)})
 	}
-	w.events.count(w.metrics.track(m.Name), m.Time, int64(m.Value))
+	w.metrics.sample(m)
 }
 
 func (w *Writer) Sync(s *model.Sync) {
@@ -755,6 +754,7 @@ func (w *Writer) Sync(s *model.Sync) {
 
 func (w *Writer) End(s *model.Summary) {
 	w.counters.finish(w.trace.Start, s.End)
+	w.metrics.finish()
 	if w.slowest != nil {
 		w.slowest.End(s)
 		w.slowest.write()
