@@ -41,7 +41,7 @@ func newBlocking(v *view, l links) *blocking {
 		its := l.in(b.Longest.File)
 		longest := its.goroutineCell(b.Longest.Goroutine)
 		longest.Sub = strings.TrimSpace("at " + report.SecondsSince(b.Longest.At) + " " + l.inFile(b.Longest.File))
-		cells = append(cells, longest, openCell(its.Perfetto(b.Longest.At, b.Longest.Duration)))
+		cells = append(cells, longest, openCell(its.Perfetto(b.Longest.At, b.Longest.Duration, selectState, b.Longest.Goroutine)))
 		t.Rows = append(t.Rows, row{Cells: cells, Faint: b.System})
 	}
 	return &blocking{t.withPerfetto(l)}

@@ -378,6 +378,7 @@ func TestPerfetto(t *testing.T) {
 	s := serve(t, ui.URL, load(t, "httpserver"))
 	for _, test := range []struct{ page, link string }{
 		{"scheduling", "#worst-table [data-perfetto]"},
+		{"goroutine?id=317", "main a.button[data-perfetto]"},
 		{".", ".why [data-perfetto]"},
 		{links{}.unitOf(&s.traces[0].whole.rep.Why.Types[0].Slowest[0].Unit), "main [data-perfetto]"},
 		{"?from=400ms&to=500ms", "#open-range"},
@@ -402,7 +403,11 @@ func TestPerfetto(t *testing.T) {
 		if hash := eval[string](t, tab, "location.hash"); strings.Contains(href, "at=") != strings.Contains(hash, "visStart=") || !strings.Contains(hash, "startupCommands=") {
 			t.Errorf("%s: the UI is not told where: %.200q", test.page, hash)
 		}
-		checkWindow(t, window, href)
+		args, err := url.ParseQuery(strings.TrimPrefix(eval[string](t, tab, "location.hash"), "#!/?"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkWindow(t, window, href, args)
 		if err := tab.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -412,8 +417,9 @@ func TestPerfetto(t *testing.T) {
 	}
 }
 
-// checkWindow loads a window into the trace processor and looks for the moment in it.
-func checkWindow(t *testing.T, window []byte, href string) {
+// checkWindow loads a window into the trace processor and looks for the moment in it. args
+// are what the UI gets: the event that it selects, and the lanes that it shows on top.
+func checkWindow(t *testing.T, window []byte, href string, args url.Values) {
 	t.Helper()
 	u, err := url.Parse(href)
 	if err != nil {
@@ -449,6 +455,21 @@ func checkWindow(t *testing.T, window []byte, href string) {
 		running := bounds(fmt.Sprintf("SELECT COUNT(*) FROM thread_state WHERE ts <= %d AND ts + dur >= %[1]d", origin+int64(moment)))
 		if running == 0 {
 			t.Errorf("%s: no state of a goroutine is at the moment", href)
+		}
+	}
+	if u.Query().Has("select") != args.Has("ts") {
+		t.Errorf("%s: selected is %q at %q", href, args.Get("table"), args.Get("ts"))
+	}
+	if args.Has("ts") {
+		if n := bounds(fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE ts = %s AND dur = %s", args.Get("table"), args.Get("ts"), args.Get("dur"))); n != 1 {
+			t.Errorf("%s: the UI selects one of %d events", href, n)
+		}
+	}
+	for _, g := range u.Query()["lane"] {
+		// The lane's number is in the commands, and the goroutine on that lane.
+		tid := bounds("SELECT tid FROM slice JOIN thread_track ON track_id = thread_track.id JOIN thread USING(utid) WHERE slice.name = 'G" + g + "'")
+		if !strings.Contains(args.Get("startupCommands"), fmt.Sprintf(` > [^>]+ (%d)$`, tid)) {
+			t.Errorf("%s: lane %d is not shown on top: %s", href, tid, args.Get("startupCommands"))
 		}
 	}
 }

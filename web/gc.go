@@ -52,7 +52,7 @@ func newGC(v *view, l links) *gc {
 			if !slices.Contains(tableLengths, u.Length) && u.Length != us[len(us)-1].Length {
 				continue
 			}
-			out.MMU.Rows = append(out.MMU.Rows, row{Cells: []cell{dur(u.Length), percent(u.MMU), moment(u.At).sub(l.inFile(u.File)), openCell(l.in(u.File).Perfetto(u.At, u.Length))}})
+			out.MMU.Rows = append(out.MMU.Rows, row{Cells: []cell{dur(u.Length), percent(u.MMU), moment(u.At).sub(l.inFile(u.File)), openCell(l.in(u.File).Perfetto(u.At, u.Length, selectNone))}})
 		}
 		out.Lengths = []string{report.Duration(us[0].Length), report.Duration(us[len(us)/2].Length), report.Duration(us[len(us)-1].Length)}
 	}
@@ -65,7 +65,7 @@ func newGC(v *view, l links) *gc {
 	for i := range g.Pauses {
 		p := &g.Pauses[i]
 		out.Pauses.Rows = append(out.Pauses.Rows, row{Cells: []cell{
-			text(p.Reason), number(p.Count), dur(p.Total), dur(p.P50), dur(p.P99), dur(p.Max), moment(p.Longest.At).sub(l.inFile(p.Longest.File)), l.in(p.Longest.File).goroutineCell(p.Longest.Goroutine), openCell(l.in(p.Longest.File).Perfetto(p.Longest.At, p.Longest.Duration)),
+			text(p.Reason), number(p.Count), dur(p.Total), dur(p.P50), dur(p.P99), dur(p.Max), moment(p.Longest.At).sub(l.inFile(p.Longest.File)), l.in(p.Longest.File).goroutineCell(p.Longest.Goroutine), openCell(l.in(p.Longest.File).Perfetto(p.Longest.At, p.Longest.Duration, selectSlice, p.Longest.Goroutine)),
 		}})
 	}
 	out.Pauses.withPerfetto(l)

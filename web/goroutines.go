@@ -134,7 +134,7 @@ func newFunction(v *view, l links) *function {
 			end = "still there"
 		}
 		cells := append([]cell{its.goroutineCell(s.ID), start, dur(s.Times.Total)}, timesCells(&s.Times, reasons)...)
-		cells = append(cells, timesBar(&s.Times), text(end), openCell(its.Perfetto(s.Start, s.End-s.Start)))
+		cells = append(cells, timesBar(&s.Times), text(end), openCell(its.Perfetto(s.Start, s.End-s.Start, selectSlice, s.ID)))
 		t.Rows = append(t.Rows, row{Cells: cells})
 	}
 	t.More = int(count) - len(t.Rows)
@@ -174,7 +174,7 @@ func newGoroutine(v *view, l links) *goroutine {
 	g := v.rep.Goroutine
 	out := &goroutine{
 		ID: g.ID, Func: report.ShortFunc(g.Func), FuncHref: l.Func(g.Func), Creation: g.Creation,
-		Perfetto: l.Perfetto(g.Start, g.End-g.Start), Flames: flames(l, "goroutine", fmt.Sprint(g.ID)),
+		Perfetto: l.Perfetto(g.Start, g.End-g.Start, selectSlice, g.ID), Flames: flames(l, "goroutine", fmt.Sprint(g.ID)),
 	}
 	if g.Parent > 0 {
 		out.Parent = namedLink{fmt.Sprintf("G%d", g.Parent), l.Goroutine(g.Parent)}
@@ -222,7 +222,7 @@ func newGoroutine(v *view, l links) *goroutine {
 				by.Sub = s.EndedByPlace.Short()
 			}
 		}
-		longest.Rows = append(longest.Rows, row{Cells: []cell{moment(s.At), dur(s.Duration), stateCell(s.State, s.Reason), place(s.Place), by, openCell(l.Perfetto(s.At, s.Duration))}})
+		longest.Rows = append(longest.Rows, row{Cells: []cell{moment(s.At), dur(s.Duration), stateCell(s.State, s.Reason), place(s.Place), by, openCell(l.Perfetto(s.At, s.Duration, selectState, g.ID, s.EndedBy))}})
 	}
 	out.Longest = longest.withPerfetto(l)
 	return out

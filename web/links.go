@@ -137,32 +137,48 @@ func around(d time.Duration) time.Duration {
 	return min(max(d/2, time.Millisecond), 50*time.Millisecond)
 }
 
-// Perfetto is the address of a window around an interval, converted for Perfetto.
-func (l links) Perfetto(at, d time.Duration) string {
-	return l.perfetto(max(at-around(d), 0), at+d+around(d), at, d)
+// What of an interval the Perfetto UI selects: the state of a goroutine, or a slice, such as
+// a region or the life of a goroutine.
+const (
+	selectState = "thread_state"
+	selectSlice = "slice"
+	selectNone  = ""
+)
+
+// Perfetto is the address of a window around an interval, converted for Perfetto. The UI
+// shows the lanes of these goroutines above all others.
+func (l links) Perfetto(at, d time.Duration, selected string, of ...model.GoID) string {
+	v := l.rangeValues(max(at-around(d), 0), at+d+around(d))
+	v.Set("at", at.String())
+	v.Set("for", d.String())
+	if selected != selectNone {
+		v.Set("select", selected)
+	}
+	for _, g := range of {
+		if g > 0 {
+			v.Add("lane", strconv.FormatInt(int64(g), 10))
+		}
+	}
+	return l.convert(v)
 }
 
 // PerfettoUnit is Perfetto of a unit of work, whose critical path the UI then shows.
 func (l links) PerfettoUnit(kind critical.Kind, id series.ID, at, latency time.Duration) string {
-	if l.nowhere() {
-		return ""
-	}
 	v := l.rangeValues(max(at-around(latency), 0), at+latency+around(latency))
 	v.Set("at", at.String())
 	v.Set("for", latency.String())
 	id.Start += l.origin
 	setUnit(v, kind, id)
-	return l.prefix + join("trace.pftrace", v)
+	return l.convert(v)
 }
 
-func (l links) perfetto(from, to, at, d time.Duration) string {
+// perfettoRange is the address of the range of the page, converted for Perfetto.
+func (l links) perfettoRange() string { return l.convert(l.rangeValues(l.from, l.to)) }
+
+// convert is the address of a window, "" if the page cannot lead to it.
+func (l links) convert(v url.Values) string {
 	if l.nowhere() {
 		return ""
-	}
-	v := l.rangeValues(from, to)
-	if d >= 0 {
-		v.Set("at", at.String())
-		v.Set("for", d.String())
 	}
 	return l.prefix + join("trace.pftrace", v)
 }

@@ -136,7 +136,7 @@ func newSuspect(s *report.Suspect, l links) suspect {
 	}
 	if s.Longest.Duration > 0 && s.Kind != report.BlockedThroughout && s.Kind != report.GrowingLeak {
 		out.Longest = strings.TrimSpace(s.Longest.String() + " " + l.inFile(s.Longest.File))
-		out.Perfetto = l.in(s.Longest.File).Perfetto(s.Longest.At, s.Longest.Duration)
+		out.Perfetto = l.in(s.Longest.File).Perfetto(s.Longest.At, s.Longest.Duration, selectState, s.Longest.Goroutine)
 	}
 	for i, id := range s.Goroutines {
 		link := namedLink{fmt.Sprintf("G%d", id), l.Goroutine(id)}

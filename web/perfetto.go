@@ -3,6 +3,7 @@ package web
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -68,6 +69,8 @@ func (s *Server) serveConverted(w http.ResponseWriter, title string, convert fun
 type opening struct {
 	at, length time.Duration // since the trace began; negative for the whole window
 	unit       *unitKey      // whose critical path is shown, nil for none
+	selected   string        // see selectState
+	lanes      []model.GoID  // goroutines whose lanes are shown above all others
 }
 
 // parseOpening reads it from the address of a window.
@@ -81,6 +84,18 @@ func parseOpening(v url.Values) (p opening, err error) {
 	}
 	if p.length, err = time.ParseDuration(v.Get("for")); err != nil {
 		return p, err
+	}
+	switch p.selected = v.Get("select"); p.selected {
+	case selectState, selectSlice, selectNone:
+	default:
+		return p, fmt.Errorf("select is not %s or %s", selectState, selectSlice)
+	}
+	for _, s := range v["lane"] {
+		id, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return p, err
+		}
+		p.lanes = append(p.lanes, model.GoID(id))
 	}
 	if v.Has("kind") {
 		key, err := parseUnit(v)
@@ -110,6 +125,16 @@ func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (url.Value
 		margin := max((end-begin)/4, model.Time(20*time.Microsecond))
 		view.From, view.To = begin-margin, end+margin
 		view.At, view.Note = begin, report.Duration(at.length)+" from here"
+		view.Select, view.Length = at.selected, end-begin
+		for _, g := range at.lanes {
+			lane, found := w.Lane(g, begin)
+			if !found {
+				lane, found = w.Lane(g, end-1)
+			}
+			if found {
+				view.Lanes = append(view.Lanes, lane)
+			}
+		}
 	}
 	if at.unit != nil {
 		paths := w.Paths()

@@ -73,7 +73,7 @@ func newScheduling(v *view, l links, ran []instead) *scheduling {
 			instead = ranCell(ran[i], float64(w.Duration))
 		}
 		t.Rows = append(t.Rows, row{Cells: []cell{
-			dur(w.Duration), moment(w.At).sub(l.inFile(w.File)), l.in(w.File).goroutineCell(w.Goroutine), l.in(w.File).funcCell(w.Func), text(w.After), instead, openCell(l.in(w.File).Perfetto(w.At, w.Duration)),
+			dur(w.Duration), moment(w.At).sub(l.inFile(w.File)), l.in(w.File).goroutineCell(w.Goroutine), l.in(w.File).funcCell(w.Func), text(w.After), instead, openCell(l.in(w.File).Perfetto(w.At, w.Duration, selectState, w.Goroutine)),
 		}})
 	}
 	if ran == nil {

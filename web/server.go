@@ -255,7 +255,7 @@ func (s *Server) frame(t *Trace, q query, name string) *page {
 	if to == 0 || to > end {
 		to = end
 	}
-	p.Perfetto = l.perfetto(q.from, q.to, 0, -1)
+	p.Perfetto = l.perfettoRange()
 	if !q.isWhole() {
 		p.Range = &timeRange{
 			From: int64(q.from), To: int64(to), Whole: l.whole(name),

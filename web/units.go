@@ -185,7 +185,7 @@ func annotations(list []report.Annotation, what string, l links) *table {
 		}
 		t.Rows = append(t.Rows, row{Cells: []cell{
 			c, number(a.Count), number(a.Cut), dur(a.Latency.Total), dur(a.Latency.P50), dur(a.Latency.P90), dur(a.Latency.P99), dur(a.Latency.Max),
-			dur(a.Times.Execution), dur(a.Times.SchedWait), dur(a.Times.Block), openCell(l.in(a.Longest.File).Perfetto(a.Longest.At, a.Longest.Duration)),
+			dur(a.Times.Execution), dur(a.Times.SchedWait), dur(a.Times.Block), openCell(l.in(a.Longest.File).Perfetto(a.Longest.At, a.Longest.Duration, selectSlice, a.Longest.Goroutine)),
 		}})
 	}
 	return t.withPerfetto(l)

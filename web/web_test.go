@@ -348,7 +348,7 @@ func TestMissing(t *testing.T) {
 	for path, want := range map[string]int{
 		"nothing": 404, "goroutine?id=99999": 404, "goroutine?id=x": 404, "goroutines?func=nobody": 404, "?from=1h": 404, "?from=x": 400, "?from=-1s": 400,
 		"?from=2s&to=1s": 400, "?unit=week": 400, "unit?kind=task": 404, "unit?kind=task&task=77&goroutine=1&start=5&latency=1ms": 404, "units?kind=x": 404,
-		"units?kind=task&least=x": 404, "trace.pftrace?from=1h": 404, "trace.pftrace?from=x": 400, "flame/wall/all/": 301, "flame/week/all/top": 404, "flame/cpu/all/top": 404,
+		"units?kind=task&least=x": 404, "trace.pftrace?from=1h": 404, "trace.pftrace?from=x": 400, "trace.pftrace?at=1ms&for=1ms&select=x": 400, "trace.pftrace?at=1ms&for=1ms&lane=x": 400, "flame/wall/all/": 301, "flame/week/all/top": 404, "flame/cpu/all/top": 404,
 		"flame/wall/from=x/top": 404, "flame/wall/task-id=x/top": 404, "flame/wall": 404, "flame/wall/all/saveconfig": 404, "flame/wall/all/source": 404, "flame/wall/all/disasm": 404,
 	} {
 		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

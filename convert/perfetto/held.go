@@ -68,3 +68,17 @@ func (h *heldLanes) shown(g model.GoID, start, end model.Time) bool {
 	}
 	return false
 }
+
+// Lane returns the lane that a goroutine was on at a moment, after End. It reports false if
+// the goroutine was on none, and if Options ask for no critical paths: lanes are remembered
+// only with these.
+func (w *Writer) Lane(g model.GoID, t model.Time) (LaneID, bool) {
+	if w.slowest == nil {
+		return LaneID{}, false
+	}
+	ln := w.slowest.lanes.at(g, t)
+	if ln == nil || ln.function == nil {
+		return LaneID{}, false
+	}
+	return LaneID{PID: w.lanes.pid(ln), TID: ln.tid}, true
+}

@@ -1,8 +1,8 @@
 // Package deeplink says where in a trace the Perfetto UI opens: it makes the arguments
 // of the UI's address.
 //
-// The arguments are of two kinds. visStart and visEnd are what the UI zooms to. The
-// others are commands that the UI promises to keep; they make a workspace, which is a
+// The arguments are of three kinds. visStart and visEnd are what the UI zooms to. table, ts
+// and dur are an event that it selects. The others are commands that the UI promises to keep; they make a workspace, which is a
 // choice of tracks, without the groups that are empty for a Go trace, expand what
 // matters, and set notes. The workspace is called [Workspace]; the UI's own one, with
 // everything, stays a click away.
@@ -37,7 +37,7 @@ const (
 	// MaxSize is the largest size of the encoded arguments, in bytes. Browsers take far
 	// more, but the programs that hand a link to a browser do not.
 	MaxSize = 6 << 10
-	// maxLanes is the number of lanes of a path that are shown, those with the most time.
+	// maxLanes is the number of lanes that are shown, of a path those with the most time.
 	maxLanes = 64
 	// maxText is how much of a name or a note is kept, in bytes.
 	maxText = 300
@@ -57,9 +57,18 @@ type View struct {
 	// Path is a critical path that the file has. Its track is pinned on top, and of the
 	// goroutines only the lanes that take part are shown. Nil shows everything.
 	Path *perfetto.Path
+	// Lanes are the lanes of goroutines to look at, if Path is nil: they stand below the
+	// Ps, expanded. What else there is comes behind them.
+	Lanes []perfetto.LaneID
 	// Note is a text at the moment At; "" for none.
 	Note string
 	At   model.Time
+	// Select is the table of the trace processor, slice or thread_state, that has an event
+	// of exactly this begin, At, and Length in ns: the UI selects it. "" selects nothing,
+	// and so does a Length that is short for the file, since the UI may then show the
+	// whole file instead of From and To.
+	Select string
+	Length model.Time
 	// Programs says that the file has several programs. Then Path must be nil.
 	Programs bool
 }
@@ -79,6 +88,11 @@ func (v View) Args() url.Values {
 	if from < to {
 		args.Set("visStart", strconv.FormatInt(int64(from), 10))
 		args.Set("visEnd", strconv.FormatInt(int64(to), 10))
+	}
+	if v.Select != "" && v.Length > 0 && v.Length >= (v.End-v.Start)/10 {
+		args.Set("table", v.Select)
+		args.Set("ts", strconv.FormatInt(int64(v.At), 10))
+		args.Set("dur", strconv.FormatInt(int64(v.Length), 10))
 	}
 	lanes := maxLanes
 	args.Set("startupCommands", v.commands(lanes))
@@ -111,7 +125,7 @@ type command struct {
 	Args []string `json:"args"`
 }
 
-// commands returns the commands, with at most so many lanes of the path.
+// commands returns the commands, with at most so many lanes.
 func (v *View) commands(lanes int) string {
 	var list []command
 	do := func(id string, args ...string) {
@@ -130,18 +144,22 @@ func (v *View) commands(lanes int) string {
 		if v.Programs {
 			program, number = `([^>]+: )?`, ` \d+( \(machine \d+\))?`
 		}
-		copyTracks(`^(` + program + `(` + strings.Join(groups, "|") + `)|(?!` + program + perfetto.RuntimeProcess + ` )[^>]+` + number + `)$`)
+		shown, expanded := groups, "CPU Scheduling"
+		if len(v.Lanes) > 0 {
+			pids, tids := numbersOf(v.Lanes[:min(len(v.Lanes), lanes)])
+			copyTracks(`^` + groups[0] + `$`)
+			do("CopyTracksToWorkspaceByRegex", `^[^>]+ (`+pids+`) > [^>]+ (`+tids+`)$`, Workspace, "path")
+			shown, expanded = groups[1:], expanded+`|[^>]+ (`+tids+`)`
+		}
+		copyTracks(`^(` + program + `(` + strings.Join(shown, "|") + `)|(?!` + program + perfetto.RuntimeProcess + ` )[^>]+` + number + `)$`)
 		copyTracks(`^` + program + perfetto.RuntimeProcess + number + `$`)
 		do("SwitchWorkspace", Workspace)
-		do("ExpandTracksByRegex", `^`+program+`(CPU Scheduling|`+perfetto.CallsGroup+`|Slowest [a-z]+|Tasks|Go runtime)$`, "path")
+		do("ExpandTracksByRegex", `^`+program+`(`+expanded+`|`+perfetto.CallsGroup+`|Slowest [a-z]+|Tasks|Go runtime)$`, "path")
 	} else {
-		var pids, tids []string
-		for _, l := range v.Path.Lanes[:min(len(v.Path.Lanes), lanes)] {
-			pids, tids = append(pids, strconv.Itoa(int(l.PID))), append(tids, strconv.Itoa(int(l.TID)))
-		}
+		pids, tids := numbersOf(v.Path.Lanes[:min(len(v.Path.Lanes), lanes)])
 		track := quotePath(v.Path.Track)
-		if len(tids) > 0 {
-			copyTracks(`^(CPU Scheduling|` + track + `|[^>]+ (` + strings.Join(unique(pids), "|") + `) > [^>]+ (` + strings.Join(tids, "|") + `))$`)
+		if tids != "" {
+			copyTracks(`^(CPU Scheduling|` + track + `|[^>]+ (` + pids + `) > [^>]+ (` + tids + `))$`)
 		} else {
 			copyTracks(`^(CPU Scheduling|` + track + `)$`)
 		}
@@ -161,8 +179,17 @@ func (v *View) commands(lanes int) string {
 	return strings.TrimSuffix(text.String(), "\n")
 }
 
+// numbersOf returns the numbers of processes and lanes, as parts of a regular expression.
+func numbersOf(lanes []perfetto.LaneID) (pids, tids string) {
+	var p, t []string
+	for _, l := range lanes {
+		p, t = append(p, strconv.Itoa(int(l.PID))), append(t, strconv.Itoa(int(l.TID)))
+	}
+	return strings.Join(unique(p), "|"), strings.Join(unique(t), "|")
+}
+
 // groups are the tracks that are not of processes, as regular expressions. The Go runtime
-// has many; those that are left out hardly change, or are of a single P.
+// has many; those that are left out hardly change, or are of a single P. The Ps are first.
 var groups = []string{
 	"CPU Scheduling",
 	perfetto.CallsGroup,

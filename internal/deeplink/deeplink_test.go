@@ -99,6 +99,65 @@ func TestLanes(t *testing.T) {
 	}
 }
 
+// The lanes to look at stand below the Ps, and everything else is there too.
+func TestLookAt(t *testing.T) {
+	v := View{End: 100, Lanes: []perfetto.LaneID{{PID: 12, TID: 3}, {PID: 15, TID: 7}, {PID: 12, TID: 3}}}
+	var copied []string
+	for _, c := range commandsOf(t, v) {
+		if strings.Contains(c.ID, "CopyTracks") {
+			copied = append(copied, c.Args[0])
+		}
+	}
+	for path, want := range map[string]int{
+		"CPU Scheduling":                               0,
+		"main.f 12 > main.f lane 3":                    1,
+		"http.(*conn).serve 15 > http lane 7":          1,
+		"main.f 12 > main.f lane 3 > main.f lane 3":    -1, // part of the lane
+		"main.f 12 > main.f lane 13":                   -1, // part of its process
+		"Tasks":                                        2,
+		"main.f 12":                                    2,
+		"runtime 30":                                   3,
+		"runtime 30 > runtime.gcBgMarkWorker 19":       -1,
+		"Go runtime > Heap in use":                     2,
+		"Scheduler > CPU 0 Scheduling > something 173": -1,
+		"Ftrace Events > Ftrace Track for CPU 3":       -1,
+	} {
+		got := -1
+		for i, regex := range copied {
+			// The UI's regular expressions have what those of Go lack.
+			regex = strings.ReplaceAll(regex, `|(?!`+perfetto.RuntimeProcess+` )[^>]+ \d+`, `|[^>]+ \d+`)
+			if regexp.MustCompile(regex).MatchString(path) {
+				got = i
+				if i == 2 && strings.HasPrefix(path, perfetto.RuntimeProcess+" ") {
+					continue // excluded there
+				}
+				break
+			}
+		}
+		if got != want {
+			t.Errorf("%s is copied by %d, want %d", path, got, want)
+		}
+	}
+}
+
+// An event is selected unless it is short for the file.
+func TestSelect(t *testing.T) {
+	for _, test := range []struct {
+		v    View
+		want bool
+	}{
+		{View{Start: 1000, End: 3000, At: 1500, Length: 800, Select: "slice"}, true},
+		{View{Start: 1000, End: 3000, At: 1500, Length: 100, Select: "slice"}, false},
+		{View{Start: 1000, End: 3000, At: 1500, Length: 800}, false},
+		{View{Start: 1000, End: 3000, Select: "slice"}, false},
+	} {
+		args := test.v.Args()
+		if got := args.Has("ts"); got != test.want || got && (args.Get("ts") != "1500" || args.Get("dur") != "800" || args.Get("table") != "slice") {
+			t.Errorf("%+v: %v", test.v, args)
+		}
+	}
+}
+
 func TestNote(t *testing.T) {
 	list := commandsOf(t, Around(0, 1<<40, 1<<39, "look here"))
 	last := list[len(list)-1]
