@@ -34,6 +34,9 @@ func (a *all) view(ctx context.Context, q query) (*togetherView, error) {
 		together := newTogether(q, q.kinds())
 		names := a.names()
 		err := readAll(ctx, a, func() *Part { return newPart(q, q.kinds()) }, func(i int, p *Part, damage error) error {
+			if damage != nil {
+				damage = fmt.Errorf("%s: %w", names[i], damage)
+			}
 			together.add(names[i], p, damage, i+1)
 			return nil
 		})

@@ -322,6 +322,31 @@ func TestDrag(t *testing.T) {
 	}
 }
 
+// A drag in the life of a goroutine shows that part of it, with what it did then.
+func TestDragInLife(t *testing.T) {
+	b := chromium.StartTest(t)
+	s := serve(t, "https://ui.example", load(t, "httpserver"))
+	p := watch(t, b, s.at("goroutine?id=317"))
+	if text := eval[string](t, p, `document.querySelector("main .life rect title").textContent`); !strings.Contains(text, "\n") || !strings.Contains(text, ".go:") {
+		t.Errorf("the first piece of its life has no stack: %q", text)
+	}
+	drag(t, p, "main [data-timeline]", .25, .5)
+	wait(t, p, `location.search.includes("from=") && document.readyState == "complete" && document.querySelector(".range")`)
+	q := ranges(t, p)
+	whole, err := s.traces[0].view(t.Context(), query{goroutine: 317})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := whole.rep.Goroutine
+	if from := g.Start + (g.End-g.Start)/4; q.from < from-10*time.Millisecond || q.from > from+10*time.Millisecond {
+		t.Errorf("from %v, want about %v", q.from, from)
+	}
+	if text := eval[string](t, p, `document.querySelector("main h2").textContent`); !strings.HasPrefix(text, "Goroutine 317") {
+		t.Errorf("it is the page of %q", text)
+	}
+	checkPage(t, p, strings.TrimSuffix(s.url, s.Path()))
+}
+
 // ranges is the range of a page.
 func ranges(t *testing.T, p *chromium.Page) query {
 	t.Helper()

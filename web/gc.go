@@ -75,7 +75,8 @@ func newGC(v *view, l links) *gc {
 	}}
 	for i := range g.Assists {
 		a := &g.Assists[i]
-		out.Assists.Rows = append(out.Assists.Rows, row{Cells: []cell{l.funcCell(a.Func), number(a.Count), dur(a.Total), dur(a.Max), moment(a.Longest.At).sub(l.inFile(a.Longest.File)), l.in(a.Longest.File).goroutineCell(a.Longest.Goroutine)}})
+		out.Assists.Rows = append(out.Assists.Rows, row{Cells: []cell{l.funcCell(a.Func), number(a.Count), dur(a.Total), dur(a.Max), moment(a.Longest.At).sub(l.inFile(a.Longest.File)), l.in(a.Longest.File).goroutineCell(a.Longest.Goroutine), openCell(l.in(a.Longest.File).Perfetto(a.Longest.At, a.Longest.Duration, selectSlice, a.Longest.Goroutine))}})
 	}
+	out.Assists.withPerfetto(l)
 	return out
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"fmt"
-	"html/template"
 	"maps"
 	"slices"
 	"strings"
@@ -152,8 +151,7 @@ type goroutine struct {
 	Func     string
 	FuncHref string
 	Facts    []fact
-	Life     template.HTML
-	Axis     template.HTML
+	Life     *timeline
 	States   *table
 	Waits    []waitStack
 	Longest  *table
@@ -194,7 +192,9 @@ func newGoroutine(v *view, l links) *goroutine {
 		out.Facts = append(out.Facts, fact{"lives", english.Sprintf("%d", g.Lives), "so many goroutines had this ID, one after the other"})
 	}
 	axis := plot.Axis{From: g.Start, To: g.End}
-	out.Life, out.Axis = plot.Rows(axis, 1, lifeSpans(v.life.Pieces(), l)), axis.Labels()
+	out.Life = &timeline{Axis: axis, Values: values{From: int64(axis.From), To: int64(axis.To)}, Lanes: []lane{{
+		Title: "States", Hint: "drag to choose a range", Class: "life", SVG: plot.Rows(axis, 1, lifeSpans(v.life.Pieces())),
+	}}}
 
 	states := &table{ID: "states-table", Caption: "States", Columns: []column{str("state", ""), num("count", ""), {Title: "total", Num: true, Sorted: true}, num("max", "the longest one")}}
 	for _, s := range g.States {
@@ -249,8 +249,11 @@ func topPlace(stack []report.Place) report.Place {
 	return report.Place{}
 }
 
+// mostFrames is how many calls of a stack a piece of a life has.
+const mostFrames = 6
+
 // lifeSpans are the pieces of a life in one row.
-func lifeSpans(pieces []series.Piece, l links) []plot.Span {
+func lifeSpans(pieces []series.Piece) []plot.Span {
 	var out []plot.Span
 	for i := range pieces {
 		p := &pieces[i]
@@ -262,13 +265,19 @@ func lifeSpans(pieces []series.Piece, l links) []plot.Span {
 		if p.States > 1 {
 			lines = append(lines, english.Sprintf("and others: %d states", p.States))
 		}
-		if at := p.Stack.Place(); at != nil {
-			lines = append(lines, report.Place{Func: at.Func, File: at.File, Line: at.Line}.Short())
-		}
 		if p.EndedBy > 0 {
 			lines = append(lines, fmt.Sprintf("ended by G%d", p.EndedBy))
 		}
-		out = append(out, plot.Span{From: p.Start, To: p.End, Class: stateClass(p.State), Title: strings.Join(lines, "\n"), Href: l.Goroutine(p.EndedBy)})
+		if p.Stack != nil {
+			for i, f := range p.Stack.Frames {
+				if i == mostFrames {
+					lines = append(lines, "…")
+					break
+				}
+				lines = append(lines, report.Place{Func: f.Func, File: f.File, Line: f.Line}.Short())
+			}
+		}
+		out = append(out, plot.Span{From: p.Start, To: p.End, Class: stateClass(p.State), Title: strings.Join(lines, "\n")})
 	}
 	return out
 }

@@ -36,7 +36,7 @@ type legendShare struct{ Class, Name, Share string }
 type suspect struct {
 	Name, Why string
 	Stack     []report.Place
-	Longest   string
+	Longest   namedLink
 	Links     []namedLink
 	Perfetto  string
 }
@@ -95,7 +95,11 @@ func newOverview(v *view, l links) *overview {
 	out.addWhy(v, l)
 	out.Notes = notes(v.rep)
 	if l.together != nil {
-		out.Traces = l.together.table(l)
+		folder := "../"
+		if l.file {
+			folder = ""
+		}
+		out.Traces = tracesTable(l.together.parts, folder, l.together.folder)
 		return out
 	}
 	out.Timeline = newTimeline(v.series, l, unitKind(v), v.rep.Why.Types, o.MaxGOMAXPROCS)
@@ -135,7 +139,7 @@ func newSuspect(s *report.Suspect, l links) suspect {
 		out.Stack = nil // the reason has it
 	}
 	if s.Longest.Duration > 0 && s.Kind != report.BlockedThroughout && s.Kind != report.GrowingLeak {
-		out.Longest = strings.TrimSpace(s.Longest.String() + " " + l.inFile(s.Longest.File))
+		out.Longest = namedLink{strings.TrimSpace(s.Longest.String() + " " + l.inFile(s.Longest.File)), l.in(s.Longest.File).Goroutine(s.Longest.Goroutine)}
 		out.Perfetto = l.in(s.Longest.File).Perfetto(s.Longest.At, s.Longest.Duration, selectState, s.Longest.Goroutine)
 	}
 	for i, id := range s.Goroutines {
@@ -172,8 +176,15 @@ func newWhyType(w *report.Why, t *critical.Type, l links) whyType {
 		P50: report.Duration(t.P50), P99: report.Duration(t.P99), Max: report.Duration(t.Max),
 		Href: l.page("units", "kind", t.Kind.String(), "type", t.Name),
 	}
+	if t.Count == 1 {
+		out.Kind = strings.TrimSuffix(out.Kind, "s")
+	}
 	if t.Cut > 0 {
-		out.Cut = english.Sprintf("%d more are cut by the edges of the trace", t.Cut)
+		edges := "trace"
+		if !l.isWhole() {
+			edges = "range"
+		}
+		out.Cut = english.Sprintf("%d more are cut by the edges of the %s", t.Cut, edges)
 	}
 	if t.Count == 0 {
 		return out

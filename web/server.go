@@ -142,17 +142,17 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, s.Path(), http.StatusFound)
 		return
 	}
-	type entry struct{ Name, Href, About string }
-	var list []entry
+	var list []partOf
 	names := s.all.names()
 	for i, t := range s.traces {
-		list = append(list, entry{names[i], strconv.Itoa(i+1) + "/", about(t.whole.rep)})
+		list = append(list, partOf{file: names[i], line: report.NewLine(names[i], t.whole.rep), number: i + 1})
 	}
 	p := page{Name: "trace2x", Title: "traces", Stop: "stop", Perfetto: s.timeline("all/")}
 	if made, err := newSection("index", "Traces", struct {
 		Together string
-		Traces   []entry
-	}{"all/", list}); err == nil {
+		Count    int
+		Table    *table
+	}{"all/", len(list), tracesTable(list, "./", report.CommonFolder(names))}); err == nil {
 		p.Sections = append(p.Sections, made)
 	}
 	s.write(w, &p, http.StatusOK)

@@ -100,17 +100,18 @@ func (t *Together) find(file string) *partOf {
 	return nil
 }
 
-// table has a line for each trace.
-func (t *Together) table(l links) *table {
+// tracesTable has a line for each trace. folder leads to the pages of all of them, "" for
+// nowhere.
+func tracesTable(parts []partOf, folder, commonFolder string) *table {
 	out := &table{ID: "traces-table", Caption: "The traces", Filter: "a trace", Columns: []column{
 		{Title: "trace", Wide: true}, num("length", "of time"), num("events", ""), num("goroutines", ""), num("GC", "its share of the time of the Ps"),
 		num("p99", "of the units of work with the most time"), {Title: "what made the slowest 1% slow", Wide: true},
 	}}
-	for i := range t.parts {
-		p := &t.parts[i]
-		name := text(t.shortName(p.file)).titled(p.file)
-		if !l.file && p.number > 0 {
-			name = name.link(fmt.Sprintf("../%d/", p.number))
+	for i := range parts {
+		p := &parts[i]
+		name := text(strings.TrimPrefix(p.file, commonFolder)).titled(p.file)
+		if folder != "" && p.number > 0 {
+			name = name.link(fmt.Sprintf("%s%d/", folder, p.number))
 		}
 		out.Rows = append(out.Rows, row{Cells: []cell{
 			name, dur(p.line.Duration), number(p.line.Events), number(p.line.Goroutines), percent(p.line.GC), dur(p.line.P99), text(p.line.About()),

@@ -72,8 +72,8 @@ func newUnits(v *view, l links, f filter) *units {
 		out.Types = append(out.Types, newUnitType(v, t, l, f))
 	}
 	if !f.given {
-		out.Tasks = annotations(v.rep.Tasks, "tasks", l)
-		out.Regions = annotations(v.rep.Regions, "regions", l)
+		out.Tasks = annotations(v.rep.Tasks, critical.Task, l)
+		out.Regions = annotations(v.rep.Regions, critical.Region, l)
 	}
 	if l.file {
 		for i, t := range v.rep.Why.Types {
@@ -156,10 +156,11 @@ func instances(t *critical.Type, rows []series.Row, v *view, l links) *table {
 }
 
 // annotations is the table of all tasks, or regions, by type.
-func annotations(list []report.Annotation, what string, l links) *table {
+func annotations(list []report.Annotation, kind critical.Kind, l links) *table {
 	if len(list) == 0 {
 		return nil
 	}
+	what := report.UnitsName(kind)
 	t := &table{ID: what + "-table", Caption: "All " + what + " by type", Filter: "a type", Columns: []column{
 		{Title: "type", Wide: true}, num("count", ""), num("cut", "by the edges of the trace: their latencies are not known"), {Title: "total", Num: true, Sorted: true, Hint: "the sum of the latencies"}, num("p50", ""), num("p90", ""), num("p99", ""), num("max", ""),
 		num("exec", "of the goroutines at work for them"), num("wait", "for a P"), num("block", ""),
@@ -176,12 +177,12 @@ func annotations(list []report.Annotation, what string, l links) *table {
 			name = "(no name)"
 		}
 		c := text(name)
-		if !a.TypeUnknown && !a.Other && a.CriticalPath != nil {
-			kind := critical.Task
-			if what == "regions" {
-				kind = critical.Region
+		if !a.TypeUnknown && !a.Other {
+			its := l
+			if a.CriticalPath == nil { // of the other kind
+				its.unit = int(kind) + 1
 			}
-			c = c.link(l.page("units", "kind", kind.String(), "type", a.Type))
+			c = c.link(its.page("units", "kind", kind.String(), "type", a.Type))
 		}
 		t.Rows = append(t.Rows, row{Cells: []cell{
 			c, number(a.Count), number(a.Cut), dur(a.Latency.Total), dur(a.Latency.P50), dur(a.Latency.P90), dur(a.Latency.P99), dur(a.Latency.Max),

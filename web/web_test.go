@@ -461,6 +461,9 @@ func TestWrite(t *testing.T) {
 func TestIndex(t *testing.T) {
 	s := serve(t, "https://ui.example", load(t, "chain"), load(t, "gc"))
 	index := get(t, s.url)
+	if rows := tableRows(t, index, "traces-table"); len(rows) != 2 || rows[0][5] != ns(s.traces[0].whole.rep.Why.Types[0].P99) {
+		t.Errorf("the list of traces is %q", rows)
+	}
 	for i, name := range []string{"chain.trace", "gc.trace"} {
 		if !strings.Contains(index, name) {
 			t.Errorf("no %s in the index", name)
