@@ -54,7 +54,9 @@ func newGC(v *view, l links) *gc {
 			}
 			out.MMU.Rows = append(out.MMU.Rows, row{Cells: []cell{dur(u.Length), percent(u.MMU), moment(u.At).sub(l.inFile(u.File)), openCell(l.in(u.File).Perfetto(u.At, u.Length, selectNone))}})
 		}
-		out.Lengths = []string{report.Duration(us[0].Length), report.Duration(us[len(us)/2].Length), report.Duration(us[len(us)-1].Length)}
+		if len(us) > 1 { // else there is nothing to draw
+			out.Lengths = []string{report.Duration(us[0].Length), report.Duration(us[len(us)/2].Length), report.Duration(us[len(us)-1].Length)}
+		}
 	}
 	out.Curve = plot.Curve(xs, ys, titles)
 	out.MMU.withPerfetto(l)
