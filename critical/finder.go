@@ -34,8 +34,9 @@ type Finder struct {
 	ends  bool // the batch may have the end of a unit
 	// With Options.Aside: free are the batches that are not in use, and last is closed
 	// when the last one that was handed over has been taken.
-	free chan *batch
-	last chan struct{}
+	free   chan *batch
+	last   chan struct{}
+	handed int // batches so far
 
 	slots   model.BySlot[known]
 	unnamed int    // goroutines whose start function is not known
@@ -114,6 +115,7 @@ func (f *Finder) note(op op, at model.Time, slot int) *event {
 func (f *Finder) hand() {
 	b := f.batch
 	f.ends = false
+	f.handed++
 	if f.free == nil {
 		f.history.take(b)
 		return
@@ -128,6 +130,13 @@ func (f *Finder) hand() {
 	}()
 	f.batch = <-f.free
 }
+
+// Flush has the units found that have ended, without waiting for that.
+func (f *Finder) Flush() { f.hand() }
+
+// Batch returns the number of the batch that what the finder gets next may be part of.
+// Flush ends it. With Options.Aside, units are found a batch at a time.
+func (f *Finder) Batch() int { return f.handed }
 
 // told hands over what may have the end of a unit, unless that is done aside.
 func (f *Finder) told() {
@@ -154,7 +163,7 @@ func (f *Finder) Then(do func()) {
 	f.batch.then = append(f.batch.then, do)
 }
 
-// Begin is part of [model.Sink], as the other methods are, except Then.
+// Begin is part of [model.Sink], as the other methods are, except Then, Flush and Batch.
 func (f *Finder) Begin(t *model.Trace) { f.note(opGap, t.Start, -1) }
 
 // End is part of [model.Sink].

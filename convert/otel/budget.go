@@ -78,6 +78,9 @@ type kept struct {
 
 func (k *kept) duration() model.Time { return k.end - k.start }
 
+// late reports whether a span may be kept later than spans that ended after it: see endings.
+func (k *kept) late() bool { return k.kind == kindCritical || k.kind == kindTask }
+
 // onPath reports whether the span is worth more than because it is long.
 func (k *kept) onPath() bool { return k.worth > k.duration() }
 

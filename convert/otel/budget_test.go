@@ -165,10 +165,10 @@ func TestPathsFirst(t *testing.T) {
 		tr.emitLeaf(region, &span{kind: kindState, goroutine: 1, start: 1000 * i, end: 1000*i + 20 - i}) // on the path, until 15000
 		tr.emitLeaf(r.node, &span{kind: kindState, goroutine: 2, start: 1000 * i, end: 1000*i + 100 + i})
 	}
-	tr.critical.markPath(r, &critical.Unit{Task: 7, End: 20_000}, &critical.Path{
+	tr.critical.markPath(r, &ending{end: 20_000, path: &critical.Path{
 		Segments: []critical.Segment{{Goroutine: 1, Start: 0, End: 5000}, {Goroutine: 3, Start: 5000, End: 6000}},
 		Waits:    []critical.Wait{{Goroutine: 1, Start: 5000, End: 15_000, Wait: -1}},
-	})
+	}})
 	if region.worth != 20_000 {
 		t.Errorf("what is around a span on the path is worth %d", region.worth)
 	}

@@ -16,9 +16,8 @@ import (
 // it waited for.
 type criticalTree struct {
 	*tree
-	finder *critical.Finder
-	ending *model.Task // the task that is ending now
-	times  []critical.StateTime
+	finder  *critical.Finder
+	endings endings
 	// waits is the number of waits in all root.waits. A wait stays there until its
 	// root ends, or until it is explained.
 	waits int
@@ -75,14 +74,13 @@ func newCriticalTree(t *tree) *criticalTree {
 		tree: t, blockers: make(map[model.TaskID]*blocker),
 		ended: make([]*blocker, maxEnded),
 	}
-	c.finder = critical.NewFinder(critical.Options{Kinds: critical.KindsOf(critical.Task)}, c.found)
+	c.finder = critical.NewFinder(critical.Options{Kinds: critical.KindsOf(critical.Task), Aside: true}, c.endings.found)
 	t.critical = c
 	return c
 }
 
-// criticalSink hands a trace to the finder of a criticalTree and then to the tree, so
-// that the path of a task is known when the tree ends the task. It hands the tasks over
-// itself: the tree decides whether a task is wanted.
+// criticalSink hands a trace to the finder of a criticalTree and then to the tree. It hands
+// the tasks over itself: the tree decides whether a task is wanted.
 type criticalSink struct {
 	model.Sink
 	c *criticalTree
@@ -106,11 +104,10 @@ func (c *criticalTree) taskStarted(task *model.Task) {
 func (c *criticalTree) taskEnded(task *model.Task) {
 	n := c.tasks[task]
 	if n != nil {
-		c.ending = task
-		c.finder.TaskEnd(task)
-		c.ending = nil
+		c.endings.begin(c, n, task)
 	}
 	c.tree.TaskEnd(task)
+	c.endings.ready(c)
 	if b := c.blockers[task.ID]; b != nil && b.node == n && b.open {
 		b.open = false
 		if old := c.ended[c.next]; old != nil && c.blockers[old.id] == old {
@@ -121,42 +118,42 @@ func (c *criticalTree) taskEnded(task *model.Task) {
 	}
 }
 
-// found takes the path of the task that is ending.
-func (c *criticalTree) found(u *critical.Unit) {
-	n := c.tasks[c.ending]
+// isCrowded reports whether a trace has so much that what is on the path of its task n has
+// to be marked, and whether there is time for that.
+func (c *criticalTree) isCrowded(r *root, n *node) bool {
+	return r.keptCost > (c.budget.total()-r.spent)/2 && (r.node == n || c.looked <= lookedPerSpan*c.keptEver)
+}
+
+// explained takes the path of a task that has ended.
+func (c *criticalTree) explained(e *ending) {
+	n := e.node
 	r := n.root
-	if u.Cut || r.verdict == unwanted || r.node == n && r.verdict == undecided && u.End-u.Start < c.minTask {
-		return
-	}
-	c.times = u.StateTimes(c.times[:0])
-	n.path = newPathSums(c.times)
+	n.path = newPathSums(e.times)
 	if n.linked {
-		c.tellOnGoroutine(n, u)
+		c.tellOnGoroutine(n, e)
 	}
-	crowded := r.keptCost > (c.budget.total()-r.spent)/2 && (r.node == n || c.looked <= lookedPerSpan*c.keptEver)
-	if len(r.waits) == 0 && !crowded {
+	if e.path == nil {
 		return
 	}
-	p := u.Path(maxPath)
-	if crowded {
-		c.markPath(r, u, p)
+	if c.isCrowded(r, n) {
+		c.markPath(r, e)
 	}
 	if len(r.waits) > 0 {
-		c.explain(r, p)
+		c.explain(r, e)
 	}
 }
 
 // tellOnGoroutine puts the path of a task that the program sent itself on the span of
 // the goroutine that ended it, if the goroutine was at work for the task until then.
 // That span is one of the latest.
-func (c *criticalTree) tellOnGoroutine(n *node, u *critical.Unit) {
+func (c *criticalTree) tellOnGoroutine(n *node, e *ending) {
 	r := n.root
 	for i := range slices.Backward(r.kept) {
 		k := &r.kept[i]
-		if k.end < u.End {
+		if k.end < e.end && !k.late() {
 			return
 		}
-		if k.kind == kindGoroutine && k.up == n && k.goroutine == u.EndGoroutine {
+		if k.kind == kindGoroutine && k.up == n && k.goroutine == e.goroutine {
 			k.path = n.path
 			more := c.cost(k.span) - k.cost
 			k.cost += more
@@ -236,7 +233,8 @@ func (t *tree) linked(l *link) *link {
 
 // explain makes spans of what other goroutines did on a path, below the spans of the
 // waits for them.
-func (c *criticalTree) explain(r *root, p *critical.Path) {
+func (c *criticalTree) explain(r *root, e *ending) {
+	p := e.path
 	// For each wait of the path: its span, nil for none; the span of the task's own
 	// wait around it; and the task that the goroutine that ended it worked for.
 	type place struct{ node, outermost *node }
@@ -276,7 +274,7 @@ func (c *criticalTree) explain(r *root, p *critical.Path) {
 	}
 	for i, at := range places {
 		if n := at.node; n != nil && n != at.outermost {
-			if task := wakers[i]; task != model.BackgroundTask && task != n.span.task && task != c.ending.ID {
+			if task := wakers[i]; task != model.BackgroundTask && task != n.span.task && task != e.node.task {
 				n.link = c.link(task)
 			}
 			c.emitNode(n)

@@ -52,7 +52,7 @@ func (t *tree) endLane(g *model.Goroutine, lane *node, now model.Time) {
 // at once, or when it is known whether it is a span.
 func (t *tree) endOldRoot(task *model.Task, n *node) {
 	if task.EndGoroutine == nil || task.Open || n.old != n {
-		t.end(n.root)
+		t.critical.whenExplained(n, func() { t.end(n.root) })
 		return
 	}
 	gr := t.goroutine(task.EndGoroutine)
@@ -64,6 +64,7 @@ func (t *tree) endOldRoot(task *model.Task, n *node) {
 func (t *tree) endWaiting(gr *goroutine) {
 	if n := gr.ending; n != nil {
 		gr.ending = nil
+		t.critical.settle(n.root)
 		t.end(n.root)
 	}
 }
@@ -77,6 +78,9 @@ func (t *tree) OldSpan(s *model.OldSpan) {
 	t.selection.End(task)
 
 	n := gr.ending
+	if n != nil {
+		t.critical.settle(n.root)
+	}
 	if n != nil && s.TaskID == n.task && s.TaskID != model.BackgroundTask && !n.root.begun {
 		gr.ending = nil
 	} else {

@@ -49,13 +49,13 @@ func (on onPath) has(g model.GoID, start, end model.Time) bool {
 const lookedPerSpan = 4
 
 // markPath marks what is kept of the trace of a task, and is on the task's critical path.
-func (c *criticalTree) markPath(r *root, u *critical.Unit, p *critical.Path) {
-	c.looked += len(p.Segments)
-	on, length := newOnPath(p), u.End-u.Start
+func (c *criticalTree) markPath(r *root, e *ending) {
+	c.looked += len(e.path.Segments)
+	on, length := newOnPath(e.path), e.end-e.start
 	for i := range slices.Backward(r.kept) {
 		k := &r.kept[i]
 		c.looked++
-		if k.end <= u.Start && k.kind != kindCritical { // these come with a task's end
+		if k.end <= e.start && !k.late() {
 			break // so did those before it
 		}
 		if on.has(k.goroutine, k.start, k.end) {

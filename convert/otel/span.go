@@ -134,5 +134,6 @@ type root struct {
 	leftOut  int
 	told     int // of leftOut, below a linked root
 
-	waits map[waitKey]*node // see criticalTree
+	waits  map[waitKey]*node // see criticalTree
+	ending int               // tasks in endings
 }

@@ -217,7 +217,7 @@ func (t *tree) TaskEnd(task *model.Task) {
 		}
 		t.endOldRoot(task, n)
 	case n.sent:
-		t.emitNode(n)
+		t.critical.whenExplained(n, func() { t.emitNode(n) })
 	}
 }
 
@@ -549,6 +549,7 @@ func (t *tree) Range(r *model.Range) {
 func (t *tree) End(s *model.Summary) {
 	t.summary = s
 	t.advance(s.End)
+	t.critical.settleAll()
 	t.program.end(s)
 	for k, n := range t.counts {
 		if n > 0 {
