@@ -10,6 +10,10 @@ ALL := ./... ./testdata/gen/...
 # Modules of their own, so that what they need is not needed by all users.
 MODULES := spanlink recorder collector/goexectracereceiver examples/slowrequest e2e/distributed/service testdata/gen/spanlink
 
+# The go command optimizes trace2x with cmd/trace2x/default.pgo, and for that compiles all
+# that it needs once more than for other packages. Checks do without.
+CHECK := -pgo=off
+
 # More flags for "go test", as in TESTFLAGS='-run Chain -v'.
 TESTFLAGS ?=
 # Per package. The first one that starts Jaeger builds it, which takes minutes;
@@ -42,7 +46,7 @@ build: ## Build bin/trace2x
 
 .PHONY: test
 test: deps lint ## Run all checks and all tests, with the race detector
-	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+	CGO_ENABLED=1 go test $(CHECK) -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 	@for m in $(MODULES); do (set -x; CGO_ENABLED=1 go -C $$m test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...) || exit; done
 	go -C tools test $(TESTFLAGS) ./...
 
@@ -52,17 +56,17 @@ test-newer-go: ## Compare with go tool trace of a newer version of Go too
 
 .PHONY: test-short
 test-short: ## Run the tests that need nothing but Go
-	go test -short $(TESTFLAGS) ./...
+	go test $(CHECK) -short $(TESTFLAGS) ./...
 	@for m in $(MODULES); do (set -x; go -C $$m test -short $(TESTFLAGS) ./...) || exit; done
 
 .PHONY: lint
 lint: ## Check the format, vet, staticcheck; build everything
 	@tools/deps.sh cc
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "gofmt would change:"; echo "$$files"; exit 1; }
-	CGO_ENABLED=1 go build $(ALL)
-	CGO_ENABLED=1 go vet $(ALL)
+	CGO_ENABLED=1 go build $(CHECK) $(ALL)
+	CGO_ENABLED=1 go vet $(CHECK) $(ALL)
 # What is behind build tags there, and what is missing from them here.
-	@for os in windows darwin; do (set -x; GOOS=$$os CGO_ENABLED=0 go vet ./...) || exit; done
+	@for os in windows darwin; do (set -x; GOOS=$$os CGO_ENABLED=0 go vet $(CHECK) ./...) || exit; done
 # Not testdata/gen: its programs compute and allocate what nobody uses, on purpose.
 	$(STATICCHECK) ./...
 	@for m in $(MODULES); do for os in "" windows darwin; do (set -x; GOOS=$$os go -C $$m vet ./...) || exit; done; done
@@ -78,6 +82,10 @@ tidy: ## Tidy go.mod of all modules, after a change of the requirements of one
 .PHONY: bench
 bench: ## Measure speed, memory and size against their bars (some minutes); BENCHARGS=-short
 	go run ./e2e/bench $(BENCHARGS)
+
+.PHONY: pgo
+pgo: ## Make the profile with which trace2x is optimized (about a minute)
+	go run ./e2e/bench pgo
 
 # Not the benchmarks of e2e, which measure how long other programs take to start.
 .PHONY: benchmarks

@@ -43,6 +43,7 @@ type env struct {
 	signal atomic.Int32
 	// cutShort is set when a signal has ended a recording.
 	cutShort atomic.Bool
+	profile  cpuProfile
 
 	mu      sync.Mutex
 	written []string // files that are complete
@@ -61,6 +62,10 @@ func (e *env) run(ctx context.Context, args []string) int {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if profileErr := e.endProfile(err == nil || e.ran); profileErr != nil {
+		fmt.Fprintf(e.stderr, "trace2x: %s\n", oneLine(profileErr))
+		err = cmp.Or(err, errTold)
+	}
 	code := exitFailed
 	var usage *output.UsageError
 	switch {
@@ -148,16 +153,22 @@ The exit code is ` + exitHelp,
 
   # shell completion
   source <(trace2x completion bash)`,
-		Version:           version(),
-		Args:              unknownCommand,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		PersistentPreRunE: checkEmpty,
+		Version:       version(),
+		Args:          unknownCommand,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkEmpty(cmd, args); err != nil {
+				return err
+			}
+			return e.startProfile()
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return errors.New("which command? For a first look: trace2x summary TRACE")
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
+	e.profile.addFlag(root.PersistentFlags())
 	root.SetVersionTemplate(versionLine() + "\n")
 	root.AddCommand(newSummary(e), newWeb(e), newOpen(e), newCapture(e), newPerfetto(e), newOtel(e), newPprof(e), newDiff(e), newCheck(e), newVersion(e), newMan(e))
 	return root

@@ -334,7 +334,7 @@ func TestSignals(t *testing.T) {
 	in := trace(t, "httpserver")
 	base, part := program(t, in)
 	bin := filepath.Join(t.TempDir(), "trace2x")
-	if out, err := osexec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+	if out, err := osexec.Command("go", "build", "-pgo=off", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	t.Chdir(t.TempDir())

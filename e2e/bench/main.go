@@ -2,7 +2,7 @@
 // prints a table of it with the bar for each. It makes the traces that it measures
 // on (testdata/gen/load, an HTTP server under two loads), and runs each program by
 // itself, so that CPU time and memory are its own. Times are medians; all ratios
-// are of runs in turn, on the same machine.
+// are of runs in turn, on the same machine. "bench pgo" makes the profile for the compiler.
 package main
 
 import (
@@ -30,10 +30,13 @@ func main() {
 	scale := flag.Float64("scale", 1, "make traces smaller by this `factor`, to try the benchmark")
 	flag.Parse()
 	var err error
-	if flag.Arg(0) == "bare" {
+	switch flag.Arg(0) {
+	case "bare":
 		err = bare(flag.Arg(1))
-	} else {
-		err = run(*runs, *short, *scale)
+	case "pgo":
+		err = run(*runs, *scale, (*bench).pgo)
+	default:
+		err = run(*runs, *scale, func(b *bench) error { return b.table(*short) })
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -139,7 +142,8 @@ func (b *bench) make(l load) (*trace, error) {
 	return t, nil
 }
 
-func run(runs int, short bool, scale float64) error {
+// run calls f with a temporary folder, which is removed then.
+func run(runs int, scale float64, f func(*bench) error) error {
 	dir, err := os.MkdirTemp("", "trace2x-bench-")
 	if err != nil {
 		return err
@@ -149,8 +153,18 @@ func run(runs int, short bool, scale float64) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{dir: dir, trace2x: filepath.Join(dir, "trace2x"), self: self, runs: runs, scale: scale}
-	if _, err := measure("go", "build", "-o", b.trace2x, "./cmd/trace2x"); err != nil {
+	return f(&bench{dir: dir, trace2x: filepath.Join(dir, "trace2x"), self: self, runs: runs, scale: scale})
+}
+
+// build builds trace2x.
+func (b *bench) build(flags ...string) error {
+	_, err := measure("go", slices.Concat([]string{"build", "-o", b.trace2x}, flags, []string{"./cmd/trace2x"})...)
+	return err
+}
+
+// table measures everything and prints the table.
+func (b *bench) table(short bool) error {
+	if err := b.build(); err != nil {
 		return err
 	}
 	if err := b.all(short); err != nil {

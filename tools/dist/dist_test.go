@@ -98,7 +98,7 @@ func TestArchives(t *testing.T) {
 
 // The archives of this machine's platform and of a Windows, built from two
 // folders, are the same, and the program in them works. (-check does this for
-// all, without what Go's cache has of the first.)
+// all, without what Go's cache has of the first, and with the profile for the compiler.)
 func TestBuild(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs")
@@ -108,7 +108,7 @@ func TestBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	targets := []string{runtime.GOOS + "/" + runtime.GOARCH, "windows/amd64"}
-	r := release{root: root, version: "v1.2.3", commit: "abc with changes", time: when}
+	r := release{root: root, version: "v1.2.3", commit: "abc with changes", time: when, pgo: "off"}
 	out := t.TempDir()
 	sums, err := r.build(t.Context(), targets, out)
 	if err != nil {

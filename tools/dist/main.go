@@ -86,6 +86,7 @@ type release struct {
 	commit  string // "" if there is no git
 	time    time.Time
 	env     []string // besides the process's, for the go command
+	pgo     string   // "off" to compile without the profile, which a test does; "" with it
 }
 
 // identify asks git for the version, if it is not known, the commit and its time.
@@ -261,7 +262,7 @@ func (r *release) golang(ctx context.Context, goos, goarch string, args ...strin
 // repository has to make the same; the flags tell the version instead.
 func (r *release) compile(ctx context.Context, goos, goarch, program string) error {
 	flags := "-s -w -X 'main.buildVersion=" + r.version + "' -X 'main.buildCommit=" + r.commit + "'"
-	_, err := output(r.golang(ctx, goos, goarch, "build", "-trimpath", "-buildvcs=false", "-ldflags="+flags, "-o", program, "./cmd/trace2x"))
+	_, err := output(r.golang(ctx, goos, goarch, "build", "-trimpath", "-buildvcs=false", "-pgo="+cmp.Or(r.pgo, "auto"), "-ldflags="+flags, "-o", program, "./cmd/trace2x"))
 	return err
 }
 
