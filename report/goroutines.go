@@ -185,19 +185,43 @@ func column(name string) func(*Group) time.Duration {
 	return nil
 }
 
-// maxOf says which goroutine has the most in a column, "" if that is not known.
-func (g *Group) maxOf(dir, column string) string {
-	column = strings.TrimPrefix(column, "max-")
-	m, ok := g.MaxOf[column]
-	if !ok {
-		column = "exec"
-		m, ok = g.MaxOf[column]
+// maxColumn returns the column whose goroutine with the most is named first.
+func (g *Group) maxColumn(sortedBy string) string {
+	column := strings.TrimPrefix(sortedBy, "max-")
+	if _, ok := g.MaxOf[column]; !ok {
+		return "exec"
 	}
+	return column
+}
+
+// maxOf says which goroutine has the most in the column that the list is sorted by, "" if
+// that is not known.
+func (g *Group) maxOf(dir, sortedBy string) string {
+	column := g.maxColumn(sortedBy)
+	m, ok := g.MaxOf[column]
 	if !ok {
 		return ""
 	}
 	m.Func = ""
 	return "most " + column + ": " + m.who() + inFile(dir, m.File)
+}
+
+// otherMax says which other goroutines have the most in the other columns, "" for none.
+func (g *Group) otherMax(dir, sortedBy string) string {
+	if g.Count < 2 {
+		return ""
+	}
+	first := g.MaxOf[g.maxColumn(sortedBy)]
+	var parts []string
+	for _, c := range columns[1:6] { // those that are printed
+		if m, ok := g.MaxOf[c.name]; ok && (m.Goroutine != first.Goroutine || m.File != first.File) {
+			parts = append(parts, fmt.Sprintf("%s G%d", c.name, m.Goroutine)+inFile(dir, m.File))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "most " + strings.Join(parts, ", ")
 }
 
 // goroutineColumn is the column by which goroutines are sorted: exec if the one that was

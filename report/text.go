@@ -307,9 +307,9 @@ func (p *printer) goroutines(list []Group) {
 		at[i] = len(t.rows)
 		t.add(plain, append([]string{num(g.Count)}, append(timesCells(&g.Sum), shortFunc(g.Func))...)...)
 		if g.Count > 1 {
-			t.add(faint, append([]string{"max"}, append(timesCells(&g.Max), "  "+g.maxOf(p.dir, p.opts.SortedBy))...)...)
+			t.add(faint, append([]string{"max"}, append(timesCells(&g.Max), g.maxOf(p.dir, p.opts.SortedBy))...)...)
 		}
-		t.note(reasonsLine(g.Sum.BlockByReason, 3))
+		t.wrapNote(p, joined("; ", reasonsLine(g.Sum.BlockByReason, 3), g.otherMax(p.dir, p.opts.SortedBy)))
 	}
 	t.dropEmpty()
 	room := t.room(p)
@@ -382,7 +382,7 @@ func (p *printer) blocking(list []Blocking, unit string) {
 		s := &list[i]
 		reason := address.Name(s.Reason) + "  "
 		last := &r.cells[len(r.cells)-1]
-		if at := s.Place.fit(left(room, width(reason))); room == 0 || width(reason)+width(at) <= room {
+		if at := s.Place.fit(left(room, width(reason))); room == 0 || width(reason)+width(at) <= room && !strings.HasPrefix(at, "…") {
 			*last = reason + at
 			t.rows = append(t.rows, r)
 		} else { // the place in a line of its own
