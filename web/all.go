@@ -13,7 +13,6 @@ import (
 
 	"github.com/trace2x/trace2x/convert/pprof"
 	"github.com/trace2x/trace2x/model"
-	"github.com/trace2x/trace2x/report"
 )
 
 // all is several traces of a server together. They are read once more when the first page
@@ -55,24 +54,6 @@ func (a *all) profile(ctx context.Context, opts pprof.Options) (*profile.Profile
 		return nil, pprof.Stats{}, err
 	}
 	return merged.Profile()
-}
-
-// ran says what held the Ps in these waits.
-func (a *all) ran(ctx context.Context, waits []report.SchedWait) ([]instead, error) {
-	names := a.names()
-	out := make([]instead, len(waits))
-	for i := range waits {
-		n := slices.Index(names, waits[i].File)
-		if n < 0 {
-			continue
-		}
-		of, err := a.traces[n].ran(ctx, waits[i:i+1])
-		if err != nil {
-			return nil, err
-		}
-		out[i] = of[0]
-	}
-	return out, nil
 }
 
 // readAll reads all traces, as many at a time as there are cores. add gets them in order,

@@ -1,14 +1,12 @@
 package web
 
 import (
-	"context"
 	"fmt"
 	"html/template"
 	"math"
 	"slices"
 	"time"
 
-	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/report"
 	"github.com/trace2x/trace2x/report/series"
 	"github.com/trace2x/trace2x/web/plot"
@@ -28,25 +26,6 @@ type heatRow struct {
 	Count string
 	Bar   template.HTML
 }
-
-// instead is what held the Ps of a trace, how many there are, in a wait for one.
-type instead struct {
-	ran   []critical.Ran
-	procs int
-}
-
-// ranFunc says what held the Ps in some waits, nil if nobody knows.
-type ranFunc func(context.Context, []report.SchedWait) ([]instead, error)
-
-func noneRan(context.Context, []report.SchedWait) ([]instead, error) { return nil, nil }
-
-// worstWaits are the waits for a P that are shown.
-func worstWaits(r *report.Report) []report.SchedWait {
-	return r.Scheduling.Worst[:min(len(r.Scheduling.Worst), mostWorst)]
-}
-
-// mostWorst is how many of the worst waits are shown.
-const mostWorst = 12
 
 func newScheduling(v *view, l links, ran []instead) *scheduling {
 	s := &v.rep.Scheduling

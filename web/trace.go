@@ -31,6 +31,7 @@ type Trace struct {
 	// whole is what the first pass found. Some other views are kept.
 	whole *view
 	views cache[query, *view]
+	worst cache[worstKey, []instead]
 	// reading is held while a window is read.
 	reading sync.Mutex
 }
@@ -54,7 +55,7 @@ func Read(ctx context.Context, name string, r io.Reader, again func() (*os.File,
 		return nil, err
 	}
 	t.whole = v
-	t.views.limit = 8
+	t.views.limit, t.worst.limit = 8, 8
 	return t, err
 }
 
@@ -247,21 +248,6 @@ func (t *Trace) unit(ctx context.Context, v *view, key unitKey, latency time.Dur
 		}
 	}
 	return v, nil, nil
-}
-
-// ran says what held the Ps in these waits.
-func (t *Trace) ran(ctx context.Context, waits []report.SchedWait) ([]instead, error) {
-	out := make([]instead, len(waits))
-	for i, w := range waits {
-		x := series.Interval{From: w.At, To: w.At + w.Duration}
-		sink := series.NewRan([]series.Interval{x})
-		_, err := t.readWindow(ctx, sink, model.Window{From: model.Moment{Since: x.From}, To: model.Moment{Since: x.To}})
-		if err != nil && !model.IsDamage(err) {
-			return nil, err
-		}
-		out[i] = instead{sink.Of(0), t.whole.rep.Overview.MaxGOMAXPROCS}
-	}
-	return out, nil
 }
 
 // cache keeps what was made last.

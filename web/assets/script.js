@@ -191,6 +191,11 @@ document.addEventListener("click", (e) => {
   perfetto(link);
 });
 
+// What a page is made of may have to be read first.
+let reading;
+addEventListener("beforeunload", () => { reading = setTimeout(() => say("Reading the trace…", true), 400); });
+addEventListener("pageshow", (e) => { clearTimeout(reading); if (e.persisted) toast.hidden = true; });
+
 // Keys.
 const keys = document.getElementById("keys");
 document.addEventListener("keydown", (e) => {
