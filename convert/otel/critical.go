@@ -86,6 +86,36 @@ type criticalSink struct {
 	c *criticalTree
 }
 
+// The frequent calls do without the Tee.
+
+func (s criticalSink) GoroutineStart(g *model.Goroutine) {
+	s.c.finder.GoroutineStart(g)
+	s.c.tree.GoroutineStart(g)
+}
+
+func (s criticalSink) GoroutineState(g *model.Goroutine, x *model.GoState) {
+	s.c.finder.GoroutineState(g, x)
+	s.c.tree.GoroutineState(g, x)
+}
+
+func (s criticalSink) GoroutineEnd(g *model.Goroutine) {
+	s.c.finder.GoroutineEnd(g)
+	s.c.tree.GoroutineEnd(g)
+}
+
+func (s criticalSink) WorkStart(w *model.Work) {
+	s.c.finder.WorkStart(w)
+	s.c.tree.WorkStart(w)
+}
+
+func (s criticalSink) WorkEnd(w *model.Work) {
+	s.c.finder.WorkEnd(w)
+	s.c.tree.WorkEnd(w)
+}
+
+func (s criticalSink) Run(r *model.Run)           { s.c.finder.Run(r) }
+func (s criticalSink) ProcState(*model.ProcState) {}
+
 func (s criticalSink) TaskStart(task *model.Task) { s.c.taskStarted(task) }
 func (s criticalSink) TaskEnd(task *model.Task)   { s.c.taskEnded(task) }
 
