@@ -342,6 +342,35 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
+// So they are on pprof's pages, whose policy would let scripts run, and on those of several
+// traces.
+func TestHostileElsewhere(t *testing.T) {
+	s := serve(t, "https://ui.example", loadFile(t, hostile(t)), loadFile(t, hostile(t)))
+	v := url.Values{"kind": {"task"}, "type": {hostileName}}
+	fn := links{}.Func(s.traces[0].whole.rep.Goroutines[0].Func)
+	paths := []string{"", "all/", "all/goroutines", "all/" + fn, "all/units?" + v.Encode(), "all/blocking", "all/scheduling", "all/flame"}
+	for _, page := range []string{"flamegraph", "top", "peek?f=."} {
+		paths = append(paths, "1/flame/wall/all/"+page, "all/flame/critical/all/"+page, "1/flame/wall/"+url.PathEscape(url.Values{"task": {hostileName}}.Encode())+"/"+page)
+	}
+	for _, path := range paths {
+		doc, err := html.Parse(strings.NewReader(get(t, s.url+path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range doc.Descendants() {
+			if n.Type != html.ElementNode {
+				continue
+			}
+			if n.Data == "iframe" || n.Data == "base" || n.Data == "img" && attribute(n, "src") == "x" || attribute(n, "onerror") != "" {
+				t.Errorf("%s: <%s>", path, n.Data)
+			}
+			if n.Data == "script" && strings.HasPrefix(strings.TrimSpace(textOf(n)), "alert") {
+				t.Errorf("%s: its script ran", path)
+			}
+		}
+	}
+}
+
 // What does not exist is said so, on a page.
 func TestMissing(t *testing.T) {
 	s := serve(t, "https://ui.example", load(t, "chain"))
