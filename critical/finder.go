@@ -223,9 +223,13 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	if f.blocked != nil {
 		f.waits()
 	}
-	k := f.slots.Of(g)
-	if !k.named && g.Func != "" {
-		f.learn(g)
+	conn := false
+	if f.unnamed > 0 || f.conns > 0 { // else nothing is to be learned from this
+		k := f.slots.Of(g)
+		if !k.named && g.Func != "" {
+			f.learn(g)
+		}
+		conn = k.conn
 	}
 	f.assists(g)
 	w := s.Waker.Goroutine
@@ -247,7 +251,7 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		e.by, e.byStack = int32(w.Slot), f.stack(s.Waker.Stack)
 		f.serves(w)
 	}
-	if f.conns > 0 && k.conn {
+	if f.conns > 0 && conn {
 		f.ends = true
 		if s.Next == model.Waiting && !s.Open {
 			f.blocked = g
