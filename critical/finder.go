@@ -251,7 +251,7 @@ func (f *Finder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		e.by, e.byStack = int32(w.Slot), f.stack(s.Waker.Stack)
 		f.serves(w)
 	}
-	if f.conns > 0 && conn {
+	if conn {
 		f.ends = true
 		if s.Next == model.Waiting && !s.Open {
 			f.blocked = g
