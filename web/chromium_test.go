@@ -98,6 +98,9 @@ func TestPages(t *testing.T) {
 				if w := eval[int](t, p, "document.documentElement.scrollWidth"); w > width {
 					t.Errorf("%s %s: it is %d wide in a window of %d", name, path, w, width)
 				}
+				if n := eval[int](t, p, `[...document.querySelectorAll(".scroll")].filter(e => e.scrollWidth > e.clientWidth).length`); width == 1280 && n > 0 {
+					t.Errorf("%s %s: %d tables must be scrolled sideways", name, path, n)
+				}
 			}
 			if err := p.Resize(a4, 1123); err != nil {
 				t.Fatal(err)
