@@ -111,7 +111,9 @@ func newUnitType(v *view, t *critical.Type, l links, f filter) unitType {
 		}
 		bars = append(bars, b)
 	}
-	out.Histogram = plot.Histogram(bars, 90)
+	if len(bars) > 0 {
+		out.Histogram = plot.Histogram(bars, 90)
+	}
 	if f.given && f.least < 0 {
 		for i := len(rows) - 1; i >= 0; i-- { // the slowest ones
 			chosen = append(chosen, rows[i])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -238,6 +239,31 @@ func TestManyUnits(t *testing.T) {
 	}
 	if kept != us.examples {
 		t.Errorf("%d units, counted as %d", kept, us.examples)
+	}
+}
+
+// A bounded number of types is kept, also of several traces.
+func TestManyTypes(t *testing.T) {
+	us, all := NewUnits(), NewUnits()
+	u := critical.Unit{Kind: critical.Task, End: 1000}
+	for i := range 3 * maxUnitTypes {
+		u.Type = strconv.Itoa(i)
+		us.Add(&u)
+	}
+	all.Merge(us, "a.trace", 0)
+	u.Type = "more"
+	us.Add(&u)
+	all.Merge(us, "b.trace", 0)
+	for _, x := range []*Units{us, all} {
+		if n := len(x.Types(critical.Task)); n != maxUnitTypes {
+			t.Errorf("%d types are kept", n)
+		}
+		if rows := x.Rows(critical.Task, "more"); rows != nil {
+			t.Errorf("%v of a type too many", rows)
+		}
+	}
+	if rows := all.Rows(critical.Task, "7"); len(rows) != 1 || rows[0].Count != 2 {
+		t.Errorf("%v of a type that is kept", rows)
 	}
 }
 

@@ -53,6 +53,9 @@ const (
 	// of one row at first.
 	maxExamples = 1 << 16
 	firstLimit  = 100
+	// maxUnitTypes is how many types are told apart; units of others are not kept. A type
+	// needs 2 kB.
+	maxUnitTypes = 10_000
 )
 
 // rowSteps are where rows begin, in each power of 10.
@@ -103,11 +106,9 @@ func (us *Units) Add(u *critical.Unit) {
 	if u.Cut {
 		return
 	}
-	key := unitType{u.Kind, u.Type}
-	rows := us.types[key]
+	rows := us.of(unitType{u.Kind, u.Type})
 	if rows == nil {
-		rows = new(unitRows)
-		us.types[key] = rows
+		return
 	}
 	at := &rows[rowOf(u.Duration())]
 	if *at == nil {
@@ -128,16 +129,25 @@ func (us *Units) Add(u *critical.Unit) {
 	us.shrink()
 }
 
+// of returns the rows of a type, nil if there are too many types.
+func (us *Units) of(key unitType) *unitRows {
+	rows := us.types[key]
+	if rows == nil && len(us.types) < maxUnitTypes {
+		rows = new(unitRows)
+		us.types[key] = rows
+	}
+	return rows
+}
+
 // Merge adds the units of another trace, whose name is file. Times count from origin, which
 // is a moment of that trace.
 func (us *Units) Merge(o *Units, file string, origin model.Time) {
 	for _, key := range slices.SortedFunc(maps.Keys(o.types), func(a, b unitType) int {
 		return cmp.Or(cmp.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
 	}) {
-		rows := us.types[key]
+		rows := us.of(key)
 		if rows == nil {
-			rows = new(unitRows)
-			us.types[key] = rows
+			continue
 		}
 		for i, from := range o.types[key] {
 			if from == nil {
@@ -192,7 +202,7 @@ type Row struct {
 }
 
 // Rows returns the units of a type by latency, the shortest first, also the rows between
-// others that have no units.
+// others that have no units. There are none of a type that came behind 10,000 others.
 func (us *Units) Rows(kind critical.Kind, name string) []Row {
 	rows := us.types[unitType{kind, name}]
 	if rows == nil {
