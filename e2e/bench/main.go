@@ -83,7 +83,9 @@ type row struct{ trace, what, bar, measured string }
 type trace struct {
 	name, file string
 	size       int64
-	events     int64 // known when it was read
+	// known when it was read
+	events int64
+	length time.Duration
 }
 
 func (b *bench) row(t *trace, what, bar, format string, args ...any) {
@@ -193,6 +195,9 @@ func (b *bench) all(short bool) error {
 		if err := b.spans(t); err != nil {
 			return err
 		}
+		if err := b.web(t); err != nil {
+			return err
+		}
 	}
 	if err := b.loads(traces[1]); err != nil {
 		return err
@@ -228,6 +233,9 @@ func (b *bench) speed(t *trace) error {
 	}
 	bare, perfetto, summary, otel := us[0], us[1], us[2], us[3]
 	fmt.Sscan(bare.out, &t.events)
+	if t.length, err = lengthOf(perfetto.out); err != nil {
+		return err
+	}
 	b.row(t, "`trace2x perfetto`, wall ÷ bare read loop", "≤ 0.75", "%.2f (%.2f s; bare %.2f s)", ratio(perfetto.wall, bare.wall), perfetto.wall.Seconds(), bare.wall.Seconds())
 	b.row(t, "CPU time ÷ bare read loop's", "≤ 1.3", "%.2f", ratio(perfetto.cpu, bare.cpu))
 	b.row(t, "`trace2x summary` with WHY, wall ÷ bare read loop", "≤ 0.7", "%.2f (CPU time %.2f)", ratio(summary.wall, bare.wall), ratio(summary.cpu, bare.cpu))
@@ -267,15 +275,13 @@ func (b *bench) large(other *trace) error {
 		rss[i], report = u.rss, u.out
 	}
 	b.row(large, fmt.Sprintf("peak RSS, %.0f MB and %.2f GB", float64(other.size)/1e6, float64(large.size)/1e9), "≤ 150 MB both", "%.0f and %.0f MB", float64(rss[0])/1e6, float64(rss[1])/1e6)
-	m := regexp.MustCompile(`events in (\S+),`).FindStringSubmatch(report)
-	if m == nil {
-		return fmt.Errorf("no duration: %s", report)
-	}
-	length, err := time.ParseDuration(m[1])
-	if err != nil {
+	if large.length, err = lengthOf(report); err != nil {
 		return err
 	}
-	from := length - 150*time.Millisecond
+	if err := b.web(large); err != nil {
+		return err
+	}
+	from := large.length - 150*time.Millisecond
 	us, err := b.inTurn([]string{b.trace2x, "perfetto", "-o", os.DevNull, "--from", from.String(), "--to", (from + 100*time.Millisecond).String(), large.file})
 	if err != nil {
 		return err
@@ -292,6 +298,15 @@ func (b *bench) large(other *trace) error {
 	}
 	b.row(large, "loading what `--budget 32MB` leaves, CPU time", "≤ 10 s", "%.1f s, %.0f MB (converting takes %.2f s)", cpu.Seconds(), float64(peak)/1e6, us[0].wall.Seconds())
 	return nil
+}
+
+// lengthOf returns how long a trace is, from what trace2x perfetto reports.
+func lengthOf(report string) (time.Duration, error) {
+	m := regexp.MustCompile(`events in (\S+),`).FindStringSubmatch(report)
+	if m == nil {
+		return 0, fmt.Errorf("no duration: %s", report)
+	}
+	return time.ParseDuration(m[1])
 }
 
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
