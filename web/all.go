@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"runtime"
 	"slices"
@@ -148,7 +147,10 @@ func (s *Server) timeline(folder string) string {
 
 // convertAll serves that trace.
 func (s *Server) convertAll(w http.ResponseWriter) {
-	s.serveConverted(w, fmt.Sprintf("%d traces", len(s.traces)), func(f *os.File) (url.Values, error) { return s.opts.Timeline(s.ctx, f) })
+	s.serveConverted(w, fmt.Sprintf("%d traces", len(s.traces)), func(f *os.File) (handover, error) {
+		args, err := s.opts.Timeline(s.ctx, f)
+		return handover{args: args}, err
+	})
 }
 
 // frameOfAll is what is around each page of all traces.

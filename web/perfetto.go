@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,11 +30,11 @@ func (s *Server) convert(w http.ResponseWriter, r *http.Request, t *Trace) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.serveConverted(w, t.Name, func(f *os.File) (url.Values, error) { return s.convertTo(f, t, q, at) })
+	s.serveConverted(w, t.Name, func(f *os.File) (handover, error) { return s.convertTo(f, t, q, at) })
 }
 
-// serveConverted serves what convert writes to a file. It returns the arguments of the UI.
-func (s *Server) serveConverted(w http.ResponseWriter, title string, convert func(*os.File) (url.Values, error)) {
+// serveConverted serves what convert writes to a file.
+func (s *Server) serveConverted(w http.ResponseWriter, title string, convert func(*os.File) (handover, error)) {
 	f, err := s.opts.TempFile()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -41,7 +42,7 @@ func (s *Server) serveConverted(w http.ResponseWriter, title string, convert fun
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	args, err := convert(f)
+	made, err := convert(f)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
@@ -59,8 +60,11 @@ func (s *Server) serveConverted(w http.ResponseWriter, title string, convert fun
 	h.Set("Content-Disposition", `attachment; filename="trace.pftrace"`)
 	h.Set("Content-Length", strconv.FormatInt(size, 10))
 	h.Set("Trace2x-Title", url.PathEscape(title))
-	if len(args) > 0 {
-		h.Set("Trace2x-UI-Arguments", args.Encode())
+	if len(made.args) > 0 {
+		h.Set("Trace2x-UI-Arguments", made.args.Encode())
+	}
+	if made.leftOut != "" {
+		h.Set("Trace2x-Left-Out", url.PathEscape(made.leftOut))
 	}
 	io.Copy(w, f)
 }
@@ -105,22 +109,69 @@ func parseOpening(v url.Values) (p opening, err error) {
 	return p, nil
 }
 
-// convertTo converts a window into a file, and returns the arguments of the UI.
-func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (url.Values, error) {
-	out := bufio.NewWriter(f)
-	opts := perfetto.Options{MinBlock: perfetto.DefaultMinBlock, Slowest: slowestPaths, Version: s.opts.Version}
+// handover is what the UI gets besides a file.
+type handover struct {
+	args    url.Values // of its address
+	leftOut string     // what the file does not have, to be small enough
+}
+
+const (
+	// slowToLoad is the size of a file from which on people wait for the UI to load it.
+	// Files are no larger, as those of trace2x open.
+	slowToLoad = 32_000_000
+	// maxAttempts is how often a window is converted so that it is small enough.
+	maxAttempts = 5
+)
+
+// convertTo converts a window into a file. If that gets too large, it has less detail.
+func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (handover, error) {
+	opts := perfetto.Options{MinBlock: perfetto.DefaultMinBlock, Slowest: slowestPaths, Version: s.opts.Version, Budget: s.budget}
+	if at.at < 0 {
+		opts.ShortWaits = perfetto.DefaultShortWaits
+	}
 	if at.unit != nil {
 		opts.Show = at.unit.is
 	}
-	w := perfetto.NewWriter(out, opts)
-	defer w.Close()
-	sum, err := t.readWindow(s.ctx, w, q.window())
-	if sum == nil {
-		return nil, err
+	asked, aim := q.to, s.budget
+	for attempt := 1; ; attempt++ {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return handover{}, err
+		}
+		if err := f.Truncate(0); err != nil {
+			return handover{}, err
+		}
+		to := &upTo{f, s.budget}
+		if attempt == maxAttempts {
+			to.left = math.MaxInt64
+		}
+		out := bufio.NewWriter(to)
+		w := perfetto.NewWriter(out, opts)
+		sum, err := t.readWindow(s.ctx, w, q.window())
+		w.Close()
+		switch {
+		case attempt < maxAttempts && (errors.Is(err, perfetto.ErrBudget) || sum != nil && w.Size() > s.budget):
+			aim = aim * 95 / 100
+			fit := w.Fit(aim)
+			opts.Budget = 0 // from now on, the exact size is worth more than the time
+			opts.Detail, opts.LeftOut = fit.Detail, fit.Detail.String()
+			if fit.Until > 0 {
+				q.to = max(fit.Until.Truncate(time.Millisecond), q.from+time.Millisecond)
+			}
+			if q.to != asked {
+				opts.LeftOut = fmt.Sprintf("what comes %v after the trace began, or later; %s", q.to, opts.LeftOut)
+			}
+			continue
+		case sum == nil:
+			return handover{}, err
+		}
+		return handover{at.view(w, sum, t.whole.rep.Trace.Origin).Args(), opts.LeftOut}, out.Flush()
 	}
-	view := deeplink.View{Start: sum.Start, End: sum.End}
+}
+
+// view is what the UI shows of a converted window. Origin is when the trace began.
+func (at *opening) view(w *perfetto.Writer, sum *model.Summary, origin model.Time) *deeplink.View {
+	view := &deeplink.View{Start: sum.Start, End: sum.End}
 	if at.at >= 0 {
-		origin := t.whole.rep.Trace.Origin
 		begin, end := origin+model.Time(at.at), origin+model.Time(at.at+at.length)
 		margin := max((end-begin)/4, model.Time(20*time.Microsecond))
 		view.From, view.To = begin-margin, end+margin
@@ -144,5 +195,20 @@ func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (url.Value
 			}
 		}
 	}
-	return view.Args(), out.Flush()
+	return view
+}
+
+// upTo writes at most so many bytes to w and drops what follows.
+type upTo struct {
+	w    io.Writer
+	left int64
+}
+
+func (u *upTo) Write(p []byte) (int, error) {
+	q := p[:min(int64(len(p)), u.left)]
+	u.left -= int64(len(q))
+	if n, err := u.w.Write(q); err != nil {
+		return n, err
+	}
+	return len(p), nil
 }

@@ -43,6 +43,7 @@ type Server struct {
 	all    *all // several traces together
 	flames cache[flameKey, http.Handler]
 	ctx    context.Context // of reading
+	budget int64           // of a converted window, in bytes
 
 	stopping sync.Once
 	stopped  chan struct{}
@@ -51,7 +52,7 @@ type Server struct {
 // NewServer returns a server of these traces, for the requests that a listener of this
 // address takes. What it reads ends with ctx.
 func NewServer(ctx context.Context, address net.Addr, traces []*Trace, opts Options) *Server {
-	s := &Server{opts: opts, guard: newGuard(address), folder: "/" + rand.Text() + "/", traces: traces, ctx: ctx, stopped: make(chan struct{})}
+	s := &Server{opts: opts, guard: newGuard(address), folder: "/" + rand.Text() + "/", traces: traces, ctx: ctx, budget: slowToLoad, stopped: make(chan struct{})}
 	s.flames.limit = 8
 	s.all = &all{traces: traces, cache: cache[query, *togetherView]{limit: 4}}
 	return s

@@ -486,6 +486,30 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// A window that would be slow to load has less detail, or only its beginning, and says so.
+func TestBudget(t *testing.T) {
+	s := serve(t, "https://ui.example", load(t, "httpserver"))
+	for budget, want := range map[int64]string{100_000_000: "", 700_000: "slices of waits", 250_000: "what comes"} {
+		s.budget = budget
+		resp, err := http.Get(s.url + "trace.pftrace")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatal(resp.Status, err)
+		}
+		if int64(len(body)) > budget || len(body) < 10_000 {
+			t.Errorf("%d bytes, may be %d", len(body), budget)
+		}
+		leftOut, err := url.PathUnescape(resp.Header.Get("Trace2x-Left-Out"))
+		if err != nil || (leftOut == "") != (want == "") || !strings.Contains(leftOut, want) {
+			t.Errorf("budget %d: left out is %q, %v", budget, leftOut, err)
+		}
+	}
+}
+
 // Several traces have a page that leads to each.
 func TestIndex(t *testing.T) {
 	s := serve(t, "https://ui.example", load(t, "chain"), load(t, "gc"))

@@ -166,7 +166,8 @@ async function perfetto(link) {
     say(`Waiting for ${origin}…`, true);
     await answers(tab, origin);
     tab.postMessage({perfetto: {buffer, title, fileName: link.pathname.split("/").pop()}}, origin);
-    say("The Perfetto UI has it.");
+    const leftOut = decodeURIComponent(answer.headers.get("Trace2x-Left-Out") ?? "");
+    say("The Perfetto UI has it." + (leftOut ? ` Left out, so that it loads fast: ${leftOut}. A shorter range has more.` : ""), leftOut);
   } catch (e) {
     if (!tab.closed) { try { tab.close(); } catch { /* it is the user's now */ } }
     say(`It was not handed over: ${e.message}.`);
