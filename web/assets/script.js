@@ -4,6 +4,7 @@ const body = document.body, all = (selector, of = document) => [...of.querySelec
 const isFile = document.documentElement.classList.contains("file");
 const toast = document.getElementById("toast");
 let hideToast;
+toast.addEventListener("click", () => { toast.hidden = true; });
 function say(text, keep) {
   clearTimeout(hideToast);
   toast.textContent = text;
