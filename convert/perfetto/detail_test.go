@@ -76,7 +76,7 @@ func TestFit(t *testing.T) {
 		// generations only.
 		most := budget * 105 / 100
 		if fit.Until > 0 {
-			most = budget * 130 / 100
+			most = budget * 135 / 100
 		}
 		if size > most || fit.Until > 0 && size < budget/2 {
 			t.Errorf("%d bytes at detail %d until %v, for a budget of %d bytes, %d%% of the whole", size, fit.Detail, fit.Until, budget, percent)
