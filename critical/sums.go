@@ -206,9 +206,17 @@ func (s *Sums) add(u *Unit) {
 	s.touched = s.touched[:0]
 }
 
+// maxTypes is how many types are told apart: a program that gives each task a name of its
+// own has millions. All that come later are of the type [model.Other] of their kind.
+const maxTypes = 10_000
+
 // typ returns the units of a type.
 func (s *Sums) typ(key typeKey) *typ {
 	t := s.types[key]
+	if t == nil && len(s.types) >= maxTypes {
+		key.name = model.Other
+		t = s.types[key]
+	}
 	if t == nil {
 		t = &typ{typeKey: key, id: int32(len(s.types))}
 		s.types[key] = t
@@ -450,6 +458,7 @@ type Report struct {
 // Type is all units of a type.
 type Type struct {
 	Kind Kind
+	// Name is [model.Other] for all types after the first 10,000.
 	Name string
 	// Count is the number of complete units. Cut is the number of units that began
 	// before the trace or had not ended with it; nothing else has them.
