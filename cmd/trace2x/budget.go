@@ -64,8 +64,8 @@ func loading(size int64) string {
 }
 
 // maxAttempts is how often a trace is converted to fit into a budget. The estimates of
-// the first time are good: more than two times are rare.
-const maxAttempts = 5
+// the first time are good: more than two times are needed only for small budgets.
+const maxAttempts = 8
 
 // narrow has only what is around a unit converted the next time. It lowers no detail: most
 // of what is around one unit is small.
