@@ -10,6 +10,7 @@ import (
 	"net/http/pprof"
 	"os"
 	osexec "os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -331,6 +332,10 @@ func TestSignals(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals to send")
 	}
+	// Below nohup, SIGHUP is ignored, also by what the test starts, unless it is taken here.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	in := trace(t, "httpserver")
 	base, part := program(t, in)
 	bin := filepath.Join(t.TempDir(), "trace2x")
