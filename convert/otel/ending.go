@@ -24,10 +24,11 @@ type ending struct {
 	node       *node
 	start, end model.Time
 	goroutine  model.GoID // that ended it
-	batch      int        // of the finder: the path is found when that is
-	// wantsTimes and wantsPath say what is wanted, then what is left to do.
+	batch      int        // of the finder, which finds the path with it
+	// wantsTimes and wantsPath say what of the path is wanted.
 	wantsTimes, wantsPath bool
-	then                  func()
+	// then is what is left to do when the path is known; nil for nothing.
+	then func()
 
 	known chan struct{} // closed when what follows is
 	times []critical.StateTime
@@ -86,10 +87,10 @@ func (x *endings) found(u *critical.Unit) {
 	}
 }
 
-// whenExplained does the last thing that is to be done for a task that ends: when its path
-// is known, or at once if nobody asks for that.
-func (c *criticalTree) whenExplained(n *node, do func()) {
-	if c == nil || c.endings.now == nil || c.endings.now.node != n {
+// whenExplained does the last thing that is to be done for the task that ends now: when its
+// path is known, or at once if nobody asks for that.
+func (c *criticalTree) whenExplained(do func()) {
+	if c == nil {
 		do()
 		return
 	}

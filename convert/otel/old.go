@@ -52,7 +52,7 @@ func (t *tree) endLane(g *model.Goroutine, lane *node, now model.Time) {
 // at once, or when it is known whether it is a span.
 func (t *tree) endOldRoot(task *model.Task, n *node) {
 	if task.EndGoroutine == nil || task.Open || n.old != n {
-		t.critical.whenExplained(n, func() { t.end(n.root) })
+		t.critical.whenExplained(func() { t.end(n.root) })
 		return
 	}
 	gr := t.goroutine(task.EndGoroutine)

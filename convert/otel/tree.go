@@ -217,7 +217,7 @@ func (t *tree) TaskEnd(task *model.Task) {
 		}
 		t.endOldRoot(task, n)
 	case n.sent:
-		t.critical.whenExplained(n, func() { t.emitNode(n) })
+		t.critical.whenExplained(func() { t.emitNode(n) })
 	}
 }
 
