@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/internal/deeplink"
+	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/report"
 )
@@ -115,13 +115,8 @@ type handover struct {
 	leftOut string     // what the file does not have, to be small enough
 }
 
-const (
-	// slowToLoad is the size of a file from which on people wait for the UI to load it.
-	// Files are no larger, as those of trace2x open.
-	slowToLoad = 32_000_000
-	// maxAttempts is how often a window is converted so that it is small enough.
-	maxAttempts = 5
-)
+// maxAttempts is how often a window is converted so that it is small enough.
+const maxAttempts = 5
 
 // convertTo converts a window into a file. If that gets too large, it has less detail.
 func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (handover, error) {
@@ -140,9 +135,9 @@ func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (handover,
 		if err := f.Truncate(0); err != nil {
 			return handover{}, err
 		}
-		to := &upTo{f, s.budget}
-		if attempt == maxAttempts {
-			to.left = math.MaxInt64
+		var to io.Writer = f
+		if attempt < maxAttempts {
+			to = output.UpTo(f, s.budget)
 		}
 		out := bufio.NewWriter(to)
 		w := perfetto.NewWriter(out, opts)
@@ -196,19 +191,4 @@ func (at *opening) view(w *perfetto.Writer, sum *model.Summary, origin model.Tim
 		}
 	}
 	return view
-}
-
-// upTo writes at most so many bytes to w and drops what follows.
-type upTo struct {
-	w    io.Writer
-	left int64
-}
-
-func (u *upTo) Write(p []byte) (int, error) {
-	q := p[:min(int64(len(p)), u.left)]
-	u.left -= int64(len(q))
-	if n, err := u.w.Write(q); err != nil {
-		return n, err
-	}
-	return len(p), nil
 }

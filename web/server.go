@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/report"
 )
@@ -52,7 +53,7 @@ type Server struct {
 // NewServer returns a server of these traces, for the requests that a listener of this
 // address takes. What it reads ends with ctx.
 func NewServer(ctx context.Context, address net.Addr, traces []*Trace, opts Options) *Server {
-	s := &Server{opts: opts, guard: newGuard(address), folder: "/" + rand.Text() + "/", traces: traces, ctx: ctx, budget: slowToLoad, stopped: make(chan struct{})}
+	s := &Server{opts: opts, guard: newGuard(address), folder: "/" + rand.Text() + "/", traces: traces, ctx: ctx, budget: perfetto.SlowToLoad, stopped: make(chan struct{})}
 	s.flames.limit = 8
 	s.all = &all{traces: traces, cache: cache[query, *togetherView]{limit: 4}}
 	return s

@@ -53,9 +53,6 @@ func (b *byteSize) String() string {
 
 func (b *byteSize) Type() string { return "SIZE" }
 
-// slowToLoad is the size of a file from which on people wait for it to load.
-const slowToLoad = 32_000_000
-
 // loading says how long the Perfetto UI takes to load a file of a size: as measured with
 // v55.3, 7 MB a second, and 12 bytes of memory for each.
 func loading(size int64) string {
@@ -190,7 +187,7 @@ func (c *conversion) draft(out *output.Output, attempt int) (*draft, error) {
 		}
 		to = d.file
 	}
-	d.Writer = &upTo{to, int64(c.budget)}
+	d.Writer = output.UpTo(to, int64(c.budget))
 	return d, nil
 }
 
@@ -211,21 +208,4 @@ func (d *draft) close() {
 		d.file.Close()
 		d.folder.Remove()
 	}
-}
-
-// upTo writes at most so many bytes to w and drops what follows.
-type upTo struct {
-	w    io.Writer
-	left int64
-}
-
-func (u *upTo) Write(p []byte) (int, error) {
-	q := p[:min(int64(len(p)), u.left)]
-	u.left -= int64(len(q))
-	if len(q) > 0 {
-		if n, err := u.w.Write(q); err != nil {
-			return n, err
-		}
-	}
-	return len(p), nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trace2x/trace2x/convert/perfetto"
 	"github.com/trace2x/trace2x/internal/output"
 	"github.com/trace2x/trace2x/internal/serve"
 	"github.com/trace2x/trace2x/model"
@@ -106,7 +107,7 @@ If your browser refuses the connection, try --port 0.`,
 	f.StringVar(&fl.ui, "ui", serve.PerfettoUI, "open the Perfetto UI at `URL`")
 	c.destination.addFlags(f, "keep the converted trace in `FILE`; compressed if it ends in .gz")
 	c.place.addFlags(f)
-	c.addFlags(f, slowToLoad)
+	c.addFlags(f, perfetto.SlowToLoad)
 	return cmd
 }
 

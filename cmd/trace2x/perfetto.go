@@ -306,7 +306,7 @@ func (c *conversion) reportDetail(e *env, size int64) {
 	switch {
 	case c.opts.LeftOut != "":
 		fmt.Fprintf(e.stderr, "left out, to fit into %v: %s; --budget 0 leaves out nothing, --from and --to show another part\n", &c.budget, c.opts.LeftOut)
-	case size > slowToLoad:
+	case size > perfetto.SlowToLoad:
 		fmt.Fprintf(e.stderr, "to load it takes the Perfetto UI %s; --budget 32MB, --from and --to, --task or --func, or a longer --min-block make it less\n", loading(size))
 	}
 }

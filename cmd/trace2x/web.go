@@ -124,7 +124,7 @@ func (fl *webFlags) timeline(e *env, args []string) (func(context.Context, io.Wr
 	prepare := func() (*conversion, *timeline, error) {
 		c := newConversion()
 		c.opts.MinBlock, c.opts.Slowest = perfetto.DefaultMinBlock, defaultSlowest
-		c.programs, c.budget, c.place = fl.programs, slowToLoad, &place{}
+		c.programs, c.budget, c.place = fl.programs, perfetto.SlowToLoad, &place{}
 		t, err := c.timeline(e, args)
 		return c, t, err
 	}

@@ -9,6 +9,10 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
+// SlowToLoad is the size of a file, in bytes, from which on people wait for the UI to load
+// it.
+const SlowToLoad = 32_000_000
+
 // Detail is how much of a trace the lanes of goroutines show, 0 for most. Their states
 // are whole with each: what ran, what waited, why, and who ended it.
 type Detail int

@@ -259,3 +259,17 @@ func TestPermissions(t *testing.T) {
 		t.Errorf("mode %v, want %v", got.Mode(), want.Mode())
 	}
 }
+
+// TestUpTo: what is too much is dropped without an error.
+func TestUpTo(t *testing.T) {
+	var got bytes.Buffer
+	w := UpTo(&got, 5)
+	for _, s := range []string{"abc", "def", "ghi"} {
+		if n, err := io.WriteString(w, s); n != len(s) || err != nil {
+			t.Errorf("writing %q: %d, %v", s, n, err)
+		}
+	}
+	if got.String() != "abcde" {
+		t.Errorf("%q was written", &got)
+	}
+}
