@@ -206,14 +206,14 @@ func (s *Sums) add(u *Unit) {
 	s.touched = s.touched[:0]
 }
 
-// maxTypes is how many types are told apart: a program that gives each task a name of its
-// own has millions. All that come later are of the type [model.Other] of their kind.
-const maxTypes = 10_000
+// MaxTypes is how many types of units are told apart. A program that gives each task a name
+// of its own has millions. All that come later are of the type [model.Other] of their kind.
+const MaxTypes = 10_000
 
 // typ returns the units of a type.
 func (s *Sums) typ(key typeKey) *typ {
 	t := s.types[key]
-	if t == nil && len(s.types) >= maxTypes {
+	if t == nil && len(s.types) >= MaxTypes {
 		key.name = model.Other
 		t = s.types[key]
 	}
@@ -458,7 +458,7 @@ type Report struct {
 // Type is all units of a type.
 type Type struct {
 	Kind Kind
-	// Name is [model.Other] for all types after the first 10,000.
+	// Name is [model.Other] for all types after the first [MaxTypes].
 	Name string
 	// Count is the number of complete units. Cut is the number of units that began
 	// before the trace or had not ended with it; nothing else has them.

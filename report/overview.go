@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -210,7 +211,7 @@ func (b *Builder) cannotTell() []string {
 		*annotations
 	}{{"task", &b.tasks}, {"region", &b.regions}} {
 		if a := as.byType[typeKey{other: true}]; a != nil {
-			out = append(out, fmt.Sprintf("%s of other types than the first %d: they are taken together as (other)", count(int(a.count), as.noun), maxTypes))
+			out = append(out, fmt.Sprintf("%s of other types than the first %d: they are taken together as (other)", count(int(a.count), as.noun), critical.MaxTypes))
 		}
 	}
 	if !b.procs.known {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/times"
@@ -82,10 +83,6 @@ type typeKey struct {
 	other   bool // all that are too many
 }
 
-// maxTypes is how many types of tasks, and of regions, are told apart: a program
-// that gives each task a name of its own has millions. All that come later are one.
-const maxTypes = 10_000
-
 type annotation struct {
 	count, cut int64
 	latency    durations
@@ -95,7 +92,7 @@ type annotation struct {
 
 func (as *annotations) of(typ typeKey) *annotation {
 	a := as.byType[typ]
-	if a == nil && len(as.byType) >= maxTypes {
+	if a == nil && len(as.byType) >= critical.MaxTypes {
 		typ = typeKey{other: true}
 		a = as.byType[typ]
 	}

@@ -246,7 +246,7 @@ func TestManyUnits(t *testing.T) {
 func TestManyTypes(t *testing.T) {
 	us, all := NewUnits(), NewUnits()
 	u := critical.Unit{Kind: critical.Task, End: 1000}
-	for i := range 3 * maxUnitTypes {
+	for i := range 3 * critical.MaxTypes {
 		u.Type = strconv.Itoa(i)
 		us.Add(&u)
 	}
@@ -255,7 +255,7 @@ func TestManyTypes(t *testing.T) {
 	us.Add(&u)
 	all.Merge(us, "b.trace", 0)
 	for _, x := range []*Units{us, all} {
-		if n := len(x.Types(critical.Task)); n != maxUnitTypes {
+		if n := len(x.Types(critical.Task)); n != critical.MaxTypes {
 			t.Errorf("%d types are kept", n)
 		}
 		if rows := x.Rows(critical.Task, "more"); rows != nil {

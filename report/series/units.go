@@ -53,9 +53,6 @@ const (
 	// of one row at first.
 	maxExamples = 1 << 16
 	firstLimit  = 100
-	// maxUnitTypes is how many types are told apart; units of others are not kept. A type
-	// needs 2 kB.
-	maxUnitTypes = 10_000
 )
 
 // rowSteps are where rows begin, in each power of 10.
@@ -129,10 +126,10 @@ func (us *Units) Add(u *critical.Unit) {
 	us.shrink()
 }
 
-// of returns the rows of a type, nil if there are too many types.
+// of returns the rows of a type, nil if there are too many types: each needs 2 kB.
 func (us *Units) of(key unitType) *unitRows {
 	rows := us.types[key]
-	if rows == nil && len(us.types) < maxUnitTypes {
+	if rows == nil && len(us.types) < critical.MaxTypes {
 		rows = new(unitRows)
 		us.types[key] = rows
 	}
