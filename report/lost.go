@@ -8,7 +8,6 @@ import (
 
 	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/address"
-	"github.com/trace2x/trace2x/model"
 )
 
 // From where on lost time is suspect.
@@ -104,7 +103,7 @@ func (b *Builder) gcSuspect(p *Procs) []Suspect {
 func (b *Builder) starvedSuspect(p *Procs) []Suspect {
 	var ran, waited time.Duration
 	for fn, g := range b.groups.byFunc {
-		if !ofRuntime(&model.Goroutine{Func: fn}) {
+		if !OfRuntime(fn) {
 			ran += time.Duration(g.sum.Execution)
 			waited += time.Duration(g.sum.SchedWait)
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/trace2x/trace2x/model"
 )
 
-// all is several traces of a server together. They are read once more when the first page
-// of that is asked for, and for the goroutines of one function.
+// all is several traces of a server together. They are read once more for the first page
+// of all of them, and for the goroutines of one function.
 type all struct {
 	traces []*Trace
 	cache  cache[query, *togetherView]

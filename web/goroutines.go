@@ -26,7 +26,7 @@ func blockReasons(groups []report.Group) []string {
 	type sums struct{ program, all time.Duration }
 	of := make(map[string]sums)
 	for i := range groups {
-		runtime := strings.HasPrefix(groups[i].Func, "runtime.") || strings.HasPrefix(groups[i].Func, "runtime/")
+		runtime := report.OfRuntime(groups[i].Func)
 		for reason, d := range groups[i].Sum.BlockByReason {
 			s := of[reason]
 			s.all += d
