@@ -88,7 +88,7 @@ func TestDefaultPGO(t *testing.T) {
 	}
 }
 
-// ours is how the names of functions of trace2x begin, except those of package main.
+// ours is the prefix of the names of trace2x's functions, except in package main.
 const ours = "github.com/trace2x/trace2x/"
 
 // functions returns the names of all functions in this program, also of those that are only

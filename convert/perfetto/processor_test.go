@@ -379,7 +379,7 @@ func checkCounters(t *testing.T, c *converted) {
 	}
 }
 
-// checkSamples compares the samples of a counter with those of the trace. In the first
+// checkSamples compares the samples of a counter with what the trace has. In the first
 // second, all are there. After that, one that is left out is less than 1 ms from the two
 // around it, and between them.
 func checkSamples(t *testing.T, track string, start model.Time, rows []string, samples []model.Metric) {

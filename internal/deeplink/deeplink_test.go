@@ -124,7 +124,7 @@ func TestLookAt(t *testing.T) {
 	} {
 		got := -1
 		for i, regex := range copied {
-			// The UI's regular expressions have what those of Go lack.
+			// Go's regular expressions lack what the UI's have.
 			regex = strings.ReplaceAll(regex, `|(?!`+perfetto.RuntimeProcess+` )[^>]+ \d+`, `|[^>]+ \d+`)
 			if regexp.MustCompile(regex).MatchString(path) {
 				got = i
