@@ -20,6 +20,7 @@ type builder struct {
 	summary Summary
 	now     Time
 	begun   bool // the sink knows of the trace
+	muted   bool // the sink does nothing
 	// since is when the trace began, or when the last gap ended: what is named
 	// first later has been there since then.
 	since Time
@@ -101,7 +102,7 @@ func (b *builder) take(chunk *decode.Chunk, c *clip) {
 		b.reasons = append(b.reasons, b.name(reason))
 	}
 	for i := range chunk.Events {
-		if e := &chunk.Events[i]; c == nil || c.takes(e) {
+		if e := &chunk.Events[i]; c == nil || Time(e.Time) <= c.plain && e.Detail == 0 || c.takes(e) {
 			b.event(e)
 		}
 	}

@@ -191,6 +191,9 @@ func (b *builder) leaveTo(g *Goroutine, t Time, next StateKind, waker Waker) {
 	if g.cur.kind == Syscall && g.proc != nil {
 		g.cur.procLost = t
 	}
+	if b.muted {
+		return
+	}
 	s := &b.left
 	g.cur.fill(s)
 	s.End, s.Next, s.Waker = t, next, waker

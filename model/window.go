@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ type clip struct {
 	err        error
 	opened     bool
 	done       bool // nothing more is wanted
+	plain      Time // up to here, all transitions are taken
 	clocks     clocks
 	lastClock  *ClockSnapshot // before now
 	lastValues []Metric       // before now, one of each name
@@ -69,8 +71,8 @@ const lead = 10_000_000 // ns
 
 // begin mutes the builder, until the window opens.
 func (c *clip) begin(b *builder) {
-	c.b, c.sink = b, b.sink
-	b.sink = NopSink{}
+	c.b, c.sink, c.plain = b, b.sink, math.MinInt64
+	b.sink, b.muted = NopSink{}, true
 }
 
 // resolve finds the times of the window, in a trace that begins at start; clock
@@ -104,11 +106,11 @@ func (c *clip) want(e decode.Extent) decode.Verdict {
 	c.resolve(Time(e.Start), clock)
 	switch {
 	case Time(e.End) <= c.begins-lead:
-		return decode.Skip
+		return decode.Verdict{Skip: true}
 	case Time(e.End) > c.ends:
-		return decode.TakeLast
+		return decode.Verdict{Last: true, Until: int64(c.ends)}
 	}
-	return decode.Take
+	return decode.Verdict{}
 }
 
 // check says what is wrong with a window that does not open.
@@ -129,6 +131,20 @@ func (c *clip) check() error {
 // takes opens the window when it begins, and reports whether an event is before
 // its end.
 func (c *clip) takes(e *decode.Event) bool {
+	taken := c.look(e)
+	switch {
+	case !taken:
+		c.plain = math.MinInt64
+	case c.opened:
+		c.plain = c.to
+	default:
+		c.plain = min(c.from-1, c.to)
+	}
+	return taken
+}
+
+// look is takes for an event that may not be plain.
+func (c *clip) look(e *decode.Event) bool {
 	t := Time(e.Time)
 	c.resolve(t, nil)
 	if c.done = c.done || c.err != nil; c.done {
@@ -161,6 +177,7 @@ func (c *clip) takes(e *decode.Event) bool {
 // cross begins and ends the windows that do so in a gap, which ends at t.
 func (c *clip) cross(t Time) {
 	b, gap := c.b, c.b.gap
+	c.plain = math.MinInt64
 	c.resolve(t, nil)
 	border := func(at Time) {
 		b.resume(at)
@@ -250,7 +267,7 @@ func (c *clip) remember(m Metric) {
 // restart begins the trace again for another sink, at a moment. All that is there
 // has been since before; announceAll tells the sink.
 func (b *builder) restart(sink Sink, from Time) {
-	b.sink, b.begun = sink, true
+	b.sink, b.muted, b.begun = sink, false, true
 	b.trace.Start, b.since, b.now = from, max(b.since, from), from
 	b.summary.Events, b.summary.LinkedSpans, b.summary.OldSpans, b.summary.Generations = 0, 0, 0, 0
 	b.summary.Goroutines, b.summary.MaxAlive = b.goroutines.Len(), b.goroutines.Len()

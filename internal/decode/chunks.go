@@ -29,17 +29,16 @@ type Extent struct {
 	Clock      *Clock // that it has; nil for none
 }
 
-// Verdict is what is wanted of a generation.
-type Verdict uint8
-
-const (
-	// Take has it decoded.
-	Take Verdict = iota
+// Verdict is what is wanted of a generation. The zero Verdict has it decoded.
+type Verdict struct {
 	// Skip leaves it out.
-	Skip
-	// TakeLast has it decoded, and ends the trace behind it.
-	TakeLast
-)
+	Skip bool
+	// Last ends the trace behind it. What of it is later than Until, in ns on the trace
+	// clock, need not be decoded, except for the first status of each goroutine and P:
+	// the times of those are later than Until and mean nothing else.
+	Last  bool
+	Until int64
+}
 
 // Chunks yields the events of the trace in order, in chunks. A chunk may be used
 // until the next one is asked for. It yields a *[Damage] where a part of the trace
@@ -119,6 +118,7 @@ type pipeline struct {
 // decoding is a generation that is being decoded.
 type decoding struct {
 	*part
+	until  int64
 	chunks chan *Chunk   // closed behind the last one
 	turn   chan struct{} // closed when its chunks are the next
 	back   chan *Chunk   // its chunks that have been consumed
@@ -139,7 +139,7 @@ func (p *pipeline) read(ctx context.Context) {
 	for ctx.Err() == nil {
 		n := next()
 		if held != nil {
-			verdict := Take
+			var verdict Verdict
 			switch {
 			case n == nil:
 				held.extent.End = math.MaxInt64
@@ -148,11 +148,16 @@ func (p *pipeline) read(ctx context.Context) {
 				held.extent.End = n.extent.Start
 				verdict = p.want(held.extent)
 			}
-			if verdict != Skip && !p.start(ctx, held.load()) || verdict == TakeLast {
+			if !verdict.Last {
+				verdict.Until = math.MaxInt64
+			}
+			if verdict.Skip {
+				p.skipped++
+			} else if !p.start(ctx, held.load(), verdict.Until) {
 				return
 			}
-			if verdict == Skip {
-				p.skipped++
+			if verdict.Last {
+				return
 			}
 			held = nil
 		}
@@ -161,7 +166,7 @@ func (p *pipeline) read(ctx context.Context) {
 			return
 		case p.want != nil && n.ok:
 			held = n
-		case !p.start(ctx, n.load()):
+		case !p.start(ctx, n.load(), math.MaxInt64):
 			return
 		}
 	}
@@ -188,10 +193,10 @@ func (p *pipeline) inOrder() func() *upcoming {
 	}
 }
 
-// start has a generation decoded, and returns when there is memory for another one
-// like it. It is false if ctx ended.
-func (p *pipeline) start(ctx context.Context, generation *part) bool {
-	d := &decoding{part: generation, chunks: make(chan *Chunk, p.Ahead), turn: make(chan struct{}), back: make(chan *Chunk, p.Ahead)}
+// start has a generation decoded up to a time, and returns when there is memory for
+// another one like it. It is false if ctx ended.
+func (p *pipeline) start(ctx context.Context, generation *part, until int64) bool {
+	d := &decoding{part: generation, until: until, chunks: make(chan *Chunk, p.Ahead), turn: make(chan struct{}), back: make(chan *Chunk, p.Ahead)}
 	p.running++
 	p.inMemory += d.size
 	p.decoding.Add(1)
@@ -220,7 +225,7 @@ func (p *pipeline) decode(ctx context.Context, d *decoding) {
 	if !d.usable(p.version) {
 		return
 	}
-	g := newGeneration(p.header, p.version, d.batches, d.damage != nil)
+	g := newGeneration(p.header, p.version, d.batches, d.damage != nil, d.until)
 	for {
 		c := p.chunkFor(ctx, d)
 		if c == nil {

@@ -3,6 +3,7 @@ package decode
 import (
 	"cmp"
 	"encoding/binary"
+	"math/bits"
 	"slices"
 )
 
@@ -22,13 +23,9 @@ type cursor struct {
 // next reads the next event. more is false at the end of the thread's; ok is
 // false if it is none, or its time is so large that it overflows.
 func (c *cursor) next(t *tables) (more, ok bool) {
-	for len(c.data) == 0 {
-		if len(c.rest) == 0 {
-			return false, true
-		}
-		c.data, c.last = c.rest[0].data, t.clock.time(c.rest[0].ticks)
-		if c.rest = c.rest[1:]; c.last < 0 {
-			return false, false
+	if len(c.data) == 0 {
+		if more, ok := c.nextBatch(t); !more {
+			return false, ok
 		}
 	}
 	b := c.data
@@ -39,7 +36,7 @@ func (c *cursor) next(t *tables) (more, ok bool) {
 	}
 	ticks, i := uvarint(b, 1)
 	for k := range c.args[:n] {
-		// Most numbers are of one byte or two, and calls take longer than those.
+		// Most numbers are of up to three bytes, and calls take longer than those.
 		switch {
 		case i < len(b) && b[i] < 0x80:
 			c.args[k] = uint64(b[i])
@@ -47,6 +44,9 @@ func (c *cursor) next(t *tables) (more, ok bool) {
 		case i+1 < len(b) && b[i+1] < 0x80:
 			c.args[k] = uint64(b[i]&0x7f) | uint64(b[i+1])<<7
 			i += 2
+		case i+2 < len(b) && b[i+2] < 0x80:
+			c.args[k] = uint64(b[i]&0x7f) | uint64(b[i+1]&0x7f)<<7 | uint64(b[i+2])<<14
+			i += 3
 		default:
 			c.args[k], i = longUvarint(b, i)
 		}
@@ -59,6 +59,20 @@ func (c *cursor) next(t *tables) (more, ok bool) {
 		return false, false
 	}
 	c.last = c.time
+	return true, true
+}
+
+// nextBatch goes on to the next batch that has events.
+func (c *cursor) nextBatch(t *tables) (more, ok bool) {
+	for len(c.data) == 0 {
+		if len(c.rest) == 0 {
+			return false, true
+		}
+		c.data, c.last = c.rest[0].data, t.clock.time(c.rest[0].ticks)
+		if c.rest = c.rest[1:]; c.last < 0 {
+			return false, false
+		}
+	}
 	return true, true
 }
 
@@ -78,6 +92,62 @@ func longUvarint(b []byte, i int) (uint64, int) {
 		}
 	}
 	return 0, len(b) + 1
+}
+
+// skip is next for an event whose arguments may not matter: they are read, without the
+// time, only if wanted has its type.
+func (c *cursor) skip(t *tables, wanted *[256]bool) (more, ok bool) {
+	if len(c.data) == 0 {
+		if more, ok := c.nextBatch(t); !more {
+			return false, ok
+		}
+	}
+	b := c.data
+	c.typ, c.time = b[0], c.last
+	n := int(arguments[c.typ])
+	if n < 0 {
+		return false, false
+	}
+	i := 1
+	if wanted[c.typ] {
+		_, i = uvarint(b, i)
+		for k := range c.args[:n] {
+			c.args[k], i = uvarint(b, i)
+		}
+	} else {
+		i = behindUvarints(b, i, n+1)
+	}
+	if i > len(b) {
+		return false, false
+	}
+	c.data = b[i:]
+	return true, true
+}
+
+// behindUvarints returns where n numbers end that begin at b[i]: behind the end of b if
+// they are not there.
+func behindUvarints(b []byte, i, n int) int {
+	for ; len(b)-i >= 8; i += 8 {
+		// The last byte of each number is without the highest bit.
+		ends := ^binary.LittleEndian.Uint64(b[i:]) & 0x8080_8080_8080_8080
+		in := bits.OnesCount64(ends)
+		if in >= n {
+			for ; n > 1; n-- {
+				ends &= ends - 1
+			}
+			return i + bits.TrailingZeros64(ends)/8 + 1
+		}
+		n -= in
+	}
+	for ; n > 0; i++ {
+		if i >= len(b) {
+			return len(b) + 1
+		}
+		if b[i] < 0x80 {
+			n--
+		}
+	}
+	return i
 }
 
 // frontier is a heap of cursors, that with the earliest event first. Which of

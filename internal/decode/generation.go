@@ -14,7 +14,11 @@ type generation struct {
 	order    *order // nil if golang.org/x/exp/trace decodes
 	frontier frontier
 	started  bool
-	given    int // events, of chunks that are filled
+	given    int // events in order, of chunks that are filled
+	// until is when what is wanted of the generation ends, in ns on the trace clock;
+	// behind says that the events from here on are later.
+	until  int64
+	behind bool
 
 	slow *expReader
 	err  error // of it
@@ -22,8 +26,9 @@ type generation struct {
 
 // newGeneration returns a decoder of the generation with these batches, in a
 // trace with this header. If it is cut, the generation may not lack anything.
-func newGeneration(header []byte, v version, batches []batch, cut bool) *generation {
-	g := &generation{header: header, version: v, batches: batches}
+// What is later than until is only decoded as [generation.named] does.
+func newGeneration(header []byte, v version, batches []batch, cut bool, until int64) *generation {
+	g := &generation{header: header, version: v, batches: batches, until: until}
 	if !survives(func() bool { return g.index(cut) }) {
 		g.order, g.frontier = nil, nil
 	}
@@ -135,8 +140,11 @@ func (g *generation) index(cut bool) bool {
 func (g *generation) fill(c *Chunk) {
 	c.reset()
 	if g.order != nil {
+		behind := g.behind
 		if survives(func() bool { return g.advance(c) }) {
-			g.given += len(c.Events)
+			if !behind {
+				g.given += len(c.Events)
+			}
 			c.Missing, g.order.missing = g.order.missing, 0
 			return
 		}
@@ -184,11 +192,17 @@ func (g *generation) fill(c *Chunk) {
 //  8. When no cursor is left, a Sync ends the generation.
 func (g *generation) advance(c *Chunk) bool {
 	o := g.order
+	if g.behind {
+		return g.named(c)
+	}
 	if !g.started {
 		g.started, c.First = true, true
 		g.sync(c, o.clock.time(o.first), o.clock.snapshot())
 	}
 	for len(c.Events)+mostOfOne <= cap(c.Events) {
+		if g.behind = o.last > g.until; g.behind {
+			return true
+		}
 		if len(o.samples) > 0 && (len(g.frontier) == 0 || o.samples[0].time < g.frontier[0].time) {
 			if !g.sample(c, &o.samples[0]) {
 				return false
@@ -197,11 +211,7 @@ func (g *generation) advance(c *Chunk) bool {
 			continue
 		}
 		if len(g.frontier) == 0 {
-			if len(c.Events) == 0 {
-				g.sync(c, o.last, nil)
-				c.err = io.EOF
-			}
-			return true
+			return g.end(c)
 		}
 		switch g.try(c, 0) {
 		case happened:
@@ -241,6 +251,15 @@ func (g *generation) try(c *Chunk, i int) outcome {
 		g.frontier.remove(i)
 	}
 	return happened
+}
+
+// end ends the generation, in a chunk of its own.
+func (g *generation) end(c *Chunk) bool {
+	if len(c.Events) == 0 {
+		g.sync(c, g.order.last, nil)
+		c.err = io.EOF
+	}
+	return true
 }
 
 // sync begins or ends the generation.

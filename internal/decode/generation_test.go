@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -135,7 +136,7 @@ func byOurselves(header, gen []byte) (d decoded, alone bool) {
 	if !ok {
 		return d, false
 	}
-	g := newGeneration(header, v, batches, false)
+	g := newGeneration(header, v, batches, false, math.MaxInt64)
 	for c := NewChunk(); d.err == nil; {
 		if c.reset(); g.order == nil || !g.advance(c) {
 			return d, false

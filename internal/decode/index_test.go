@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -40,14 +41,14 @@ func readWanted(t testing.TB, in *Input, want func(Extent) Verdict) (events []Ev
 // wanting returns a function that wants some generations, by chance.
 func wanting(seed uint64) func(Extent) Verdict {
 	random := rand.New(rand.NewPCG(7, seed))
-	return func(Extent) Verdict {
+	return func(e Extent) Verdict {
 		switch n := random.IntN(10); {
 		case n < 6:
-			return Skip
+			return Verdict{Skip: true}
 		case n == 9:
-			return TakeLast
+			return Verdict{Last: true, Until: e.Start + random.Int64N(1e9)}
 		}
-		return Take
+		return Verdict{}
 	}
 }
 
@@ -173,10 +174,10 @@ func TestIndexReadsLittle(t *testing.T) {
 		taken := 0
 		_, lines, whole := readWanted(t, in, func(e Extent) Verdict {
 			if e.Start != second*1e9 {
-				return Skip
+				return Verdict{Skip: true}
 			}
 			taken++
-			return TakeLast
+			return Verdict{Last: true, Until: math.MaxInt64}
 		})
 		if taken != 1 || whole != int(second) || len(lines) < 2 {
 			t.Fatalf("second %d: %d generations taken, %d whole, %q", second, taken, whole, lines)
@@ -210,7 +211,7 @@ func TestIndexOfBrokenDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		var damages []*Damage
-		for _, err := range in.Chunks(t.Context(), func(Extent) Verdict { return Skip }) {
+		for _, err := range in.Chunks(t.Context(), func(Extent) Verdict { return Verdict{Skip: true} }) {
 			if d := (*Damage)(nil); errors.As(err, &d) {
 				damages = append(damages, d)
 			}

@@ -162,7 +162,7 @@ func byFill(header, gen []byte, chunk int) (d decoded, stopped int) {
 	if !ok {
 		return byExp(header, gen), 0
 	}
-	g := newGeneration(header, v, batches, false)
+	g := newGeneration(header, v, batches, false, math.MaxInt64)
 	for c := (&Chunk{Events: make([]Event, 0, chunk)}); d.err == nil; {
 		before := len(d.lines)
 		ours := g.order != nil
@@ -300,7 +300,7 @@ func TestSurvives(t *testing.T) {
 		if !ok {
 			t.Fatal("not cut into batches")
 		}
-		ours := newGeneration(g.header, v, batches, false)
+		ours := newGeneration(g.header, v, batches, false, math.MaxInt64)
 		var got decoded
 		c := &Chunk{Events: make([]Event, 0, 64)}
 		for n := 0; got.err == nil; n++ {

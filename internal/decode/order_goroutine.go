@@ -172,21 +172,29 @@ func (o *order) goSyscallEndBlocked(c *Chunk, next *cursor) outcome {
 
 // goStatus makes a goroutine from before the generation known.
 func (o *order) goStatus(c *Chunk, next *cursor) outcome {
-	th, id, m, status := next.thread, int64(next.args[0]), int64(next.args[1]), next.args[2]
-	if id < 0 || status == 0 || status >= uint64(len(goStates)) || status == goSyscall && m < 0 || o.goroutines.find(id) != nil {
+	id, m, status := int64(next.args[0]), int64(next.args[1]), next.args[2]
+	if !next.tellsGoroutine() || o.goroutines.find(id) != nil || status == goSyscall && m != next.thread.id && o.thread(m).seen {
 		return odd
 	}
-	e := o.transition(c, th, next.time, id, Undetermined, goStates[status])
-	g := o.goroutines.add(id, uint8(status))
+	return o.goNamed(c, next, o.goroutines.add(id, uint8(status)))
+}
+
+// tellsGoroutine reports whether the status of a goroutine is one that there is.
+func (next *cursor) tellsGoroutine() bool {
+	id, m, status := int64(next.args[0]), int64(next.args[1]), next.args[2]
+	return id >= 0 && status != 0 && status < uint64(len(goStates)) && (status != goSyscall || m >= 0)
+}
+
+// goNamed takes the status of a goroutine, g.
+func (o *order) goNamed(c *Chunk, next *cursor, g *goroutine) outcome {
+	th, m, status := next.thread, int64(next.args[1]), next.args[2]
+	e := o.transition(c, th, next.time, int64(next.args[0]), Undetermined, goStates[status])
 	switch {
 	case status == goRunning || status == goSyscall && m == th.id:
 		th.g = g
 	case status == goSyscall:
 		// It has been in the system call for as long as the generation lasts.
 		other := o.thread(m)
-		if other.seen {
-			return odd
-		}
 		other.g, other.seen = g, true
 		e.Thread = m
 	}

@@ -54,13 +54,28 @@ func (o *order) procSteal(c *Chunk, next *cursor) outcome {
 
 // procStatus makes a P from before the generation known.
 func (o *order) procStatus(c *Chunk, next *cursor) outcome {
-	th, id, status := next.thread, int32(next.args[0]), next.args[1]
-	p := o.proc(next.args[0])
-	if p == nil || p.status != 0 || status == 0 || status > procAbandoned {
+	p := o.tellsProc(next)
+	if p == nil || p.status != 0 {
 		return odd
 	}
-	p.status = uint8(status)
-	to := Running
+	p.status = uint8(next.args[1])
+	o.procNamed(c, next)
+	return happened
+}
+
+// tellsProc returns the P whose status the event tells, nil if there is no such P or
+// status.
+func (o *order) tellsProc(next *cursor) *proc {
+	if status := next.args[1]; status == 0 || status > procAbandoned {
+		return nil
+	}
+	return o.proc(next.args[0])
+}
+
+// procNamed takes the status of a P.
+func (o *order) procNamed(c *Chunk, next *cursor) {
+	th, id, to := next.thread, int32(next.args[0]), Running
+	status := next.args[1]
 	if status == procIdle || status == procAbandoned {
 		to = Idle
 	}
@@ -68,5 +83,4 @@ func (o *order) procStatus(c *Chunk, next *cursor) outcome {
 	if status == procRunning || status == procSyscall {
 		th.p = id
 	}
-	return happened
 }
