@@ -3,7 +3,6 @@ package decode
 import (
 	"cmp"
 	"encoding/binary"
-	"math/bits"
 	"slices"
 )
 
@@ -92,62 +91,6 @@ func longUvarint(b []byte, i int) (uint64, int) {
 		}
 	}
 	return 0, len(b) + 1
-}
-
-// skip is next for an event whose arguments may not matter: they are read, without the
-// time, only if wanted has its type.
-func (c *cursor) skip(t *tables, wanted *[256]bool) (more, ok bool) {
-	if len(c.data) == 0 {
-		if more, ok := c.nextBatch(t); !more {
-			return false, ok
-		}
-	}
-	b := c.data
-	c.typ, c.time = b[0], c.last
-	n := int(arguments[c.typ])
-	if n < 0 {
-		return false, false
-	}
-	i := 1
-	if wanted[c.typ] {
-		_, i = uvarint(b, i)
-		for k := range c.args[:n] {
-			c.args[k], i = uvarint(b, i)
-		}
-	} else {
-		i = behindUvarints(b, i, n+1)
-	}
-	if i > len(b) {
-		return false, false
-	}
-	c.data = b[i:]
-	return true, true
-}
-
-// behindUvarints returns where n numbers end that begin at b[i]: behind the end of b if
-// they are not there.
-func behindUvarints(b []byte, i, n int) int {
-	for ; len(b)-i >= 8; i += 8 {
-		// The last byte of each number is without the highest bit.
-		ends := ^binary.LittleEndian.Uint64(b[i:]) & 0x8080_8080_8080_8080
-		in := bits.OnesCount64(ends)
-		if in >= n {
-			for ; n > 1; n-- {
-				ends &= ends - 1
-			}
-			return i + bits.TrailingZeros64(ends)/8 + 1
-		}
-		n -= in
-	}
-	for ; n > 0; i++ {
-		if i >= len(b) {
-			return len(b) + 1
-		}
-		if b[i] < 0x80 {
-			n--
-		}
-	}
-	return i
 }
 
 // frontier is a heap of cursors, that with the earliest event first. Which of

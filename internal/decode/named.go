@@ -1,5 +1,10 @@
 package decode
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // named decodes what is left of a generation behind what is wanted of it: only the
 // statuses in which goroutines and Ps are named for the first time. What did nothing up
 // to there has been in that state since the generation began.
@@ -15,10 +20,10 @@ func (g *generation) named(c *Chunk) bool {
 			return g.end(c)
 		}
 		next := g.frontier[n-1].cursor
-		if o.follow(c, next) == odd {
+		if o.name(c, next) == odd {
 			return false
 		}
-		switch more, ok := next.skip(o.tables, &argumentsMatter); {
+		switch more, ok := next.toStatus(o.tables); {
 		case !ok:
 			return false
 		case !more:
@@ -28,47 +33,91 @@ func (g *generation) named(c *Chunk) bool {
 	return true
 }
 
-// argumentsMatter has the types of events whose arguments follow reads.
-var argumentsMatter = [256]bool{
-	evProcStart: true, evProcSteal: true, evProcStatus: true, evGoStatus: true, evGoStatusStack: true,
-}
+// other stands for a goroutine that tells the status of another one.
+var other = &goroutine{id: 1}
 
-// unnamed stands for a goroutine that a thread executes: which one does not matter.
-var unnamed = &goroutine{id: 1}
-
-// follow takes the next event of a thread if it is a status, and keeps what the statuses
-// that follow depend on: whether the thread has a P, and executes a goroutine.
-func (o *order) follow(c *Chunk, next *cursor) (out outcome) {
-	out = happened
+// name takes the next event of a thread if it is a status. A thread tells those of its own
+// P and goroutine before anything else, so that it has no other P then, and executes no
+// other goroutine.
+func (o *order) name(c *Chunk, next *cursor) (out outcome) {
 	th := next.thread
 	switch next.typ {
-	case evProcStart:
-		th.p = int32(next.args[0])
-	case evProcStop:
-		th.p = none
-	case evProcSteal:
-		if int64(next.args[2]) == th.id {
-			th.p = none
-		}
-	case evGoStart, evGoSwitch, evGoSwitchDestroy, evGoCreateSyscall:
-		th.g = unnamed
-	case evGoStop, evGoBlock, evGoDestroy:
-		th.g = nil
-	case evGoSyscallEndBlocked, evGoDestroySyscall:
-		th.g, th.p = nil, none
+	default:
+		return happened
 	case evProcStatus:
 		if o.tellsProc(next) == nil {
 			return odd
 		}
 		o.procNamed(c, next)
+		out = happened
 	case evGoStatus, evGoStatusStack:
 		if !next.tellsGoroutine() {
 			return odd
 		}
-		out = o.goNamed(c, next, unnamed)
+		own := next.args[2] == goRunning || next.args[2] == goSyscall && int64(next.args[1]) == th.id
+		if th.g = other; own || th.id == none {
+			th.g = nil
+		}
+		out = o.goNamed(c, next, other)
 	}
 	if th.id == none {
 		th.g, th.p = nil, none
 	}
 	return out
+}
+
+// isStatus has the types of events that tell a status.
+var isStatus = [256]bool{evProcStatus: true, evGoStatus: true, evGoStatusStack: true}
+
+// toStatus goes on to the next event of the thread that is a status, and reads it, without
+// its time. The results are those of [cursor.next].
+func (c *cursor) toStatus(t *tables) (more, ok bool) {
+	for {
+		if more, ok := c.nextBatch(t); !more {
+			return false, ok
+		}
+		b := c.data
+		i := 0
+		for i < len(b) && !isStatus[b[i]] {
+			n := arguments[b[i]]
+			if n < 0 {
+				return false, false
+			}
+			i = behindUvarints(b, i+1, int(n)+1)
+		}
+		if i > len(b) {
+			return false, false
+		}
+		if c.data = b[i:]; len(c.data) > 0 {
+			last := c.last
+			more, ok = c.next(t)
+			c.last, c.time = last, last
+			return more, ok
+		}
+	}
+}
+
+// behindUvarints returns where n numbers end that begin at b[i], at most five: behind the
+// end of b if they are not there.
+func behindUvarints(b []byte, i, n int) int {
+	if len(b)-i >= 8 {
+		// The last byte of each number is the one without the highest bit. No branch
+		// depends on the numbers: they would be mispredicted.
+		ends := ^binary.LittleEndian.Uint64(b[i:]) & 0x8080_8080_8080_8080
+		second := ends & (ends - 1)
+		third := second & (second - 1)
+		fourth := third & (third - 1)
+		if end := [...]uint64{1: ends, 2: second, 3: third, 4: fourth, 5: fourth & (fourth - 1)}[n]; end != 0 {
+			return i + bits.TrailingZeros64(end)/8 + 1
+		}
+	}
+	for ; n > 0; i++ {
+		if i >= len(b) {
+			return len(b) + 1
+		}
+		if b[i] < 0x80 {
+			n--
+		}
+	}
+	return i
 }
