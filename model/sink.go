@@ -159,8 +159,10 @@ type Log struct {
 // Summary says what was read.
 type Summary struct {
 	Trace
-	// End is the time of the last event.
+	// End is the time of the last event, or when the window ends.
 	End Time
+	// GoesOn says that the trace goes on after End, where a window ends.
+	GoesOn bool
 	// Events is the number of events in the trace.
 	Events int64
 	// Goroutines is the number of goroutines that the trace names, MaxAlive the

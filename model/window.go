@@ -159,6 +159,7 @@ func (c *clip) look(e *decode.Event) bool {
 		}
 	}
 	if t > c.to {
+		c.b.summary.GoesOn = c.opened
 		c.behind(e)
 		return false
 	}
@@ -197,7 +198,7 @@ func (c *clip) cross(t Time) {
 	}
 	if c.opened && c.to < t {
 		border(c.to)
-		c.done = true
+		c.done, b.summary.GoesOn = true, true
 		b.lose(gap.Damage)
 	}
 }
@@ -236,7 +237,7 @@ func (c *clip) open(sync bool) {
 
 // nextWindow ends a window and begins the one that follows.
 func (c *clip) nextWindow() bool {
-	c.b.now = c.to
+	c.b.now, c.b.summary.GoesOn = c.to, true
 	sum := c.b.finish()
 	if c.err = c.b.sink.Err(); sum == nil {
 		c.err = c.b.stop()
@@ -269,7 +270,7 @@ func (c *clip) remember(m Metric) {
 func (b *builder) restart(sink Sink, from Time) {
 	b.sink, b.muted, b.begun = sink, false, true
 	b.trace.Start, b.since, b.now = from, max(b.since, from), from
-	b.summary.Events, b.summary.LinkedSpans, b.summary.OldSpans, b.summary.Generations = 0, 0, 0, 0
+	b.summary.Events, b.summary.LinkedSpans, b.summary.OldSpans, b.summary.Generations, b.summary.GoesOn = 0, 0, 0, 0, false
 	b.summary.Goroutines, b.summary.MaxAlive = b.goroutines.Len(), b.goroutines.Len()
 	clear(b.summary.Unknown)
 	clear(b.summary.Inconsistent)

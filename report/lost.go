@@ -108,7 +108,7 @@ func (b *Builder) starvedSuspect(p *Procs) []Suspect {
 			waited += time.Duration(g.sum.SchedWait)
 		}
 	}
-	if p.Total <= 0 || ratio(waited, ran+waited) < minStarved || ratio(p.Total-p.Idle, p.Total) < minBusy {
+	if !b.procs.known || p.Total <= 0 || ratio(waited, ran+waited) < minStarved || ratio(p.Total-p.Idle, p.Total) < minBusy {
 		return nil
 	}
 	s := Suspect{

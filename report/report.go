@@ -328,6 +328,7 @@ func (b *Builder) End(s *model.Summary) {
 	b.sched.end(s.End)
 	b.procs.end(s.End)
 	b.mmu.end(s.End)
+	b.leaks.end(s)
 }
 
 // Report is the report of the trace that has ended.

@@ -45,7 +45,8 @@ const (
 	// goroutines.
 	SyscallsHoldProcs SuspectKind = "syscalls_hold_procs"
 	// BlockedThroughout: goroutines were blocked from before the trace until after
-	// it. They may have leaked.
+	// it. They may have leaked. It is not there for a window that is only a part of the
+	// trace: nothing in the window tells of a wait that neither begins nor ends in it.
 	BlockedThroughout SuspectKind = "blocked_throughout"
 	// SlowTail: the slowest hundredth of some units of work took much longer than the
 	// others. Stack is the place at which most of that time passed.
@@ -129,6 +130,14 @@ func (l *leaks) add(g *model.Goroutine, s *model.GoState) {
 	k.total += s.Duration()
 	if len(k.goroutines) < maxExamples {
 		k.goroutines = append(k.goroutines, g.ID)
+	}
+}
+
+// end drops all of them if only a part of the trace was read: the others tell whether they
+// are still blocked.
+func (l *leaks) end(s *model.Summary) {
+	if s.GoesOn || s.Start > s.Origin {
+		*l = leaks{}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/trace2x/trace2x/internal/testtrace"
+	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/report"
 )
 
@@ -87,6 +88,55 @@ func TestNoLeaks(t *testing.T) {
 	}
 	if len(blocked) != 1 || !strings.HasSuffix(blocked[0], ".neverEnds") {
 		t.Errorf("%q may have leaked, want neverEnds alone", blocked)
+	}
+}
+
+// Goroutines that are blocked throughout a part of a trace are no suspects: only the rest
+// of the trace tells whether they are still blocked.
+func TestLeaksInWindow(t *testing.T) {
+	ms := func(n time.Duration) model.Moment { return model.Moment{Since: n * time.Millisecond} }
+	for _, test := range []struct {
+		window model.Window
+		want   int
+	}{
+		{model.Window{}, 8},
+		{model.Window{To: ms(10)}, 0},
+		{model.Window{From: ms(300), To: ms(310)}, 0},
+		{model.Window{From: ms(300)}, 0},
+		{model.Window{To: ms(100_000)}, 8}, // everything
+	} {
+		b := report.New(report.Options{})
+		if _, err := model.ReadWindow(t.Context(), bytes.NewReader(testtrace.Data(t, "leak")), b, test.window); err != nil {
+			t.Fatal(err)
+		}
+		alone := leaksOf(b.Report())
+		merged := report.New(report.Options{})
+		merged.Merge(b, "leak.trace")
+		if together := leaksOf(merged.Report()); alone != test.want || together != test.want {
+			t.Errorf("%v: %d suspects, %d when merged, want %d", test.window, alone, together, test.want)
+		}
+	}
+}
+
+func leaksOf(r *report.Report) (n int) {
+	for _, s := range r.Suspects {
+		if s.Kind == report.BlockedThroughout {
+			n++
+		}
+	}
+	return n
+}
+
+// If a trace does not tell how many Ps there are, it does not tell that all were busy.
+func TestStarvedByUnknown(t *testing.T) {
+	rep := readReport(t, testtrace.Path("leak-go1.21"), report.Options{})
+	if rep.Overview.GOMAXPROCS != 0 {
+		t.Fatalf("the trace tells GOMAXPROCS, %d", rep.Overview.GOMAXPROCS)
+	}
+	for _, s := range rep.Suspects {
+		if s.Kind == report.CPUStarvation {
+			t.Errorf("%+v", s)
+		}
 	}
 }
 
