@@ -75,6 +75,10 @@ type EndedBy struct {
 	// and no goroutine.
 	Scheduler bool  `json:"scheduler,omitempty"`
 	Count     int64 `json:"count"`
+	// Longest is the longest of the waits, and Goroutine the one that ended it, 0 for
+	// none.
+	Longest   Moment     `json:"longest"`
+	Goroutine model.GoID `json:"goroutine,omitempty"`
 }
 
 // blocking has the waits by reason and place.
@@ -131,6 +135,8 @@ type endedBy struct {
 	scheduler bool
 	fn        string // without a place
 	count     int64
+	longest   longest
+	by        model.GoID // that ended the longest
 }
 
 // ofSyscalls stands for the reason of system calls.
@@ -185,7 +191,7 @@ func (s *site) merge(o *site) {
 	}
 	s.spread.Merge(&o.spread)
 	for _, e := range o.endedBy {
-		s.ended(e.place, e.scheduler, e.fn, e.count)
+		s.ender(e.place, e.scheduler, e.fn).add(e.count, &e.longest, e.by)
 	}
 	if o.longestHold.duration > s.longestHold.duration {
 		s.longestHold = o.longestHold
@@ -226,34 +232,47 @@ func (b *Builder) waited(sh *share, g *model.Goroutine, gr *goroutine, s *model.
 	case s.Before && s.Open && d == s.Duration():
 		b.leaks.add(g, s)
 	case !s.Open && s.Next == model.Runnable:
-		b.ended(site, &s.Waker)
+		b.ended(site, &s.Waker, &longest{at: s.Start, duration: d, goroutine: g.ID, fn: g.Func})
 	}
 }
 
 // ended counts who ended a wait.
-func (b *Builder) ended(site *site, w *model.Waker) {
+func (b *Builder) ended(site *site, w *model.Waker, wait *longest) {
 	var place *Place
-	fn := ""
+	fn, by := "", model.GoID(0)
+	if w.Goroutine != nil {
+		by = w.Goroutine.ID
+	}
 	switch {
 	case w.Stack != nil:
 		place = b.places.of(w.Stack).place
 	case w.Goroutine != nil:
 		fn = w.Goroutine.Func
 	}
-	site.ended(place, w.Goroutine == nil && w.Stack == nil, fn, 1)
+	site.ender(place, by == 0 && w.Stack == nil, fn).add(1, wait, by)
 }
 
-func (s *site) ended(place *Place, scheduler bool, fn string, n int64) {
+// ender returns the waits that one place, or the scheduler, ended.
+func (s *site) ender(place *Place, scheduler bool, fn string) *endedBy {
 	for i, e := range s.endedBy {
 		if e.place == place && e.scheduler == scheduler && e.fn == fn {
-			e.count += n
 			if i > 0 { // the frequent ones are found first
 				s.endedBy[i], s.endedBy[i-1] = s.endedBy[i-1], e
 			}
-			return
+			return e
 		}
 	}
-	s.endedBy = append(s.endedBy, &endedBy{place, scheduler, fn, n})
+	e := &endedBy{place: place, scheduler: scheduler, fn: fn}
+	s.endedBy = append(s.endedBy, e)
+	return e
+}
+
+// add counts n more waits; by ended the longest.
+func (e *endedBy) add(n int64, longest *longest, by model.GoID) {
+	if longest.duration > e.longest.duration || e.count == 0 {
+		e.longest, e.by = *longest, by
+	}
+	e.count += n
 }
 
 // syscallEnded counts a system call as two things: as long as it held its P, and, for
@@ -300,7 +319,7 @@ func (b *Builder) blockings(why *Why) []Blocking {
 			x.Reason = b.ledger.Reasons.Name(s.reason)
 		}
 		for _, e := range s.endedBy {
-			by := EndedBy{Scheduler: e.scheduler, Count: e.count, Place: Place{Func: e.fn}}
+			by := EndedBy{Scheduler: e.scheduler, Count: e.count, Place: Place{Func: e.fn}, Longest: e.longest.moment(b), Goroutine: e.by}
 			if e.place != nil {
 				by.Place = *e.place
 			}

@@ -32,6 +32,9 @@ type SchedWait struct {
 	// for the end of one, "preempted" or another reason of the runtime's for one
 	// that was running; "before the trace" if that is not known.
 	After string `json:"after"`
+	// By is the goroutine that created it or ended its wait, 0 if none did or if the
+	// trace does not tell.
+	By model.GoID `json:"by,omitempty"`
 }
 
 // Timeline is a number over time.
@@ -52,15 +55,28 @@ type latency struct {
 	worst   []worst // the longest first
 }
 
-// waited counts d of a wait that has ended; prev is the state before it.
-func (l *latency) waited(g *model.Goroutine, st *model.GoState, d model.Time, prev model.StateKind) {
+// waited counts d of a wait that has ended; prev is the state before it, and waker ended
+// that if it was a wait.
+func (l *latency) waited(g *model.Goroutine, st *model.GoState, d model.Time, prev model.StateKind, waker model.GoID) {
 	l.total += d
 	l.longest = max(l.longest, d)
 	l.waits.Add(d)
 	if len(l.worst) < l.keep || d > l.worst[len(l.worst)-1].duration {
-		l.insert(worst{longest{at: st.Start, duration: d, goroutine: g.ID, fn: g.Func, stack: st.Stack}, after(st, prev)})
+		w := worst{longest: longest{at: st.Start, duration: d, goroutine: g.ID, fn: g.Func, stack: st.Stack}, after: after(st, prev)}
+		switch w.after {
+		case afterWait:
+			w.by = waker
+		case afterCreation:
+			w.by = max(g.Parent, 0)
+		}
+		l.insert(w)
 	}
 }
+
+const (
+	afterWait     = "wait"
+	afterCreation = "created"
+)
 
 // after tells what made a goroutine runnable.
 func after(st *model.GoState, prev model.StateKind) string {
@@ -70,11 +86,11 @@ func after(st *model.GoState, prev model.StateKind) string {
 	case st.Reason != "":
 		return st.Reason
 	case prev == model.Waiting:
-		return "wait"
+		return afterWait
 	case prev == model.Syscall:
 		return "syscall"
 	case prev == model.NotExist:
-		return "created"
+		return afterCreation
 	}
 	return prev.String()
 }
@@ -113,6 +129,7 @@ type scheduling struct {
 type worst struct {
 	longest
 	after string
+	by    model.GoID
 }
 
 // wasted is when goroutines were runnable although Ps were idle.
@@ -222,7 +239,7 @@ func (s *scheduling) report(sum *model.Summary, l *latency) Scheduling {
 	}
 	for _, w := range l.worst {
 		out.Worst = append(out.Worst, SchedWait{
-			Moment{time.Duration(w.at - sum.Origin), time.Duration(w.duration), w.goroutine, w.fn, w.file}, w.after,
+			Moment{time.Duration(w.at - sum.Origin), time.Duration(w.duration), w.goroutine, w.fn, w.file}, w.after, w.by,
 		})
 	}
 	return out

@@ -68,7 +68,7 @@ func addTotals(sums map[string]float64, at string, v any) {
 	case map[string]any:
 		for key, x := range v {
 			switch key {
-			case "max", "max_ns", "p50_ns", "p90_ns", "p99_ns", "p999_ns", "longest", "max_of", "worst", "runnable", "max_runnable", "utilization",
+			case "max", "max_ns", "p50_ns", "p90_ns", "p99_ns", "p999_ns", "longest", "goroutine", "max_of", "worst", "runnable", "max_runnable", "utilization",
 				"max_heap_bytes", "max_goal_bytes", "max_alive", "gomaxprocs", "max_gomaxprocs", "tail", "place", "lost", "line":
 				continue
 			}

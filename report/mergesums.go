@@ -46,6 +46,7 @@ func (m *merging) blocking(to, from *blocking) {
 	for key, s := range from.sites {
 		s.longest, s.longestHold = m.longest(s.longest), m.longest(s.longestHold)
 		for _, e := range s.endedBy {
+			e.longest = m.longest(e.longest)
 			if e.place != nil {
 				e.place = m.place(e.place)
 			}

@@ -170,6 +170,7 @@ type goroutine struct {
 	// until is the end of the last state that was reported, and prev its kind.
 	until model.Time
 	prev  model.StateKind
+	waker model.GoID // that ended it, if it was a wait; 0 for none
 	// inRequest says that it was started to handle an HTTP request.
 	inRequest bool
 	// running is one more than the index in Builder.running, 0 for none.
@@ -242,6 +243,9 @@ func (b *Builder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 		}
 	}
 	gr.until, gr.prev = s.End, s.Kind
+	if gr.waker = 0; s.Waker.Goroutine != nil {
+		gr.waker = s.Waker.Goroutine.ID
+	}
 	if b.life != nil && g.ID == b.life.id {
 		b.life.state(g, s)
 	}
@@ -251,7 +255,7 @@ func (b *Builder) GoroutineState(g *model.Goroutine, s *model.GoState) {
 func (b *Builder) sumPart(sh *share, g *model.Goroutine, gr *goroutine, s *model.GoState, d model.Time) {
 	switch s.Kind {
 	case model.Runnable:
-		sh.latency.waited(g, s, d, gr.prev)
+		sh.latency.waited(g, s, d, gr.prev, gr.waker)
 	case model.Waiting:
 		b.waited(sh, g, gr, s, d)
 	case model.Syscall:

@@ -398,17 +398,27 @@ func (p *printer) blocking(list []Blocking, unit string) {
 
 // endedByLine says who ended so many waits, and how many of them, if not all.
 func endedByLine(list []EndedBy, count int64) string {
+	of, parts := enders(list, count)
+	names := make([]string, len(parts))
+	for i, p := range parts {
+		names[i] = p.Text
+	}
+	return of + strings.Join(names, ", ")
+}
+
+// enders returns those who ended most of so many waits, and what comes before them.
+func enders(list []EndedBy, count int64) (of string, parts []Ender) {
 	total := int64(0)
 	for _, e := range list {
 		total += e.Count
 	}
-	var parts []string
-	for i, e := range list {
+	for i := range list {
+		e := &list[i]
 		if i > 0 && float64(e.Count) < .005*float64(total) {
 			break
 		}
 		if i == 2 {
-			parts = append(parts, "…")
+			parts = append(parts, Ender{Text: "…"})
 			break
 		}
 		name := e.Place.short()
@@ -418,16 +428,15 @@ func endedByLine(list []EndedBy, count int64) string {
 		case e.Place.File == "" && e.Place.Func != "":
 			name = "a goroutine of " + shortFunc(e.Place.Func)
 		}
-		parts = append(parts, fmt.Sprintf("%.0f%% %s", 100*float64(e.Count)/float64(total), name))
+		parts = append(parts, Ender{e, fmt.Sprintf("%.0f%% %s", 100*float64(e.Count)/float64(total), name)})
 	}
-	if len(parts) == 0 {
-		return ""
+	switch {
+	case len(parts) == 0:
+		return "", nil
+	case total < count:
+		return english.Sprintf("%d of %d ended, by: ", total, count), parts
 	}
-	of := "ended by: "
-	if total < count {
-		of = english.Sprintf("%d of %d ended, by: ", total, count)
-	}
-	return of + strings.Join(parts, ", ")
+	return "ended by: ", parts
 }
 
 func (p *printer) scheduling(s *Scheduling) {

@@ -55,8 +55,16 @@ func RanLine(ran []critical.Ran) string { return ranLine(ran) }
 // separator and that all have. Moments of several traces are shown without it.
 func CommonFolder(files []string) string { return commonFolder(files) }
 
-// EndedByLine returns who ended waits.
-func (b *Blocking) EndedByLine() string { return endedByLine(b.EndedBy, b.Count) }
+// Ender is who ended waits, in words: as in "62% main.work main.go:12". EndedBy is nil
+// for "…", which stands for all others.
+type Ender struct {
+	*EndedBy
+	Text string
+}
+
+// Enders returns who ended most of the waits, and what comes before them, as in "ended
+// by: ".
+func (b *Blocking) Enders() (of string, parts []Ender) { return enders(b.EndedBy, b.Count) }
 
 // Size returns a number of bytes as people read it.
 func Size(n uint64) string { return size(n) }

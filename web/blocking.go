@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/trace2x/trace2x/report"
@@ -30,11 +31,7 @@ func newBlocking(v *view, l links) *blocking {
 	t.Columns[sorted].Sorted = true
 	for i := range list {
 		b := &list[i]
-		where := place(b.Place)
-		if by := b.EndedByLine(); by != "" {
-			where.Sub = strings.TrimPrefix(where.Sub+" · "+by, " · ")
-		}
-		cells := []cell{text(b.Reason), where, number(b.Count), dur(b.Total), dur(b.P50), dur(b.P99), dur(b.Max)}
+		cells := []cell{text(b.Reason), l.withEnders(place(b.Place), b), number(b.Count), dur(b.Total), dur(b.P50), dur(b.P99), dur(b.Max)}
 		if inUnits {
 			cells = append(cells, dur(b.InUnitsTime))
 		}
@@ -45,4 +42,28 @@ func newBlocking(v *view, l links) *blocking {
 		t.Rows = append(t.Rows, row{Cells: cells, Faint: b.System})
 	}
 	return &blocking{t.withPerfetto(l)}
+}
+
+// withEnders puts who ended waits below their place. Each leads to the goroutine that ended
+// the longest, and that wait to Perfetto.
+func (l links) withEnders(c cell, b *report.Blocking) cell {
+	before, list := b.Enders()
+	if c.Sub != "" {
+		before = " · " + before
+	}
+	for _, e := range list {
+		p := subPart{Before: before, Text: e.Text}
+		if e.EndedBy != nil {
+			w := e.Longest
+			its := l.in(w.File)
+			p.Href, p.Perfetto = its.Goroutine(e.Goroutine), its.Perfetto(w.At, w.Duration, selectState, w.Goroutine, e.Goroutine)
+			p.Title = strings.TrimSpace(fmt.Sprintf("the longest of these waits: G%d waited %s from %s on %s", w.Goroutine, report.Duration(w.Duration), report.SecondsSince(w.At), l.inFile(w.File)))
+			if e.Goroutine > 0 {
+				p.Title += fmt.Sprintf(", and G%d ended that", e.Goroutine)
+			}
+		}
+		c.By = append(c.By, p)
+		before = ", "
+	}
+	return c
 }

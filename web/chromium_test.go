@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -406,6 +408,7 @@ func TestPerfetto(t *testing.T) {
 	s := serve(t, ui.URL, load(t, "httpserver"))
 	for _, test := range []struct{ page, link string }{
 		{"scheduling", "#worst-table [data-perfetto]"},
+		{"blocking", "#blocking-table small a + [data-perfetto]"}, // who ended it, and the wait
 		{"goroutine?id=317", "main a.button[data-perfetto]"},
 		{".", ".why [data-perfetto]"},
 		{links{}.unitOf(&s.traces[0].whole.rep.Why.Types[0].Slowest[0].Unit), "main [data-perfetto]"},
@@ -496,7 +499,8 @@ func checkWindow(t *testing.T, window []byte, href string, args url.Values) {
 	for _, g := range u.Query()["lane"] {
 		// The lane's number is in the commands, and the goroutine on that lane.
 		tid := bounds("SELECT tid FROM slice JOIN thread_track ON track_id = thread_track.id JOIN thread USING(utid) WHERE slice.name = 'G" + g + "'")
-		if !strings.Contains(args.Get("startupCommands"), fmt.Sprintf(` > [^>]+ (%d)$`, tid)) {
+		on := regexp.MustCompile(` > \[\^>\]\+ \(([0-9|]+)\)\$`).FindStringSubmatch(args.Get("startupCommands"))
+		if on == nil || !slices.Contains(strings.Split(on[1], "|"), fmt.Sprint(tid)) {
 			t.Errorf("%s: lane %d is not shown on top: %s", href, tid, args.Get("startupCommands"))
 		}
 	}

@@ -47,12 +47,19 @@ func newScheduling(v *view, l links, ran []instead) *scheduling {
 	worst := worstWaits(v.rep)
 	for i := range worst {
 		w := &worst[i]
-		instead := text("")
+		its, from, instead := l.in(w.File), cell{Text: w.After, Value: w.After}, text("")
+		if w.By > 0 {
+			by := "by "
+			if w.After == "wait" {
+				by = "ended by "
+			}
+			from.By = []subPart{{Before: by, Text: fmt.Sprintf("G%d", w.By), Href: its.Goroutine(w.By)}}
+		}
 		if i < len(ran) {
 			instead = ranCell(ran[i], float64(w.Duration))
 		}
 		t.Rows = append(t.Rows, row{Cells: []cell{
-			dur(w.Duration), moment(w.At).sub(l.inFile(w.File)), l.in(w.File).goroutineCell(w.Goroutine), l.in(w.File).funcCell(w.Func), text(w.After), instead, openCell(l.in(w.File).Perfetto(w.At, w.Duration, selectState, w.Goroutine)),
+			dur(w.Duration), moment(w.At).sub(l.inFile(w.File)), its.goroutineCell(w.Goroutine), its.funcCell(w.Func), from, instead, openCell(its.Perfetto(w.At, w.Duration, selectState, w.Goroutine, w.By)),
 		}})
 	}
 	if ran == nil {

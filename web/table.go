@@ -62,11 +62,15 @@ type cell struct {
 	Href  string
 	Code  bool
 	Sub   string // below, smaller
+	By    []subPart
 	Title string
 	HTML  template.HTML
 	// Perfetto is the window to open there, "" for none.
 	Perfetto string
 }
+
+// subPart is a part of what is below, behind Sub, that leads somewhere.
+type subPart struct{ Before, Text, Href, Title, Perfetto string }
 
 var english = message.NewPrinter(language.English)
 

@@ -30,6 +30,7 @@ type partOf struct {
 	file   string
 	line   report.Line
 	origin model.Time
+	procs  int // at most
 	number int // of its own pages, 0 for none
 }
 
@@ -70,7 +71,7 @@ func (t *Together) Add(file string, p *Part, damage error) { t.add(file, p, dama
 func (t *Together) add(file string, p *Part, damage error, number int) {
 	rep := p.builder.Report()
 	origin := rep.Trace.Origin
-	t.parts = append(t.parts, partOf{file, report.NewLine(file, rep), origin, number})
+	t.parts = append(t.parts, partOf{file, report.NewLine(file, rep), origin, rep.Overview.MaxGOMAXPROCS, number})
 	if damage != nil {
 		t.damages = append(t.damages, damage.Error())
 	}
@@ -121,11 +122,12 @@ func tracesTable(parts []partOf, folder, commonFolder string) *table {
 }
 
 // WriteTogether writes the pages of several traces as one HTML file that needs nothing
-// else.
-func WriteTogether(w io.Writer, t *Together, name string) error {
+// else. It calls again for what ran in the longest waits for a P. If that is nil, the pages
+// do not say what ran.
+func WriteTogether(ctx context.Context, w io.Writer, t *Together, name string, again ReadAgain) error {
 	v := t.view()
 	p := page{Name: name, Title: "summary", About: about(v.rep), File: true, Policy: policy + filePolicy, Warnings: t.damages}
-	if err := p.addSections(context.Background(), noneRan, v, links{file: true, together: t}, withoutFlames()); err != nil {
+	if err := p.addSections(ctx, t.ran(again), v, links{file: true, together: t}, withoutFlames()); err != nil {
 		return err
 	}
 	return p.write(w)

@@ -2,8 +2,10 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -266,6 +268,10 @@ func TestTogetherLinks(t *testing.T) {
 // One file has several traces together, says which trace a moment is in, and leads nowhere.
 func TestWriteTogether(t *testing.T) {
 	var last string
+	again := func(ctx context.Context, file string, sink model.Sink, w model.Window) (*model.Summary, error) {
+		name := strings.TrimSuffix(filepath.Base(file), ".trace")
+		return model.ReadWindow(ctx, bytes.NewReader(testtrace.Data(t, name)), sink, w)
+	}
 	for range 2 {
 		all := NewTogether(0)
 		for _, name := range togetherTraces {
@@ -281,7 +287,7 @@ func TestWriteTogether(t *testing.T) {
 			all.Add("dumps/"+name+".trace", p, nil)
 		}
 		var b bytes.Buffer
-		if err := WriteTogether(&b, all, "3 traces"); err != nil {
+		if err := WriteTogether(t.Context(), &b, all, "3 traces", again); err != nil {
 			t.Fatal(err)
 		}
 		if last != "" && b.String() != last {
@@ -292,6 +298,14 @@ func TestWriteTogether(t *testing.T) {
 	for _, want := range []string{`<section id="overview"`, `<section id="gc"`, "in httpserver.trace", "they are of different times", "3 traces"} {
 		if !strings.Contains(last, want) {
 			t.Errorf("it has no %s", want)
+		}
+	}
+	// What ran instead is what the pages of them say.
+	served := serveTogether(t)
+	rows := tableRows(t, last, "worst-table")
+	for i, row := range tableRows(t, get(t, served.url+"all/scheduling"), "worst-table") {
+		if row[5] == "" || i >= len(rows) || rows[i][5] != row[5] {
+			t.Errorf("row %d is %q, the page has %q", i, rows[min(i, len(rows)-1)], row)
 		}
 	}
 	if m := regexp.MustCompile(`href="[^"#]+"`).FindAllString(strings.ReplaceAll(last, `href="data:,"`, ""), 3); len(m) > 0 {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/trace"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -523,6 +524,52 @@ func TestIndex(t *testing.T) {
 		}
 		if page := get(t, s.url+strconv.Itoa(i+1)+"/"); !strings.Contains(page, "<title>"+name+": Overview") {
 			t.Errorf("page %d is not of %s", i+1, name)
+		}
+	}
+}
+
+// Who ended waits leads to that goroutine, and to the moment in Perfetto; also on the page
+// of a function, and of several traces to those of the right one.
+func TestEnders(t *testing.T) {
+	s := serveTogether(t)
+	one := summary(t, "httpserver", model.Window{})
+	for page, want := range map[string]*report.Report{"1/blocking": one, "all/blocking": merged(t, togetherTraces, 0)} {
+		body := strings.ReplaceAll(get(t, s.url+page), "&amp;", "&")
+		leads := 0
+		for i := range want.Blocking {
+			b := &want.Blocking[i]
+			_, list := b.Enders()
+			for _, e := range list {
+				if e.EndedBy == nil {
+					continue
+				}
+				prefix := ""
+				if page == "all/blocking" {
+					prefix = "../" + strconv.Itoa(1+slices.Index(togetherTraces, strings.TrimSuffix(e.Longest.File, ".trace"))) + "/"
+				}
+				its := links{prefix: prefix}
+				moment := html.EscapeString(its.Perfetto(e.Longest.At, e.Longest.Duration, selectState, e.Longest.Goroutine, e.Goroutine))
+				if !strings.Contains(body, `href="`+strings.ReplaceAll(moment, "&amp;", "&")+`"`) {
+					t.Errorf("%s: %s: nothing leads to %s", page, e.Text, moment)
+				}
+				if e.Goroutine == 0 {
+					continue
+				}
+				if href := its.Goroutine(e.Goroutine); !strings.Contains(body, `<a href="`+href+`" title="the longest of these waits: G`) {
+					t.Errorf("%s: %s: nothing leads to %s", page, e.Text, href)
+				} else if leads++; leads == 1 {
+					get(t, s.at(strings.Split(page, "/")[0]+"/"+href))
+				}
+			}
+		}
+		if leads < 10 {
+			t.Errorf("%s: only %d goroutines that ended waits", page, leads)
+		}
+	}
+	body := get(t, s.url+"1/scheduling")
+	for _, w := range one.Scheduling.Worst[:min(len(one.Scheduling.Worst), mostWorst)] {
+		if href := (links{}).Goroutine(w.By); w.By > 0 && !strings.Contains(body, `by <a href="`+href+`">`) {
+			t.Errorf("the wait for a P at %v does not lead to G%d", w.At, w.By)
 		}
 	}
 }

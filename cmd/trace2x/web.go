@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -283,7 +284,7 @@ func writeHTMLOfMany(ctx context.Context, e *env, args []string, fl *summaryFlag
 	if n == 0 || failed != nil && failed != errTold {
 		return nothingRead(n, failed)
 	}
-	if err := web.WriteTogether(out, all, in.name()); err != nil {
+	if err := web.WriteTogether(ctx, out, all, in.name(), again(in.files)); err != nil {
 		return err
 	}
 	if err := e.commit(out); err != nil {
@@ -291,6 +292,23 @@ func writeHTMLOfMany(ctx context.Context, e *env, args []string, fl *summaryFlag
 	}
 	fmt.Fprintf(e.stderr, "%s: %s\n", outName(out.Name()), byteCount(out.Size()))
 	return failed
+}
+
+// again returns what reads a window of one of these files once more; nil if one cannot be
+// read again, such as a pipe.
+func again(files []string) web.ReadAgain {
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+			return nil
+		}
+	}
+	return func(ctx context.Context, file string, sink model.Sink, w model.Window) (*model.Summary, error) {
+		t := readTrace[model.Sink]{file: file, sink: sink}
+		if err := t.read(ctx, w, new(atomic.Int64)); err != nil {
+			return nil, err
+		}
+		return t.sum, t.damage
+	}
 }
 
 // checkHTML returns an error about flags that pages do not know.

@@ -251,7 +251,7 @@ func TestSummaryHTML(t *testing.T) {
 	}
 	// Several traces, or those in a folder, are in one file.
 	exec(t, "summary", "--html", "all.html", in, trace(t, "chain")).want(t, exitOK)
-	if all := read(t, "all.html"); !strings.Contains(all, "gc.trace") || !strings.Contains(all, "chain.trace") {
+	if all := read(t, "all.html"); !strings.Contains(all, "gc.trace") || !strings.Contains(all, "chain.trace") || !strings.Contains(all, "what ran instead") {
 		t.Errorf("it is not of both: %d bytes", len(all))
 	}
 	exec(t, "summary", "--html", "all.html", filepath.Dir(in)).want(t, exitFailed) // some are damaged
