@@ -142,6 +142,33 @@ func compare(t *testing.T, what string, got, want map[string]int) {
 	}
 }
 
+// TestWindowBeforeBorder: the runtime begins a generation long before the last events of
+// the one before, if the machine is busy. A window between has these.
+func TestWindowBeforeBorder(t *testing.T) {
+	s := testtrace.Split(traceData(t, "flightrecorder.trace"))
+	first := &s.Batches[0]
+	next := &s.Batches[slices.IndexFunc(s.Batches, func(b testtrace.Batch) bool { return b.Head[1] > first.Head[1] })]
+	next.Head[3] -= (next.Head[3] - first.Head[3]) / 20 // 50 ms
+	data := s.Join()
+	sum, err := model.Read(t.Context(), bytes.NewReader(data), model.NopSink{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := model.Window{From: model.Moment{Since: 970 * time.Millisecond}, To: model.Moment{Since: 990 * time.Millisecond}}
+	from, to := sum.Start+model.Time(w.From.Since), sum.Start+model.Time(w.To.Since)
+	got, want := &history{from: from, to: to, lines: make(map[string]int)}, &history{from: from, to: to, lines: make(map[string]int)}
+	if _, err := model.ReadWindow(t.Context(), bytes.NewReader(data), got, w); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := model.Read(t.Context(), bytes.NewReader(data), want); err != nil {
+		t.Fatal(err)
+	}
+	if len(want.lines) < 50 {
+		t.Errorf("%d lines", len(want.lines))
+	}
+	compare(t, "window", got.lines, want.lines)
+}
+
 // TestWindowOfDay: a window can be given by the time of day.
 func TestWindowOfDay(t *testing.T) {
 	read := func(name string, w model.Window) (*model.Summary, error) {

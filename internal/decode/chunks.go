@@ -23,10 +23,13 @@ const (
 // Extent says when a generation lies in a trace.
 type Extent struct {
 	// Start is when it begins, and End when the next one does, in ns on the trace
-	// clock; End is [math.MaxInt64] for the last one. A few of its events may be
-	// later than End, by up to some ms.
+	// clock; End is [math.MaxInt64] for the last one. Its events may be later than End:
+	// the runtime begins the next one while all threads are still at work for this one.
 	Start, End int64
-	Clock      *Clock // that it has; nil for none
+	// Last is when its last batch begins. No event is later: the runtime writes the
+	// stacks when no thread adds events any more (runtime/trace.go, traceAdvance).
+	Last  int64
+	Clock *Clock // that it has; nil for none
 }
 
 // Verdict is what is wanted of a generation. The zero Verdict has it decoded.

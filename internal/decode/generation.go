@@ -46,10 +46,10 @@ func survives(decoding func() bool) (ok bool) {
 	return decoding()
 }
 
-// begins returns when a generation begins, in ns on the trace clock, and the clock
-// snapshot that it has, nil for none. ok is false if that is damaged.
-func begins(batches []batch) (start int64, clock *Clock, ok bool) {
-	var first uint64
+// extent returns when a generation lies in the trace, without its End. ok is false if
+// that is damaged.
+func extent(batches []batch) (e Extent, ok bool) {
+	var first, last uint64
 	var c ticking
 	for i := range batches {
 		b := &batches[i]
@@ -59,14 +59,15 @@ func begins(batches []batch) (start int64, clock *Clock, ok bool) {
 		if first == 0 || b.ticks < first {
 			first = b.ticks
 		}
+		last = max(last, b.ticks)
 		if (b.begins(evFrequency) || b.begins(evSync)) && !c.parse(b) {
-			return 0, nil, false
+			return e, false
 		}
 	}
-	if c.frequency == 0 || !c.near(first) {
-		return 0, nil, false
+	if c.frequency == 0 || !c.near(first) || !c.near(last) {
+		return e, false
 	}
-	return c.time(first), c.snapshot(), true
+	return Extent{Start: c.time(first), Last: c.time(last), Clock: c.snapshot()}, true
 }
 
 // index reads the tables, and has a cursor for each thread.

@@ -125,31 +125,33 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// TestBegins: what is wrong with the clock of a generation is found.
-func TestBegins(t *testing.T) {
+// TestExtent: when a generation lies in the trace is known, and what is wrong with its clock
+// is found.
+func TestExtent(t *testing.T) {
 	clock := batchOf(1, math.MaxUint64, 7, gigahertz...)
 	sync := batchOf(1, math.MaxUint64, 7, slices.Concat([]byte{evSync}, gigahertz, []byte{evClockSnapshot, 1, 2, 3, 4})...)
 	early := batchOf(1, 1, 5, evGoDestroy, 1)
-	begin := func(gens ...[]byte) (start int64, clock *Clock, ok bool) {
+	read := func(gens ...[]byte) (Extent, bool) {
 		s := splitter{r: bufio.NewReaderSize(bytes.NewReader(slices.Concat(gens...)), bufferSize), err: &errorKeeper{}, version: version{minor: 22, era: generations}}
-		return begins(s.next().batches)
+		return s.next().extent()
 	}
-	if start, c, ok := begin(clock, early); start != 5 || c != nil || !ok {
-		t.Errorf("begins at %d, %v, %v", start, c, ok)
+	if e, ok := read(clock, early); e != (Extent{Start: 5, Last: 7}) || !ok {
+		t.Errorf("%+v, %v", e, ok)
 	}
-	if start, c, ok := begin(early, sync); start != 5 || c == nil || *c != (Clock{8, 2, time.Unix(3, 4)}) || !ok {
-		t.Errorf("begins at %d, %v, %v", start, c, ok)
+	if e, ok := read(early, sync); e.Start != 5 || e.Last != 7 || e.Clock == nil || *e.Clock != (Clock{8, 2, time.Unix(3, 4)}) || !ok {
+		t.Errorf("%+v, %v", e, ok)
 	}
 	for name, gen := range map[string][]byte{
-		"nothing":         nil,
-		"no clock":        early,
-		"frequency 0":     batchOf(1, 1, 1, evFrequency, 0),
-		"two frequencies": slices.Concat(clock, clock),
-		"another event":   batchOf(1, 1, 1, slices.Concat(gigahertz, []byte{evGoDestroy, 1})...),
-		"a cut batch":     clock[:len(clock)-1],
+		"nothing":            nil,
+		"no clock":           early,
+		"frequency 0":        batchOf(1, 1, 1, evFrequency, 0),
+		"two frequencies":    slices.Concat(clock, clock),
+		"another event":      batchOf(1, 1, 1, slices.Concat(gigahertz, []byte{evGoDestroy, 1})...),
+		"a cut batch":        clock[:len(clock)-1],
+		"a batch much later": slices.Concat(clock, batchOf(1, 1, 1<<60, evGoDestroy, 1)),
 	} {
-		if _, _, ok := begin(gen); ok {
-			t.Errorf("%s: a generation begins", name)
+		if _, ok := read(gen); ok {
+			t.Errorf("%s: it has an extent", name)
 		}
 	}
 }

@@ -48,10 +48,10 @@ func (p *part) usable(v version) bool {
 	return p.damage == nil || !v.endMarks && len(p.batches) > 0
 }
 
-// extent returns when the generation begins. ok is false if that is damaged, or the
+// extent returns when the generation lies in the trace, without its End. ok is false if that is damaged, or the
 // framing is.
 func (p *part) extent() (e Extent, ok bool) {
-	e.Start, e.Clock, ok = begins(p.batches)
+	e, ok = extent(p.batches)
 	return e, ok && p.damage == nil
 }
 
