@@ -65,6 +65,10 @@ type clip struct {
 	lastValues []Metric       // before now, one of each name
 }
 
+// lead is how long before a window a generation may end and is still decoded: behind it,
+// many goroutines have not had a stack again, which tells their start function.
+const lead = 10_000_000 // ns
+
 // begin mutes the builder, until the window opens.
 func (c *clip) begin(b *builder) {
 	c.b, c.sink, c.plain = b, b.sink, math.MinInt64
@@ -101,7 +105,7 @@ func (c *clip) want(e decode.Extent) decode.Verdict {
 	clock, _ := new(clocks).snapshot(e.Clock, Time(e.Start))
 	c.resolve(Time(e.Start), clock)
 	switch {
-	case Time(e.End) <= c.begins && Time(e.Last) < c.begins:
+	case Time(e.End) <= c.begins-lead && Time(e.Last) < c.begins:
 		return decode.Verdict{Skip: true}
 	case Time(e.End) > c.ends:
 		return decode.Verdict{Last: true, Until: int64(c.ends)}
