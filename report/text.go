@@ -172,8 +172,12 @@ func (p *printer) overview(r *Report) {
 	p.linef("  %d goroutines, at most %d alive; %s", o.Goroutines, o.MaxAlive, procs)
 	if t := float64(o.Procs.Total); t > 0 {
 		share := func(d time.Duration) string { return fmt.Sprintf("%.1f%%", 100*float64(d)/t) }
-		p.wrapped("    ", fmt.Sprintf("  Ps: %s running goroutines, %s GC, %s in system calls, %s scheduler, %s idle", share(o.Procs.Goroutines), share(o.Procs.GC),
-			share(o.Procs.Syscall), share(o.Procs.Scheduler), share(o.Procs.Idle)))
+		of, idle := "Ps", ", "+share(o.Procs.Idle)+" idle"
+		if o.GOMAXPROCS == 0 {
+			of, idle = "Ps while not idle", ""
+		}
+		p.wrapped("    ", fmt.Sprintf("  %s: %s running goroutines, %s GC, %s in system calls, %s scheduler%s", of, share(o.Procs.Goroutines), share(o.Procs.GC),
+			share(o.Procs.Syscall), share(o.Procs.Scheduler), idle))
 	}
 	if s := r.Selected; s != nil {
 		p.wrapped("    ", fmt.Sprintf("  selected: %s; the sections below are about these, except the pauses and cycles of the GC", selectedLine(s)))

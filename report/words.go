@@ -66,6 +66,9 @@ type Ender struct {
 // by: ".
 func (b *Blocking) Enders() (of string, parts []Ender) { return enders(b.EndedBy, b.Count) }
 
+// Often returns how often something was, as in "once" and "12 times".
+func Often(n int64) string { return often(n) }
+
 // Size returns a number of bytes as people read it.
 func Size(n uint64) string { return size(n) }
 

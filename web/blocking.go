@@ -22,7 +22,7 @@ func newBlocking(v *view, l links) *blocking {
 	if inUnits {
 		t.Columns = append(t.Columns, num("in units", "of work; the others are idle waits"))
 	}
-	t.Columns = append(t.Columns, str("longest", "the goroutine with the longest wait"))
+	t.Columns = append(t.Columns, num("longest", "the goroutine with the longest wait"))
 	list := v.rep.Blocking
 	sorted := 3
 	if inUnits {

@@ -202,7 +202,7 @@ func newGoroutine(v *view, l links) *goroutine {
 	}
 	out.States = states
 	for _, w := range g.Waits {
-		x := waitStack{Reason: w.Reason, Count: english.Sprintf("%d", w.Count), Total: report.Duration(w.Total), Max: report.Duration(w.Max), Class: "waiting", Stack: w.Stack}
+		x := waitStack{Reason: w.Reason, Count: report.Often(w.Count), Total: report.Duration(w.Total), Max: report.Duration(w.Max), Class: "waiting", Stack: w.Stack}
 		if w.Reason == "syscall" {
 			x.Class = "syscall"
 		}
@@ -210,19 +210,22 @@ func newGoroutine(v *view, l links) *goroutine {
 		out.Waits = append(out.Waits, x)
 	}
 	longest := &table{ID: "longest-table", Caption: "Longest states", Filter: "a state or a place", Columns: []column{
-		{Title: "at", Num: true}, num("duration", ""), str("state", ""), {Title: "place", Wide: true}, str("ended by", "the goroutine that ended a wait"),
+		{Title: "at", Num: true}, num("duration", ""), str("state", ""), {Title: "place", Wide: true}, num("ended by", "the goroutine that ended a wait"),
 	}}
 	for i := range g.Longest {
 		s := &g.Longest[i]
-		by := text("–")
+		by := l.goroutineCell(s.EndedBy)
 		if s.EndedBy > 0 {
-			by = l.goroutineCell(s.EndedBy)
 			by.Sub = report.ShortFunc(s.EndedByFunc)
 			if s.EndedByPlace != nil {
 				by.Sub = s.EndedByPlace.Short()
 			}
 		}
-		longest.Rows = append(longest.Rows, row{Cells: []cell{moment(s.At), dur(s.Duration), stateCell(s.State, s.Reason), place(s.Place), by, openCell(l.Perfetto(s.At, s.Duration, selectState, g.ID, s.EndedBy))}})
+		at := place(s.Place)
+		if s.Place.Func == "" && s.State == model.Running.String() {
+			at = text("–") // it is of many places
+		}
+		longest.Rows = append(longest.Rows, row{Cells: []cell{moment(s.At), dur(s.Duration), stateCell(s.State, s.Reason), at, by, openCell(l.Perfetto(s.At, s.Duration, selectState, g.ID, s.EndedBy))}})
 	}
 	out.Longest = longest.withPerfetto(l)
 	return out

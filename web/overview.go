@@ -85,7 +85,11 @@ func newOverview(v *view, l links) *overview {
 	}{{"running", "goroutines", p.Goroutines}, {"syscall", "system calls", p.Syscall}, {"gc", "GC", p.GC}, {"sched", "scheduler", p.Scheduler}, {"idle", "idle", p.Idle}} {
 		parts = append(parts, plot.Part{Class: s.class, Value: float64(s.d)})
 		if p.Total > 0 {
-			out.Shares = append(out.Shares, legendShare{s.class, s.name, fmt.Sprintf("%.1f%%", 100*float64(s.d)/float64(p.Total))})
+			share := fmt.Sprintf("%.1f%%", 100*float64(s.d)/float64(p.Total))
+			if s.class == "idle" && o.GOMAXPROCS == 0 {
+				share = "not known; the others are of the rest"
+			}
+			out.Shares = append(out.Shares, legendShare{s.class, s.name, share})
 		}
 	}
 	out.Procs = plot.Stack(parts, float64(p.Total))
@@ -152,14 +156,23 @@ func newSuspect(s *report.Suspect, l links) suspect {
 	return out
 }
 
+// noUnits says why there are no units of work.
+func noUnits(v *view) string {
+	none, wanted := v.rep.Why.NoUnits()
+	none = strings.ToUpper(none[:1]) + none[1:]
+	switch {
+	case !v.isWhole():
+		return none + " that began in this range."
+	case wanted != "":
+		return none + ": " + wanted + "."
+	}
+	return none + "."
+}
+
 func (o *overview) addWhy(v *view, l links) {
 	types := v.rep.Why.Types
 	if len(types) == 0 {
-		none, wanted := v.rep.Why.NoUnits()
-		o.NoWhy = strings.ToUpper(none[:1]) + none[1:] + "."
-		if wanted != "" {
-			o.NoWhy = strings.TrimSuffix(o.NoWhy, ".") + ": " + wanted + "."
-		}
+		o.NoWhy = noUnits(v)
 	}
 	for i, t := range types {
 		if i == mostWhy {
@@ -184,7 +197,11 @@ func newWhyType(w *report.Why, t *critical.Type, l links) whyType {
 		if !l.isWhole() {
 			edges = "range"
 		}
-		out.Cut = english.Sprintf("%d more are cut by the edges of the %s", t.Cut, edges)
+		are := "are"
+		if t.Cut == 1 {
+			are = "is"
+		}
+		out.Cut = english.Sprintf("%d more %s cut by the edges of the %s", t.Cut, are, edges)
 	}
 	if t.Count == 0 {
 		return out

@@ -23,10 +23,26 @@ var script string
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{"seconds": report.SecondsSince, "breakable": breakable}).Parse(pageSource))
 
-// breakable is the name of a function, in which lines may break behind packages, types and
-// functions.
+// longWord is how many characters of a name may have no place where a line may break: as
+// many as a column has on paper.
+const longWord = 40
+
+// breakable is the name of a function, or another one, in which lines may break behind
+// packages, types and functions, and in what is too long otherwise.
 func breakable(name string) template.HTML {
-	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), ".", ".<wbr>"))
+	var b strings.Builder
+	from, n := 0, 0
+	for i, r := range name {
+		if i > from && (name[i-1] == '.' || n == longWord) {
+			b.WriteString(template.HTMLEscapeString(name[from:i]) + "<wbr>")
+			from, n = i, 0
+		}
+		if n++; r == ' ' {
+			n = 0
+		}
+	}
+	b.WriteString(template.HTMLEscapeString(name[from:]))
+	return template.HTML(b.String())
 }
 
 // policy is the content security policy of pages: the style sheet and the script by their

@@ -76,10 +76,10 @@ func ranCell(x instead, of float64) cell {
 		busy += float64(r.Time)
 	}
 	switch {
-	case x.procs == 0 || of <= 0:
-		return text(report.RanLine(x.ran))
 	case busy == 0:
 		return text("nothing: all Ps were idle")
+	case x.procs == 0 || of <= 0:
+		return text(report.RanLine(x.ran))
 	}
 	share := 100 * busy / (of * float64(x.procs))
 	return text(report.RanLine(x.ran)).sub(fmt.Sprintf("%.0f%% of the time of %d Ps", share, x.procs))

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
+	"github.com/trace2x/trace2x/internal/address"
 	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/report"
 )
@@ -74,7 +75,14 @@ type subPart struct{ Before, Text, Href, Title, Perfetto string }
 
 var english = message.NewPrinter(language.English)
 
-func text(s string) cell { return cell{Text: s} }
+// text is a text in one line. It is in quotes if it has characters that cannot be seen.
+func text(s string) cell {
+	if s != "" {
+		s = address.Name(s)
+	}
+	return cell{Text: s}
+}
+
 func code(s string) cell { return cell{Text: s, Code: true} }
 
 func number[T int | int64 | int32 | uint64](n T) cell {
@@ -118,7 +126,7 @@ func openCell(href string) cell { return cell{Perfetto: href} }
 // goroutine is a goroutine by its ID.
 func (l links) goroutineCell(id model.GoID) cell {
 	if id <= 0 {
-		return text("–")
+		return cell{Text: "–", Num: true}
 	}
 	return cell{Text: fmt.Sprintf("G%d", id), Value: fmt.Sprint(id), Num: true}.link(l.Goroutine(id))
 }

@@ -165,7 +165,11 @@ func (b *lanes) stacked(title, hint, class string, top float64, layers []named) 
 }
 
 func (b *lanes) procs(gomaxprocs int) {
-	b.stacked("Ps in use", fmt.Sprintf("of GOMAXPROCS %d", gomaxprocs), "", float64(gomaxprocs), []named{
+	of := fmt.Sprintf("of GOMAXPROCS %d", gomaxprocs)
+	if gomaxprocs == 0 {
+		of = "GOMAXPROCS is not known"
+	}
+	b.stacked("Ps in use", of, "", float64(gomaxprocs), []named{
 		{"running", "goroutines", b.means(b.s.Goroutines)},
 		{"syscall", "system calls", b.means(b.s.Syscalls)},
 		{"gc", "GC", b.means(b.s.GC)},

@@ -18,7 +18,8 @@ type units struct {
 	Types   []unitType
 	More    int
 	Kinds   []namedLink // other kinds to explain
-	Kind    string
+	Kind    string      // "" if there are no units
+	None    string      // why there are none
 	Tasks   *table
 	Regions *table
 	// Single has the critical paths of the slowest, in a file.
@@ -48,7 +49,7 @@ type filter struct {
 }
 
 func newUnits(v *view, l links, f filter) *units {
-	out := &units{Kind: "units of work"}
+	out := &units{}
 	if kind := unitKind(v); kind != nil {
 		out.Kind = report.UnitsName(*kind)
 	}
@@ -70,6 +71,9 @@ func newUnits(v *view, l links, f filter) *units {
 			continue
 		}
 		out.Types = append(out.Types, newUnitType(v, t, l, f))
+	}
+	if len(out.Types) == 0 {
+		out.None = noUnits(v)
 	}
 	if !f.given {
 		out.Tasks = annotations(v.rep.Tasks, critical.Task, l)
@@ -169,16 +173,13 @@ func annotations(list []report.Annotation, kind critical.Kind, l links) *table {
 	}}
 	for i := range list {
 		a := &list[i]
-		name := a.Type
+		c := code(report.UnitType(kind, a.Type))
 		switch {
 		case a.TypeUnknown:
-			name = model.UnknownTask
+			c = text(model.UnknownTask)
 		case a.Other:
-			name = "(other)"
-		case name == "":
-			name = "(no name)"
+			c = text("(other)")
 		}
-		c := text(name)
 		if !a.TypeUnknown && !a.Other {
 			its := l
 			if a.CriticalPath == nil { // of the other kind

@@ -279,6 +279,8 @@ func hostile(t *testing.T) string {
 		trace.Log(ctx, hostileName, hostileName)
 		task.End()
 	}
+	_, task := trace.NewTask(t.Context(), "\x1b[31m\u202e\x00"+strings.Repeat("Endless", 30))
+	task.End()
 	trace.Stop()
 	file := filepath.Join(t.TempDir(), "<img src=x onerror=alert(1)>.trace")
 	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
@@ -334,6 +336,9 @@ func TestHostileNames(t *testing.T) {
 			}
 		}
 		walk(doc)
+		if i := strings.IndexAny(page, "\x1b\u202e\x00\ufffd"); i >= 0 {
+			t.Errorf("%s: a character that cannot be seen: %q", name, page[max(i-80, 0):i+10])
+		}
 		if scripts != 1 {
 			t.Errorf("%s: %d scripts", name, scripts)
 		}
@@ -369,6 +374,29 @@ func TestHostileElsewhere(t *testing.T) {
 				t.Errorf("%s: its script ran", path)
 			}
 		}
+	}
+}
+
+// A page says that a range has no units of work, or that Ps may have been idle, where that
+// is so.
+func TestNotThere(t *testing.T) {
+	s := serve(t, "https://ui.example", load(t, "httpserver"), load(t, "leak-go1.21"), load(t, "empty"))
+	for path, want := range map[string]string{
+		"1/?from=1211100us&to=1211200us":      "No unit of work has ended that began in this range.",
+		"1/units?from=1211100us&to=1211200us": "No unit of work has ended that began in this range.",
+		"3/":                                  "No unit of work has ended: no task, region or HTTP request",
+		"3/units":                             "No unit of work has ended: no task, region or HTTP request",
+		"3/units?unit=region":                 "No regions have ended.",
+		"2/":                                  "idle <b>not known",
+		"2/gc":                                "GOMAXPROCS is not known",
+	} {
+		if page := get(t, s.url+path); !strings.Contains(page, want) {
+			t.Errorf("%s does not say %q", path, want)
+		}
+	}
+	var text bytes.Buffer
+	if err := report.Text(&text, s.traces[1].Report(), report.TextOptions{}); err != nil || !strings.Contains(text.String(), "Ps while not idle: 32.1% running goroutines") || strings.Contains(text.String(), "% idle") {
+		t.Errorf("%v: %.800s", err, text.String())
 	}
 }
 
@@ -570,6 +598,22 @@ func TestEnders(t *testing.T) {
 	for _, w := range one.Scheduling.Worst[:min(len(one.Scheduling.Worst), mostWorst)] {
 		if href := (links{}).Goroutine(w.By); w.By > 0 && !strings.Contains(body, `by <a href="`+href+`">`) {
 			t.Errorf("the wait for a P at %v does not lead to G%d", w.At, w.By)
+		}
+	}
+}
+
+func TestBreakable(t *testing.T) {
+	long := strings.Repeat("é", longWord)
+	for name, want := range map[string]string{
+		"":                                     "",
+		"net/http.(*conn).serve":               "net/http.<wbr>(*conn).<wbr>serve",
+		"<b> & a.b":                            "&lt;b&gt; &amp; a.<wbr>b",
+		long + "x":                             long + "<wbr>x",
+		long[2:] + " " + long[2:]:              long[2:] + " " + long[2:],
+		strings.Repeat("\xff", longWord) + "x": strings.Repeat("\xff", longWord) + "<wbr>x",
+	} {
+		if got := string(breakable(name)); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
 }
