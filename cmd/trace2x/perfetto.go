@@ -89,7 +89,7 @@ then shown without --slowest.`,
 			if !c.selection.Selection.All() && !cmd.Flags().Changed("slowest") {
 				c.opts.Slowest = defaultSlowest
 			}
-			setHeapGrowth(100) // the heap stays small, and collecting takes a 20th of the time
+			setHeapGrowth(200) // the heap stays small, and collecting takes a 20th of the time
 			switch {
 			case cmd.Flags().Changed("split") && split < time.Millisecond:
 				return badValue("--split", split.String(), "1ms at least", "5s")

@@ -17,7 +17,7 @@ const (
 	decodedAtOnce = 64 << 20
 	// chunksAhead is the number of chunks that may wait until the generations
 	// before theirs have been consumed: about 14 MB.
-	chunksAhead = 30
+	chunksAhead = 12
 )
 
 // Extent says when a generation lies in a trace.
