@@ -67,13 +67,16 @@ type export struct {
 	clock   clock
 }
 
-// clock notes whether a trace tells the time of day.
+// clock notes whether a trace tells the time of day, which it hands on.
 type clock struct {
-	model.NopSink
+	model.Sink
 	told bool
 }
 
-func (c *clock) Sync(s *model.Sync) { c.told = c.told || s.Clock != nil }
+func (c *clock) Sync(s *model.Sync) {
+	c.told = c.told || s.Clock != nil
+	c.Sink.Sync(s)
+}
 
 // clientOf makes the client of a signal, and says how people call it. The client is nil
 // if nothing is sent.
@@ -94,7 +97,7 @@ func newExport(ctx context.Context, signals []*otel.Signal, opts otel.Options, c
 			if toFile {
 				drain = spans.Drain // so that lines always come in the same order
 			}
-			o.Sink = spans
+			o.Sink = spans.Sink // without the methods of the converter in between
 			o.finish = func(sum *model.Summary) (otel.Result, error) {
 				rep, err := spans.Close(sum, nil)
 				if rep == nil {
@@ -155,7 +158,11 @@ func (x *export) sink() model.Sink {
 	for i, o := range x.outlets {
 		sinks[i] = o.Sink
 	}
-	return together{model.Tee(append([]model.Sink{&x.clock}, sinks...)...), sinks}
+	x.clock.Sink = sinks[0]
+	if len(sinks) > 1 {
+		x.clock.Sink = together{model.Tee(sinks...), sinks}
+	}
+	return &x.clock
 }
 
 type together struct {

@@ -64,7 +64,7 @@ type link struct {
 func (t *tree) sink() model.Sink {
 	if t.opts.CriticalPath {
 		c := newCriticalTree(t)
-		return criticalSink{model.Tee(c.finder, t), c}
+		return &criticalSink{model.Tee(c.finder, t), c}
 	}
 	return t
 }
@@ -88,36 +88,36 @@ type criticalSink struct {
 
 // The frequent calls do without the Tee.
 
-func (s criticalSink) GoroutineStart(g *model.Goroutine) {
+func (s *criticalSink) GoroutineStart(g *model.Goroutine) {
 	s.c.finder.GoroutineStart(g)
 	s.c.tree.GoroutineStart(g)
 }
 
-func (s criticalSink) GoroutineState(g *model.Goroutine, x *model.GoState) {
+func (s *criticalSink) GoroutineState(g *model.Goroutine, x *model.GoState) {
 	s.c.finder.GoroutineState(g, x)
 	s.c.tree.GoroutineState(g, x)
 }
 
-func (s criticalSink) GoroutineEnd(g *model.Goroutine) {
+func (s *criticalSink) GoroutineEnd(g *model.Goroutine) {
 	s.c.finder.GoroutineEnd(g)
 	s.c.tree.GoroutineEnd(g)
 }
 
-func (s criticalSink) WorkStart(w *model.Work) {
+func (s *criticalSink) WorkStart(w *model.Work) {
 	s.c.finder.WorkStart(w)
 	s.c.tree.WorkStart(w)
 }
 
-func (s criticalSink) WorkEnd(w *model.Work) {
+func (s *criticalSink) WorkEnd(w *model.Work) {
 	s.c.finder.WorkEnd(w)
 	s.c.tree.WorkEnd(w)
 }
 
-func (s criticalSink) Run(r *model.Run)           { s.c.finder.Run(r) }
-func (s criticalSink) ProcState(*model.ProcState) {}
+func (s *criticalSink) Run(r *model.Run)           { s.c.finder.Run(r) }
+func (s *criticalSink) ProcState(*model.ProcState) {}
 
-func (s criticalSink) TaskStart(task *model.Task) { s.c.taskStarted(task) }
-func (s criticalSink) TaskEnd(task *model.Task)   { s.c.taskEnded(task) }
+func (s *criticalSink) TaskStart(task *model.Task) { s.c.taskStarted(task) }
+func (s *criticalSink) TaskEnd(task *model.Task)   { s.c.taskEnded(task) }
 
 func (c *criticalTree) taskStarted(task *model.Task) {
 	c.tree.TaskStart(task)
@@ -158,7 +158,7 @@ func (c *criticalTree) isCrowded(r *root, n *node) bool {
 func (c *criticalTree) explained(e *ending) {
 	n := e.node
 	r := n.root
-	n.path = newPathSums(e.times)
+	n.path = e.sums
 	if n.linked {
 		c.tellOnGoroutine(n, e)
 	}

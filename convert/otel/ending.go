@@ -17,6 +17,7 @@ type endings struct {
 	current  *ending
 	batch    int // of current
 	segments int // of paths that were found in the batch
+	times    []critical.StateTime
 }
 
 // ending is a task that has ended.
@@ -31,7 +32,7 @@ type ending struct {
 	then func()
 
 	known chan struct{} // closed when what follows is
-	times []critical.StateTime
+	sums  *pathSums
 	path  *critical.Path // nil if it is not wanted
 }
 
@@ -74,7 +75,8 @@ func (x *endings) found(u *critical.Unit) {
 		e.wantsTimes = false
 		return
 	}
-	e.times = u.StateTimes(nil)
+	x.times = u.StateTimes(x.times[:0])
+	e.sums = newPathSums(x.times)
 	if !e.wantsPath {
 		return
 	}
