@@ -1,6 +1,7 @@
 package critical
 
 import (
+	"github.com/trace2x/trace2x/internal/inturn"
 	"github.com/trace2x/trace2x/model"
 )
 
@@ -32,10 +33,10 @@ type Finder struct {
 
 	batch *batch
 	ends  bool // the batch may have the end of a unit
-	// With Options.Aside: free are the batches that are not in use, and last is closed
-	// when the last one that was handed over has been taken.
+	// With Options.Aside: free are the batches that are not in use, and line takes those
+	// that were handed over.
 	free   chan *batch
-	last   chan struct{}
+	line   inturn.Line
 	handed int // batches so far
 
 	slots   model.BySlot[known]
@@ -86,8 +87,6 @@ func NewFinder(opts Options, found func(*Unit)) *Finder {
 	}
 	f.funcs.id("")
 	if opts.Aside {
-		f.last = make(chan struct{})
-		close(f.last)
 		f.free = make(chan *batch, batchesAhead)
 		for range batchesAhead - 1 {
 			f.free <- newBatch()
@@ -120,14 +119,10 @@ func (f *Finder) hand() {
 		f.history.take(b)
 		return
 	}
-	before, done := f.last, make(chan struct{})
-	f.last = done
-	go func() {
-		<-before
+	f.line.Go(func() {
 		f.history.take(b)
 		f.free <- b
-		close(done)
-	}()
+	})
 	f.batch = <-f.free
 }
 
@@ -148,9 +143,7 @@ func (f *Finder) told() {
 // finish hands everything over, and waits until all units have been found.
 func (f *Finder) finish() {
 	f.hand()
-	if f.free != nil {
-		<-f.last
-	}
+	f.line.Wait()
 }
 
 // Then has f called when the finder has taken what it got before: after the call of found

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/trace2x/trace2x/model"
+	"github.com/trace2x/trace2x/model/times"
 )
 
 // A trace has limits. Up to half of them are for what is on the critical paths of the
@@ -63,7 +64,7 @@ func (b budget) cost(size int) int64 {
 }
 
 // cost returns the cost of a span.
-func (t *tree) cost(s *span) int64 { return t.budget.cost(t.mapping.size(s)) }
+func (t *tree) cost(s *span) int64 { return t.budget.cost(t.sizes.size(s)) }
 
 // kept is a span that is complete, but may be left out.
 type kept struct {
@@ -251,7 +252,7 @@ func (t *tree) end(r *root) {
 	n := r.node
 	if !n.linked && r.verdict != unwanted {
 		// The logs of the root take half of the bytes at most.
-		for t.budget.bytes > 0 && len(n.events) > 0 && int64(t.mapping.size(&n.span)) > t.budget.bytes/2 {
+		for t.budget.bytes > 0 && len(n.events) > 0 && int64(t.sizes.size(&n.span)) > t.budget.bytes/2 {
 			half := len(n.events) / 2
 			n.eventsLeft += len(n.events) - half
 			n.events = n.events[:half]
@@ -291,8 +292,27 @@ func (t *tree) parent(n *node) spanID {
 	return spanID{}
 }
 
+// sizes tells how large spans are when they are encoded.
+type sizes struct {
+	reasons *times.Reasons
+	stacks  map[*model.Stack]int
+}
+
+// stack returns the size of the attributes of a stack.
+func (z *sizes) stack(s *model.Stack) int {
+	size, ok := z.stacks[s]
+	if !ok {
+		if len(z.stacks) >= maxStacks {
+			clear(z.stacks)
+		}
+		size = len(appendStack(nil, s))
+		z.stacks[s] = size
+	}
+	return size
+}
+
 // size returns an upper bound of the size of a span when it is encoded.
-func (m *mapping) size(s *span) int {
+func (z *sizes) size(s *span) int {
 	const (
 		fixed = 320 // IDs, times, and attributes with numbers
 		text  = 45  // of an attribute with a text, without the text
@@ -300,7 +320,7 @@ func (m *mapping) size(s *span) int {
 	)
 	size := fixed + len(s.name) + len(s.startFunc) + len(s.reason)
 	if s.stack != nil {
-		size += len(m.stack(s.stack))
+		size += z.stack(s.stack)
 	}
 	if w := s.waker; w != nil {
 		size += 2*text + len(w.startFunc)
@@ -312,7 +332,7 @@ func (m *mapping) size(s *span) int {
 		size += 6 * text
 		for reason, d := range s.times.Block {
 			if d > 0 {
-				size += text + len(m.reasons.Name(reason))
+				size += text + len(z.reasons.Name(reason))
 			}
 		}
 	}

@@ -75,6 +75,7 @@ func NewConverter(ctx context.Context, client Client, opts Options) *Converter {
 // may be written to the same file, always at the same place.
 func (c *Converter) Drain() {
 	if c.up != nil {
+		c.tree.wait()
 		c.up.drain()
 	}
 }
@@ -86,6 +87,7 @@ func (c *Converter) Close(sum *model.Summary, err error) (*Report, error) {
 	if c.up == nil {
 		return report(t, sum, Result{}), err
 	}
+	t.wait() // the reading may have failed
 	result, sendErr := c.up.close()
 	if sum == nil && t.trace.Format != "" && sendErr != nil {
 		// Sending was given up or interrupted, which ends the reading.
@@ -103,5 +105,5 @@ func report(t *tree, sum *model.Summary, result Result) *Report {
 	if sum == nil {
 		return nil
 	}
-	return &Report{Trace: sum, Stats: t.stats, Result: result, NoClock: !t.mapping.clock.Known()}
+	return &Report{Trace: sum, Stats: t.stats, Result: result, NoClock: !t.clock.Known()}
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/trace2x/trace2x/internal/wire"
 	"github.com/trace2x/trace2x/model"
@@ -16,7 +15,7 @@ import (
 // code would make. It has no effect except its result.
 type mapping struct {
 	clock      WallClock
-	reasons    *times.Reasons
+	reasons    *times.Reasons // that the spans refer to
 	stacks     map[*model.Stack][]byte
 	stackBytes int // bytes in stacks
 	buffer     []byte
@@ -26,9 +25,8 @@ type mapping struct {
 // come again.
 const maxStackBytes = 64 << 20
 
-func newMapping(wallStart time.Time, start model.Time, reasons *times.Reasons) *mapping {
-	return &mapping{stacks: make(map[*model.Stack][]byte), clock: NewWallClock(wallStart, start), reasons: reasons}
-}
+// newMapping returns a mapping without a clock and without reasons.
+func newMapping() *mapping { return &mapping{stacks: make(map[*model.Stack][]byte)} }
 
 // span returns an encoded span. It is valid until the next call.
 func (m *mapping) span(trace traceID, s *span) []byte {
@@ -187,11 +185,7 @@ func (m *mapping) stack(s *model.Stack) []byte {
 		if len(m.stacks) >= maxStacks {
 			clear(m.stacks)
 		}
-		f := s.Place()
-		b = appendStringAttr(b, fSpanAttribute, "code.function.name", f.Func)
-		b = appendStringAttr(b, fSpanAttribute, "code.file.path", f.File)
-		b = appendIntAttr(b, fSpanAttribute, "code.line.number", int64(f.Line))
-		b = appendStringAttr(b, fSpanAttribute, "code.stacktrace", stackText(s))
+		b = appendStack(nil, s)
 		if m.stackBytes += len(b); m.stackBytes > maxStackBytes {
 			clear(m.stacks)
 			m.stackBytes = len(b)
@@ -199,4 +193,12 @@ func (m *mapping) stack(s *model.Stack) []byte {
 		m.stacks[s] = b
 	}
 	return b
+}
+
+func appendStack(b []byte, s *model.Stack) []byte {
+	f := s.Place()
+	b = appendStringAttr(b, fSpanAttribute, "code.function.name", f.Func)
+	b = appendStringAttr(b, fSpanAttribute, "code.file.path", f.File)
+	b = appendIntAttr(b, fSpanAttribute, "code.line.number", int64(f.Line))
+	return appendStringAttr(b, fSpanAttribute, "code.stacktrace", stackText(s))
 }

@@ -51,10 +51,16 @@ func reasons(names ...string) *times.Reasons {
 	return &r
 }
 
+func testMapping(wallStart time.Time, start model.Time, r *times.Reasons) *mapping {
+	m := newMapping()
+	m.clock, m.reasons = NewWallClock(wallStart, start), r
+	return m
+}
+
 // TestSpan has every field and attribute that there is.
 func TestSpan(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
-	m := newMapping(start, 1000, reasons("sync", "\xff", "chan receive"))
+	m := testMapping(start, 1000, reasons("sync", "\xff", "chan receive"))
 	trace, id, parent := traceID{1, 2}, spanID{3, 4}, spanID{5, 6}
 	place := []*commonpb.KeyValue{
 		stringTag("code.function.name", "main.work"),
@@ -131,7 +137,8 @@ func TestSpan(t *testing.T) {
 		if got := decodeSpan(t, encoded); !proto.Equal(got, c.want) {
 			t.Errorf("%s: got %v\nwant %v", c.name, got, c.want)
 		}
-		if size := m.size(&c.in); size < len(encoded) || size > 2*len(encoded)+400 {
+		sizes := sizes{m.reasons, make(map[*model.Stack]int)}
+		if size := sizes.size(&c.in); size < len(encoded) || size > 2*len(encoded)+400 {
 			t.Errorf("%s: %d bytes, taken for %d", c.name, len(encoded), size)
 		}
 	}
@@ -154,7 +161,7 @@ func FuzzSpan(f *testing.F) {
 		for range many {
 			s.events = append(s.events, event{model.Time(n), name, text})
 		}
-		m := newMapping(time.Time{}, 0, reasons(text))
+		m := testMapping(time.Time{}, 0, reasons(text))
 		got := decodeSpan(t, m.span(traceID{1}, &s))
 		if got.Name != wire.Text(name) || len(got.Events) != int(many) || got.StartTimeUnixNano != uint64(n) || got.EndTimeUnixNano != uint64(n+1) {
 			t.Errorf("%v", got)

@@ -21,20 +21,21 @@ type Stats struct {
 }
 
 // tree is the sink that decides which spans there are. It calls out with each span when
-// it is complete. The span is encoded, and valid until out returns.
+// it is complete.
 type tree struct {
 	model.NopSink
 	opts    Options
 	minSpan model.Time
 	minTask model.Time
-	out     func(span []byte) // nil if they are only counted
 	failed  func() error
 
 	trace      model.Trace
 	summary    *model.Summary // when all has been read
 	now        model.Time
 	ids        ids
-	mapping    *mapping
+	clock      WallClock
+	sizes      sizes
+	encoder    *encoder // nil if spans are only counted
 	counts     [numKinds]int
 	stats      Stats
 	program    *program
@@ -75,13 +76,14 @@ type goroutine struct {
 
 var _ model.Sink = (*tree)(nil)
 
+// newTree returns a tree that hands encoded spans to out, from another goroutine, one
+// after the other; each is valid until out returns. With a nil out it only counts them.
 func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 	t := &tree{
 		opts:    opts,
 		minSpan: model.Time(opts.MinSpan),
 		minTask: model.Time(opts.MinTask),
 		budget:  newBudget(&opts),
-		out:     out,
 		failed:  failed,
 		tasks:   make(map[*model.Task]*node),
 		works:   make(map[*model.Work]*node),
@@ -90,6 +92,10 @@ func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 	}
 	t.selection = model.NewSelectedTasks(&t.opts.Selection, &t.stats.Found)
 	t.taskTimes = times.NewTasks(&t.ledger)
+	t.sizes = sizes{&t.ledger.Reasons, make(map[*model.Stack]int)}
+	if out != nil {
+		t.encoder = newEncoder(out)
+	}
 	return t
 }
 
@@ -98,11 +104,19 @@ func (t *tree) Err() error { return t.failed() }
 func (t *tree) Begin(tr *model.Trace) {
 	t.trace, t.now = *tr, tr.Start
 	t.ids = newIDs(tr.Fingerprint)
-	t.mapping = newMapping(t.opts.WallStart, tr.Start, &t.ledger.Reasons)
+	t.clock = NewWallClock(t.opts.WallStart, tr.Start)
+	if t.encoder != nil {
+		t.encoder.clock, t.encoder.reasons = t.clock, &t.ledger.Reasons
+	}
 	t.program = newProgram(t, !t.opts.filtered())
 }
 
-func (t *tree) Sync(s *model.Sync) { t.mapping.clock.Sync(s) }
+func (t *tree) Sync(s *model.Sync) {
+	t.clock.Sync(s)
+	if t.encoder != nil {
+		t.encoder.sync(s)
+	}
+}
 
 func (t *tree) send(r *root, s *span) {
 	r.begun = true
@@ -111,8 +125,8 @@ func (t *tree) send(r *root, s *span) {
 	for _, gap := range t.gaps {
 		s.lost += max(min(s.end, gap.End)-max(s.start, gap.Start), 0)
 	}
-	if t.out != nil {
-		t.out(t.mapping.span(r.trace, s))
+	if t.encoder != nil {
+		t.encoder.add(r.trace, s)
 	}
 }
 
@@ -551,10 +565,18 @@ func (t *tree) End(s *model.Summary) {
 	t.advance(s.End)
 	t.critical.settleAll()
 	t.program.end(s)
+	t.wait()
 	for k, n := range t.counts {
 		if n > 0 {
 			t.stats.Spans[kind(k).String()] = n
 		}
+	}
+}
+
+// wait returns when all spans that have been sent are encoded and handed on.
+func (t *tree) wait() {
+	if t.encoder != nil {
+		t.encoder.wait()
 	}
 }
 

@@ -3,6 +3,8 @@ package perfetto
 import (
 	"io"
 	"sync"
+
+	"github.com/trace2x/trace2x/internal/inturn"
 )
 
 // file writes a trace, part after part. A goroutine for each part encodes and writes it
@@ -12,7 +14,7 @@ type file struct {
 	w     io.Writer
 	sched sched
 	free  chan *part
-	last  chan struct{} // closed when the last part that write got is written
+	line  inturn.Line // of the parts that write got
 
 	mu   sync.Mutex
 	size int64 // bytes written
@@ -37,27 +39,22 @@ const (
 )
 
 func newFile(w io.Writer, m *Machine) *file {
-	f := &file{w: w, free: make(chan *part, parts), last: make(chan struct{})}
+	f := &file{w: w, free: make(chan *part, parts)}
 	f.sched.machine, f.sched.outside = m, -1
 	for range parts {
 		f.free <- &part{sched: make([]schedEvent, 0, partEvents)}
 	}
-	close(f.last)
 	return f
 }
 
 // write encodes and writes a part, in a goroutine.
 func (f *file) write(p *part) {
-	before, done := f.last, make(chan struct{})
-	f.last = done
-	go func() {
-		defer close(done)
-		<-before
+	f.line.Go(func() {
 		f.sched.encode(p)
 		f.writeBytes(p.buf)
 		p.buf, p.sched, p.reasons.pending = p.buf[:0], p.sched[:0], p.reasons.pending[:0]
 		f.free <- p
-	}()
+	})
 }
 
 func (f *file) writeBytes(b []byte) {
@@ -84,4 +81,4 @@ func (f *file) bytesWritten() int64 {
 }
 
 // wait returns when all parts are written.
-func (f *file) wait() { <-f.last }
+func (f *file) wait() { f.line.Wait() }
