@@ -350,8 +350,12 @@ func (f *Finder) TaskEnd(t *model.Task) {
 			k.conn = false
 		}
 	}
+	typ := t.Type
+	if t.TypeUnknown {
+		typ = model.UnknownTask
+	}
 	f.unit(Unit{
-		Kind: Task, Type: t.Type, Task: t.ID, Span: t.Span, Goroutine: b.g, EndGoroutine: model.NoGoroutine,
+		Kind: Task, Type: typ, Task: t.ID, Span: t.Span, Goroutine: b.g, EndGoroutine: model.NoGoroutine,
 		Start: t.Start, End: t.End, Cut: t.Before || t.Open, Stack: b.stack,
 	}, t.EndGoroutine, t.EndStack)
 }

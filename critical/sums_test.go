@@ -180,3 +180,18 @@ func TestPlanted(t *testing.T) {
 		}
 	}
 }
+
+// TestTaskFromBefore: a task from before the trace is not one without a name.
+func TestTaskFromBefore(t *testing.T) {
+	sums := critical.NewSums(critical.SumOptions{})
+	if err := read(testtrace.Data(t, "flightrecorder"), sums); err != nil {
+		t.Fatal(err)
+	}
+	cut := make(map[string]int64)
+	for _, typ := range sums.Report().Types {
+		cut[typ.Name] = typ.Cut
+	}
+	if _, nameless := cut[""]; nameless || cut[model.UnknownTask] != 1 {
+		t.Errorf("cut by type: %v", cut)
+	}
+}

@@ -66,9 +66,9 @@ func (s Kinds) Has(k Kind) bool { return s&(1<<k) != 0 }
 // Unit is a unit of work that has ended.
 type Unit struct {
 	Kind Kind
-	// Type is the type of a task or region, the function that handled a request, or
-	// [HandlerNotSeen], or the start function of a goroutine; "" if the trace does not
-	// tell.
+	// Type is the type of a task or region, or [model.UnknownTask], the function that
+	// handled a request, or [HandlerNotSeen], or the start function of a goroutine, "" if
+	// the trace does not tell.
 	Type string
 	// Func is the start function of Goroutine; "" if unknown, and for tasks.
 	Func string
