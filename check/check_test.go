@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,10 +113,24 @@ func TestFailing(t *testing.T) {
 	}
 }
 
+// Tasks from before the trace are of no type, so that what is said of all does not fail
+// because of them.
+func TestTasksFromBefore(t *testing.T) {
+	v, r := values(t, "flightrecorder")
+	if !slices.ContainsFunc(r.Tasks, func(a report.Annotation) bool { return a.TypeUnknown }) {
+		t.Fatal("the trace has no task from before")
+	}
+	if got, err := check.Evaluate(`all(values(tasks), .p99 < 1s)`, v); err != nil || !got.Holds {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // What cannot be understood, names what is not there or cannot fail is an error.
 func TestErrors(t *testing.T) {
 	v, _ := values(t, "spanlink")
 	for requirement, want := range map[string]string{
+		` `:                                 `a requirement is empty`,
+		`all(values(tasks), .p99 < 1s)`:     `: an entry does not have what is compared: the name is wrong, or there is nothing`,
 		`tasks["reqest"].p99 < 50ms`:        `tasks["reqest"].p99 < 50ms: tasks has no "reqest"; did you mean request?`,
 		`task["request"].p99 < 50ms`:        `the trace has no "task"; did you mean tasks?`,
 		`tasks["request"].p95 < 50ms`:       `tasks.request has no "p95"; did you mean p90 or p99?`,
@@ -130,9 +145,9 @@ func TestErrors(t *testing.T) {
 		`all(suspects, .count == 0)`:        `suspects is empty, so that it says nothing`,
 		`gc.share.x < 1`:                    `gc.share has nothing in it: there is no x`,
 		`suspects[0].count == 0`:            `suspects has 0 entries: there is no [0]`,
-		``:                                  `unexpected token`,
+		``:                                  `a requirement is empty`,
 		`gc.share < 1m30`:                   `1m30 has a number without a unit at its end`,
-		`all(values(tasks), .nonsense > 1)`: `invalid operation`,
+		`all(values(tasks), .nonsense > 1)`: `the name is wrong`,
 	} {
 		_, err := check.Evaluate(requirement, v)
 		if want == "" {

@@ -36,6 +36,9 @@ type Value struct{ Name, Value string }
 // names what is not there, and what may have been meant.
 func Evaluate(requirement string, values Values) (r Result, err error) {
 	r.Requirement = requirement
+	if strings.TrimSpace(requirement) == "" {
+		return r, errors.New("a requirement is empty: write one as in gc.share < 10%")
+	}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", requirement, err)
@@ -77,6 +80,9 @@ func Evaluate(requirement string, values Values) (r Result, err error) {
 // the user wrote, and without the place in it.
 func short(err error) error {
 	line, _, _ := strings.Cut(err.Error(), "\n")
+	if strings.Contains(line, "<nil>") {
+		return errors.New("an entry does not have what is compared: the name is wrong, or there is nothing, as a type without a complete unit has no p99; (.p99 ?? 0) takes 0 for that")
+	}
 	return errors.New(place.ReplaceAllString(line, ""))
 }
 
@@ -243,9 +249,9 @@ func (p *path) text() string {
 	case bool:
 		return strconv.FormatBool(v)
 	case []any:
-		return fmt.Sprintf("%d entries", len(v))
+		return entries(len(v))
 	case map[string]any:
-		return fmt.Sprintf("%d entries", len(v))
+		return entries(len(v))
 	}
 	return ""
 }
@@ -277,3 +283,10 @@ func (p *path) number(v float64) string {
 
 // shares are the names of shares.
 var shares = map[string]bool{"share": true, "mmu": true, "relative": true, "spread_before": true, "spread_after": true, "percentile_error": true}
+
+func entries(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return strconv.Itoa(n) + " entries"
+}

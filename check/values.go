@@ -115,7 +115,8 @@ func valuesOf(x any) (Values, error) {
 	return v, json.Unmarshal(data, &v)
 }
 
-// byName makes a map of a list, by what its entries have as name.
+// byName makes a map of a list, by what its entries have as name. Tasks from before the
+// trace have none.
 func byName(of map[string]any, list, name string) {
 	entries, ok := of[list].([]any)
 	if !ok {
@@ -124,7 +125,7 @@ func byName(of map[string]any, list, name string) {
 	m := make(map[string]any)
 	for _, e := range entries {
 		if entry, ok := e.(map[string]any); ok {
-			if key, ok := entry[name].(string); ok {
+			if key, ok := entry[name].(string); ok && entry["type_unknown"] != true {
 				if _, twice := m[key]; !twice { // as of units of two kinds
 					m[key] = entry
 				}
