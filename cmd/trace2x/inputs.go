@@ -69,16 +69,12 @@ func (e *env) expand(args []string) (in inputs, err error) {
 		}
 		before, others := len(in.files), in.others
 		err = filepath.WalkDir(arg, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
-				return err
-			}
-			info, err := os.Stat(path) // of what a link leads to
 			switch {
-			case err != nil || !info.Mode().IsRegular():
-			case isTrace(path):
-				in.add(seen, path, info)
+			case err != nil && !errors.Is(err, fs.ErrNotExist):
+				in.add(seen, path, nil) // reading it reports the error
+			case err != nil || entry.IsDir():
 			default:
-				in.others++
+				in.take(seen, path)
 			}
 			return nil
 		})
@@ -111,6 +107,20 @@ func (e *env) inFolders(args []string) (files []string, err error) {
 	return files, nil
 }
 
+// take adds a file of a folder if it is a trace, or cannot be read: then reading it reports
+// the error.
+func (in *inputs) take(seen map[string]bool, path string) {
+	info, err := os.Stat(path) // of what a link leads to
+	if err != nil || !info.Mode().IsRegular() {
+		return
+	}
+	if ok, err := isTrace(path); ok || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		in.add(seen, path, info)
+	} else {
+		in.others++
+	}
+}
+
 func (in *inputs) add(seen map[string]bool, path string, info fs.FileInfo) {
 	key := path
 	if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -128,19 +138,21 @@ func (in *inputs) add(seen map[string]bool, path string, info fs.FileInfo) {
 
 // isTrace reports whether a file begins as a Go execution trace, maybe compressed with
 // gzip. One that is cut inside its header is one too.
-func isTrace(path string) bool {
+func isTrace(path string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer f.Close()
 	head := make([]byte, 4<<10)
-	n, _ := io.ReadFull(f, head)
-	head = head[:n]
+	n, err := io.ReadFull(f, head)
+	if head = head[:n]; err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return false, err
+	}
 	if zr, err := gzip.NewReader(bytes.NewReader(head)); err == nil {
 		head, _ = io.ReadAll(io.LimitReader(zr, 512)) // what there is of it
 	}
-	return decode.CheckHeader(head[:min(len(head), 512)]) == nil || bytes.HasPrefix(head, []byte("go 1.")) && len(head) < 16
+	return decode.CheckHeader(head[:min(len(head), 512)]) == nil || bytes.HasPrefix(head, []byte("go 1.")) && len(head) < 16, nil
 }
 
 // name returns what to call the inputs in messages.
