@@ -51,6 +51,12 @@ func TestBudget(t *testing.T) {
 	if strings.Contains(r.stderr, "left out") || len(read(t, "all.pftrace")) != whole {
 		t.Errorf("a budget that is large enough: %s", r.stderr)
 	}
+	for _, budget := range []string{"1B", "5kB"} { // nothing fits into these
+		exec(t, "perfetto", "--budget", budget, "-o", "least.pftrace", in).want(t, exitOK, "warning: larger than --budget "+budget+", without what comes 1ms after")
+		if n := len(read(t, "least.pftrace")); n > 30_000 {
+			t.Errorf("--budget %s: %d bytes", budget, n)
+		}
+	}
 	for _, args := range [][]string{{"--budget", "x"}, {"--budget", "-1"}, {"--budget", "1e30GB"}, {"--budget", "1MB", "--split", "1s"}} {
 		exec(t, append([]string{"perfetto", in}, args...)...).want(t, exitUsage, "--budget")
 	}

@@ -304,6 +304,8 @@ func (c *conversion) convert(ctx context.Context, e *env, from location, k *kept
 // reportDetail reports what was left out, or could be, of a file of so many bytes.
 func (c *conversion) reportDetail(e *env, size int64) {
 	switch {
+	case c.opts.LeftOut != "" && c.budget > 0 && size > int64(c.budget):
+		fmt.Fprintf(e.stderr, "warning: larger than --budget %v, without %s\n", &c.budget, c.opts.LeftOut)
 	case c.opts.LeftOut != "":
 		fmt.Fprintf(e.stderr, "left out, to fit into %v: %s; --budget 0 leaves out nothing, --from and --to show another part\n", &c.budget, c.opts.LeftOut)
 	case size > perfetto.SlowToLoad:

@@ -43,7 +43,7 @@ shows them. Messages do not show headers, passwords or values in URLs.`
 // source says where a command's trace comes from: its argument TRACE, and the flags about
 // it.
 type source struct {
-	seconds  float64
+	seconds  seconds
 	from, to string
 
 	headers    []string
@@ -84,14 +84,28 @@ func (s *source) addHeader(f *pflag.FlagSet, name string) {
 
 // addSeconds adds only the flag about the time of a recording.
 func (s *source) addSeconds(f *pflag.FlagSet) {
-	f.Float64Var(&s.seconds, "seconds", 0, fmt.Sprintf("trace the program behind a URL for `N` seconds (default %d)", input.DefaultSeconds))
+	f.Var(&s.seconds, "seconds", fmt.Sprintf("trace the program behind a URL for `N` seconds (default %d)", input.DefaultSeconds))
 }
+
+// seconds is a flag for a length of time in seconds, 0 if it is not given.
+type seconds float64
+
+func (n *seconds) Set(s string) error {
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(x > 0) || math.IsInf(x, 0) {
+		return fmt.Errorf("%q is no positive number", s)
+	}
+	*n = seconds(x)
+	return nil
+}
+
+func (n *seconds) String() string { return strconv.FormatFloat(float64(*n), 'g', -1, 64) }
+
+func (n *seconds) Type() string { return "SECONDS" }
 
 // locate returns where to find the trace of the argument arg.
 func (s *source) locate(arg string) (l location, err error) {
 	switch {
-	case s.seconds < 0 || math.IsNaN(s.seconds) || math.IsInf(s.seconds, 0):
-		return l, badValue("--seconds", strconv.FormatFloat(s.seconds, 'g', -1, 64), "a positive number", "10")
 	case !input.IsURL(arg) && s.seconds > 0:
 		return l, fmt.Errorf("--seconds is for a URL, as in http://localhost:6060; %s is none", shown(arg))
 	case !input.IsURL(arg) && len(s.headers) > 0:
@@ -99,7 +113,7 @@ func (s *source) locate(arg string) (l location, err error) {
 	case !input.IsURL(arg):
 		return location{name: arg}, nil
 	}
-	if l.name, err = input.Endpoint(arg, s.seconds); err != nil {
+	if l.name, err = input.Endpoint(arg, float64(s.seconds)); err != nil {
 		return l, err
 	}
 	l.header, err = s.header()
@@ -141,7 +155,7 @@ func (s *source) window() (w model.Window, err error) {
 	if w.To, err = parseMoment("--to", s.to); err != nil {
 		return w, err
 	}
-	if w.From.Wall.IsZero() && w.To.Wall.IsZero() && !w.To.IsZero() && w.To.Since <= w.From.Since {
+	if w.From.Wall.IsZero() && w.To.Wall.IsZero() && s.to != "" && w.To.Since <= w.From.Since {
 		return w, fmt.Errorf("--to %s is not after --from %s", s.to, cmp.Or(s.from, "0s"))
 	}
 	return w, nil

@@ -72,9 +72,10 @@ var expectations = map[string]expectation{
 	"duration": {"a duration", "500ms"},
 	"int":      {"a whole number", "5"},
 	"int64":    {"a whole number", "42"},
-	"float64":  {"a number", "2.5"},
 	"uint16":   {"a port, 0 to 65535", "9001"},
 	"bool":     {"true or false, or nothing", "true"},
+	"SIZE":     {"a size", "32MB"},
+	"SECONDS":  {"a positive number", "10"},
 	"intSlice": {"a whole number, or several with commas", "18,42"},
 }
 
@@ -126,7 +127,7 @@ func flagError(cmd *cobra.Command, err error) error {
 // mayNotBeEmpty are the flags whose empty value would do more than the user wants,
 // as if the flag were not given: send spans instead of writing a file, or take the
 // whole trace. A shell passes "" for a variable that is not set.
-var mayNotBeEmpty = []string{"output", "func", "task", "region", "trace-id"}
+var mayNotBeEmpty = []string{"output", "func", "task", "region", "trace-id", "from", "to", "at"}
 
 // checkEmpty returns an error if a flag was given without a value that needs one.
 func checkEmpty(cmd *cobra.Command, _ []string) error {

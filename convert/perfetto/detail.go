@@ -127,5 +127,5 @@ func (w *Writer) Fit(budget int64) Fit {
 		}
 		last = b
 	}
-	return Fit{d, time.Duration(last.time - w.trace.Origin)}
+	return Fit{d, max(time.Duration(last.time-w.trace.Origin), 1)}
 }
