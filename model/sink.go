@@ -199,3 +199,6 @@ type Summary struct {
 	// Gaps are what could not be read, in order; the last one may be open.
 	Gaps []*Gap
 }
+
+// IsPart reports whether a window left out some of the trace.
+func (s *Summary) IsPart() bool { return s.GoesOn || s.Start > s.Origin }

@@ -113,8 +113,8 @@ func TestWindow(t *testing.T) {
 				if inWindow.Start != from || inWindow.End > to {
 					t.Errorf("%v: from %d to %d, want %d to %d", w, inWindow.Start, inWindow.End, from, to)
 				}
-				if inWindow.GoesOn != (to < sum.End) {
-					t.Errorf("%v: the trace goes on: %v", w, inWindow.GoesOn)
+				if inWindow.GoesOn != (to < sum.End) || inWindow.IsPart() != (from > sum.Start || to < sum.End) || sum.IsPart() {
+					t.Errorf("%v: the trace goes on: %v, and is a part of it: %v", w, inWindow.GoesOn, inWindow.IsPart())
 				}
 				if damage != nil {
 					continue // what had not been named before the damage is not known

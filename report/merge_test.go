@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,20 @@ func TestMergeSums(t *testing.T) {
 		}
 		if len(rep.Overview.Files) != len(names) || rep.Overview.Files[0] != "dumps/"+names[0]+".trace" {
 			t.Errorf("files %q", rep.Overview.Files)
+		}
+	}
+}
+
+// TestMergeUnknownProcs: a trace that does not tell GOMAXPROCS changes nothing of the others.
+func TestMergeUnknownProcs(t *testing.T) {
+	for _, names := range [][]string{{"httpserver", "leak-go1.21"}, {"leak-go1.21", "httpserver"}} {
+		rep, each := merge(t, report.Options{}, names...)
+		idle := each[0].Overview.Procs.Idle + each[1].Overview.Procs.Idle
+		if o := rep.Overview; o.GOMAXPROCS != 2 || o.MaxGOMAXPROCS != 2 || o.Procs.Idle != idle || idle == 0 {
+			t.Errorf("%q: %+v", names, o)
+		}
+		if !slices.ContainsFunc(rep.CannotTell, func(s string) bool { return strings.Contains(s, "does not tell GOMAXPROCS") }) {
+			t.Errorf("%q: %q", names, rep.CannotTell)
 		}
 	}
 }

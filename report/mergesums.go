@@ -8,7 +8,9 @@ import (
 func (m *merging) procs() {
 	to, from := &m.b.procs, &m.o.procs
 	to.known = from.known && (to.known || len(m.b.merged.files) == 1)
-	to.max, to.largest = from.max, max(to.largest, from.largest)
+	if from.known {
+		to.max, to.largest = from.max, max(to.largest, from.largest)
+	}
 	to.total += from.total
 	to.runs += from.runs
 	to.workers += from.workers

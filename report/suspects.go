@@ -136,7 +136,7 @@ func (l *leaks) add(g *model.Goroutine, s *model.GoState) {
 // end drops all of them if only a part of the trace was read: the others tell whether they
 // are still blocked.
 func (l *leaks) end(s *model.Summary) {
-	if s.GoesOn || s.Start > s.Origin {
+	if s.IsPart() {
 		*l = leaks{}
 	}
 }

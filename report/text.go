@@ -173,7 +173,7 @@ func (p *printer) overview(r *Report) {
 	if t := float64(o.Procs.Total); t > 0 {
 		share := func(d time.Duration) string { return fmt.Sprintf("%.1f%%", 100*float64(d)/t) }
 		of, idle := "Ps", ", "+share(o.Procs.Idle)+" idle"
-		if o.GOMAXPROCS == 0 {
+		if o.MaxGOMAXPROCS == 0 {
 			of, idle = "Ps while not idle", ""
 		}
 		p.wrapped("    ", fmt.Sprintf("  %s: %s running goroutines, %s GC, %s in system calls, %s scheduler%s", of, share(o.Procs.Goroutines), share(o.Procs.GC),

@@ -86,7 +86,7 @@ func newOverview(v *view, l links) *overview {
 		parts = append(parts, plot.Part{Class: s.class, Value: float64(s.d)})
 		if p.Total > 0 {
 			share := fmt.Sprintf("%.1f%%", 100*float64(s.d)/float64(p.Total))
-			if s.class == "idle" && o.GOMAXPROCS == 0 {
+			if s.class == "idle" && o.MaxGOMAXPROCS == 0 {
 				share = "not known; the others are of the rest"
 			}
 			out.Shares = append(out.Shares, legendShare{s.class, s.name, share})
@@ -161,7 +161,7 @@ func noUnits(v *view) string {
 	none, wanted := v.rep.Why.NoUnits()
 	none = strings.ToUpper(none[:1]) + none[1:]
 	switch {
-	case !v.isWhole():
+	case v.rep.Trace.IsPart():
 		return none + " that began in this range."
 	case wanted != "":
 		return none + ": " + wanted + "."
@@ -179,11 +179,12 @@ func (o *overview) addWhy(v *view, l links) {
 			o.MoreWhy = len(types) - i
 			break
 		}
-		o.Why = append(o.Why, newWhyType(v.rep.Why, t, l))
+		o.Why = append(o.Why, newWhyType(v, t, l))
 	}
 }
 
-func newWhyType(w *report.Why, t *critical.Type, l links) whyType {
+func newWhyType(v *view, t *critical.Type, l links) whyType {
+	w := v.rep.Why
 	out := whyType{
 		Name: report.UnitType(t.Kind, t.Name), Kind: report.UnitsName(t.Kind), Count: english.Sprintf("%d", t.Count),
 		P50: report.Duration(t.P50), P99: report.Duration(t.P99), Max: report.Duration(t.Max),
@@ -194,7 +195,7 @@ func newWhyType(w *report.Why, t *critical.Type, l links) whyType {
 	}
 	if t.Cut > 0 {
 		edges := "trace"
-		if !l.isWhole() {
+		if v.rep.Trace.IsPart() {
 			edges = "range"
 		}
 		are := "are"

@@ -90,7 +90,7 @@ func newUnits(v *view, l links, f filter) *units {
 }
 
 func newUnitType(v *view, t *critical.Type, l links, f filter) unitType {
-	out := unitType{whyType: newWhyType(v.rep.Why, t, l), P90: report.Duration(t.P90), Brief: l.file}
+	out := unitType{whyType: newWhyType(v, t, l), P90: report.Duration(t.P90), Brief: l.file}
 	if t.Kind == critical.Task {
 		out.Flames = flames(l, "task", t.Name)
 	}

@@ -394,6 +394,19 @@ func TestNotThere(t *testing.T) {
 			t.Errorf("%s does not say %q", path, want)
 		}
 	}
+	// A file of a range.
+	part, err := Read(t.Context(), "part", bytes.NewReader(testtrace.Data(t, "httpserver")), nil, ReadOptions{Window: query{from: 500 * time.Millisecond, to: 510 * time.Millisecond}.window()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	p := page{File: true}
+	if err := p.addSections(t.Context(), noneRan, part.whole, links{file: true}, withoutFlames()); err != nil || p.write(&file) != nil {
+		t.Fatal(err)
+	}
+	if page := file.String(); !strings.Contains(page, "1 more is cut by the edges of the range") || strings.Contains(page, "leads to its instances") {
+		t.Error("the file does not say that it is of a range, or leads to instances that it does not have")
+	}
 	var text bytes.Buffer
 	if err := report.Text(&text, s.traces[1].Report(), report.TextOptions{}); err != nil || !strings.Contains(text.String(), "Ps while not idle: 32.1% running goroutines") || strings.Contains(text.String(), "% idle") {
 		t.Errorf("%v: %.800s", err, text.String())
