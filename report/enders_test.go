@@ -63,6 +63,12 @@ func TestEnders(t *testing.T) {
 				t.Errorf("%s, %s at %v: the longest wait is %v, those that ended took up to %v", name, b.Reason, b.Place, b.Max, longest)
 			}
 		}
+		g := readReport(t, testtrace.Path(name), report.Options{Goroutine: 1}).Goroutine
+		for _, x := range g.Waits {
+			if by := w.by[waking{g.ID, x.MaxAt + x.Max}]; by != x.MaxEndedBy {
+				t.Errorf("%s: G%d ended the longest %s at %v of G1, want G%d", name, x.MaxEndedBy, x.Reason, x.MaxAt, by)
+			}
+		}
 		for _, s := range rep.Scheduling.Worst {
 			switch s.After {
 			case "wait":

@@ -58,6 +58,10 @@ type Wait struct {
 	Count int64         `json:"count"`
 	Total time.Duration `json:"total_ns"`
 	Max   time.Duration `json:"max_ns"`
+	// MaxAt is when the longest began, and MaxEndedBy the goroutine that ended it, 0 for
+	// none.
+	MaxAt      time.Duration `json:"max_at_ns"`
+	MaxEndedBy model.GoID    `json:"max_ended_by,omitempty"`
 }
 
 // State is a state of a goroutine.
@@ -89,7 +93,7 @@ type life struct {
 	open    bool
 	times   times.Times
 	states  map[stateKey]*stateSum
-	waits   map[waitKey]*stateSum
+	waits   map[waitKey]*waitSum
 	longest []lifeState // the longest first
 	now     lifeState
 }
@@ -115,6 +119,19 @@ func (s *stateSum) add(d model.Time) {
 	s.max = max(s.max, d)
 }
 
+type waitSum struct {
+	stateSum
+	at model.Time // of the longest
+	by model.GoID // that ended it
+}
+
+func (w *waitSum) add(s *lifeState) {
+	if d := s.Duration(); d > w.max || w.count == 0 {
+		w.at, w.by = s.Start, s.waker
+	}
+	w.stateSum.add(s.Duration())
+}
+
 type lifeState struct {
 	model.GoState
 	waker      model.GoID
@@ -123,23 +140,23 @@ type lifeState struct {
 }
 
 func newLife(id model.GoID, keep int) *life {
-	return &life{id: id, keep: keep, states: make(map[stateKey]*stateSum), waits: make(map[waitKey]*stateSum)}
+	return &life{id: id, keep: keep, states: make(map[stateKey]*stateSum), waits: make(map[waitKey]*waitSum)}
 }
 
 func (l *life) start(*model.Goroutine) { l.lives++ }
 
 func (l *life) state(_ *model.Goroutine, s *model.GoState) {
 	d := s.Duration()
-	addTo(l.states, stateKey{s.Kind, s.Reason}, d)
-	switch s.Kind {
-	case model.Waiting:
-		addTo(l.waits, waitKey{s.Reason, s.Stack}, d)
-	case model.Syscall:
-		addTo(l.waits, waitKey{s.Kind.String(), s.Stack}, d)
-	}
 	l.now = lifeState{GoState: *s}
 	if g := s.Waker.Goroutine; g != nil && s.Kind == model.Waiting {
 		l.now.waker, l.now.wakerFunc, l.now.wakerStack = g.ID, g.Func, s.Waker.Stack
+	}
+	sumOf(l.states, stateKey{s.Kind, s.Reason}).add(d)
+	switch s.Kind {
+	case model.Waiting:
+		sumOf(l.waits, waitKey{s.Reason, s.Stack}).add(&l.now)
+	case model.Syscall:
+		sumOf(l.waits, waitKey{s.Kind.String(), s.Stack}).add(&l.now)
 	}
 	if len(l.longest) == l.keep && d <= l.longest[len(l.longest)-1].Duration() {
 		return
@@ -151,13 +168,13 @@ func (l *life) state(_ *model.Goroutine, s *model.GoState) {
 	l.longest = l.longest[:min(len(l.longest), l.keep)]
 }
 
-func addTo[K comparable](m map[K]*stateSum, key K, d model.Time) {
+func sumOf[K comparable, S any](m map[K]*S, key K) *S {
 	s := m[key]
 	if s == nil {
-		s = &stateSum{}
+		s = new(S)
 		m[key] = s
 	}
-	s.add(d)
+	return s
 }
 
 func (l *life) end(g *model.Goroutine, t *times.Times) {
@@ -188,7 +205,7 @@ func (l *life) report(b *Builder) *Goroutine {
 	ids := make(map[*Wait]int)
 	var waits []*Wait
 	for key, s := range l.waits {
-		w := &Wait{key.reason, placesOf(key.stack), s.count, time.Duration(s.total), time.Duration(s.max)}
+		w := &Wait{key.reason, placesOf(key.stack), s.count, time.Duration(s.total), time.Duration(s.max), b.since(s.at), s.by}
 		if key.stack != nil {
 			ids[w] = key.stack.ID
 		}

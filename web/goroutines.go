@@ -164,6 +164,9 @@ type goroutine struct {
 type waitStack struct {
 	Reason, Count, Total, Max string
 	Class                     string
+	At                        string // of the longest
+	EndedBy                   namedLink
+	Perfetto                  string
 	Top                       report.Place
 	Stack                     []report.Place
 }
@@ -202,7 +205,11 @@ func newGoroutine(v *view, l links) *goroutine {
 	}
 	out.States = states
 	for _, w := range g.Waits {
-		x := waitStack{Reason: w.Reason, Count: report.Often(w.Count), Total: report.Duration(w.Total), Max: report.Duration(w.Max), Class: "waiting", Stack: w.Stack}
+		x := waitStack{Reason: w.Reason, Count: report.Often(w.Count), Total: report.Duration(w.Total), Max: report.Duration(w.Max), Class: "waiting", Stack: w.Stack,
+			At: report.SecondsSince(w.MaxAt), Perfetto: l.Perfetto(w.MaxAt, w.Max, selectState, g.ID, w.MaxEndedBy)}
+		if w.MaxEndedBy > 0 {
+			x.EndedBy = namedLink{fmt.Sprintf("G%d", w.MaxEndedBy), l.Goroutine(w.MaxEndedBy)}
+		}
 		if w.Reason == "syscall" {
 			x.Class = "syscall"
 		}

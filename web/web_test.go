@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -606,6 +607,23 @@ func TestEnders(t *testing.T) {
 		if leads < 10 {
 			t.Errorf("%s: only %d goroutines that ended waits", page, leads)
 		}
+	}
+	slow, err := s.traces[1].view(t.Context(), query{goroutine: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, life := 0, get(t, s.url+"2/goroutine?id=1")
+	for _, w := range slow.rep.Goroutine.Waits {
+		if w.MaxEndedBy == 0 {
+			continue
+		}
+		ended++
+		if want := fmt.Sprintf(`at %s, ended by <a href="%s">G%d</a>`, report.SecondsSince(w.MaxAt), links{}.Goroutine(w.MaxEndedBy), w.MaxEndedBy); !strings.Contains(life, want) {
+			t.Errorf("the life of G1 does not have %s", want)
+		}
+	}
+	if ended < 5 {
+		t.Errorf("%d waits of G1 were ended by a goroutine", ended)
 	}
 	body := get(t, s.url+"1/scheduling")
 	for _, w := range one.Scheduling.Worst[:min(len(one.Scheduling.Worst), mostWorst)] {
