@@ -18,9 +18,13 @@ import (
 // maxKept limits the spans that are kept for all traces together.
 const maxKept = 200_000
 
-// maxSpare is the number of spans up to which the memory of a trace's kept spans is for
-// the next trace.
-const maxSpare = 1 << 10
+const (
+	// maxSpare is the number of spans up to which the memory of a trace's kept spans is
+	// used again.
+	maxSpare = 1 << 10
+	// maxSpares is for how many traces there is such memory.
+	maxSpares = 64
+)
 
 // keptOver is how many times the budget of a trace is kept: what is on a critical path is
 // known when the task ends, and may be short.
@@ -119,8 +123,8 @@ func (t *tree) keep(r *root, k kept) {
 		return
 	}
 	k.cost = t.cost(k.span)
-	if r.kept == nil {
-		r.kept, t.spare = t.spare, nil
+	if n := len(t.spare); r.kept == nil && n > 0 {
+		r.kept, t.spare = t.spare[n-1], t.spare[:n-1]
 	}
 	r.kept = append(r.kept, k)
 	r.keptCost += k.cost
@@ -230,9 +234,9 @@ func (t *tree) release(r *root) {
 		}
 	}
 	t.keptSpans -= len(r.kept)
-	if n := cap(r.kept); n > cap(t.spare) && n <= maxSpare {
+	if n := cap(r.kept); n > 0 && n <= maxSpare && len(t.spare) < maxSpares {
 		clear(r.kept)
-		t.spare = r.kept[:0]
+		t.spare = append(t.spare, r.kept[:0])
 	}
 	r.kept, r.keptCost = nil, 0
 }

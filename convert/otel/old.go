@@ -43,7 +43,7 @@ func (t *tree) turnToWork(g *model.Goroutine, gr *goroutine, task *node, now mod
 
 // endLane ends what a goroutine did since it began.
 func (t *tree) endLane(g *model.Goroutine, lane *node, now model.Time) {
-	lane.end, lane.startFunc, lane.name = now, g.Func, goroutineName(g)
+	lane.end, lane.startFunc, lane.name = now, g.Func, t.goroutineName(g)
 	lane.times = &times.Times{}
 	lane.times.Set(new(times.Stint).End(&t.ledger, g, now))
 }

@@ -139,7 +139,7 @@ func (p *program) goroutineEnd(g *model.Goroutine, gr *goroutine) {
 		p.reuse(n)
 		return
 	}
-	n.name = goroutineName(g)
+	n.name = p.tree.goroutineName(g)
 	n.times = &times.Times{}
 	n.times.Set(p.tree.ledger.Times(g))
 	p.tree.emitNode(n)

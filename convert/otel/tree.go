@@ -42,9 +42,10 @@ type tree struct {
 	gaps       []model.Gap
 	critical   *criticalTree // nil if it is not wanted
 	budget     budget
-	keptSpans  int    // of all roots
-	keptEver   int    // likewise, up to now
-	spare      []kept // memory for those of a root
+	keptSpans  int               // of all roots
+	keptEver   int               // likewise, up to now
+	spare      [][]kept          // memory for those of roots
+	names      map[string]string // of the spans of goroutines, by start function
 	tasks      map[*model.Task]*node
 	works      map[*model.Work]*node
 	selection  *model.SelectedTasks
@@ -88,6 +89,7 @@ func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 		tasks:   make(map[*model.Task]*node),
 		works:   make(map[*model.Work]*node),
 		regions: make(map[regionKey]*node),
+		names:   make(map[string]string),
 		stats:   Stats{Spans: make(map[string]int)},
 	}
 	t.selection = model.NewSelectedTasks(&t.opts.Selection, &t.stats.Found)
@@ -307,7 +309,7 @@ func (t *tree) stintEnded(w *node, gr *goroutine, now model.Time) {
 		return
 	}
 	if w.kind == kindGoroutine {
-		w.name = goroutineName(g)
+		w.name = t.goroutineName(g)
 	}
 	w.times = w.stint.Finish(&t.ledger, g, now)
 	t.emitNode(w)
@@ -598,4 +600,17 @@ func nameOr(name string) string {
 	return name
 }
 
-func goroutineName(g *model.Goroutine) string { return "goroutine " + model.FuncName(g.Func) }
+// maxNames is how many names of spans are kept.
+const maxNames = 10_000
+
+// goroutineName returns the name of a goroutine's span.
+func (t *tree) goroutineName(g *model.Goroutine) string {
+	name, ok := t.names[g.Func]
+	if !ok {
+		name = "goroutine " + model.FuncName(g.Func)
+		if len(t.names) < maxNames {
+			t.names[g.Func] = name
+		}
+	}
+	return name
+}
