@@ -27,8 +27,12 @@ const (
 )
 
 // keptOver is how many times the budget of a trace is kept: what is on a critical path is
-// known when the task ends, and may be short.
-const keptOver = 8
+// known when the task ends, and may be short. The trace of the program has no such path:
+// it keeps more than its budget so that it need not be cut for each span.
+const (
+	keptOver          = 8
+	keptOverOfProgram = 2
+)
 
 // budget is the most that a trace may have. Spans and bytes are one currency: a span
 // costs its share of the limit of spans or of the limit of bytes, whichever is larger.
@@ -130,7 +134,11 @@ func (t *tree) keep(r *root, k kept) {
 	r.keptCost += k.cost
 	t.keptSpans++
 	t.keptEver++
-	if left := t.budget.total() - r.spent; r.keptCost/keptOver > left {
+	over := int64(keptOver)
+	if r.node.kind == kindProgram {
+		over = keptOverOfProgram
+	}
+	if left := t.budget.total() - r.spent; r.keptCost/over > left {
 		t.cut(r, left)
 	}
 	if r.ended || t.keptSpans > maxKept {
