@@ -159,7 +159,7 @@ func TestPathsFirst(t *testing.T) {
 	tr := newTree(Options{MaxSpansPerTrace: 11, CriticalPath: true}, func([]byte) {}, func() error { return nil })
 	tr.sink()
 	r := &root{verdict: wanted}
-	r.node = &node{root: r, sent: true, span: span{task: 7, end: 20_000}}
+	r.node = &node{root: r, sent: true, span: span{kind: kindTask, task: 7, end: 20_000}}
 	region := &node{root: r, parent: r.node, sent: true, span: span{goroutine: 1, start: 1000, end: 2000}}
 	for i := range model.Time(20) {
 		tr.emitLeaf(region, &span{kind: kindState, goroutine: 1, start: 1000 * i, end: 1000*i + 20 - i}) // on the path, until 15000
