@@ -360,6 +360,9 @@ func (b *Builder) Report() *Report {
 	b.singles.cut()
 	r.Singles = slices.Clone(b.singles.list)
 	r.Why = b.why.report(b.trace.Origin, b.found.Spans)
+	if r.Why != nil {
+		r.Why.part = b.summary.IsPart()
+	}
 	if b.merged != nil && r.Why != nil {
 		r.Why.dir = commonFolder(b.merged.files)
 	}

@@ -20,6 +20,7 @@ type Why struct {
 	// latencies has the units by latency, if only some are selected.
 	latencies map[unitKey]latencies
 	dir       string // the folder of all traces
+	part      bool   // of a trace
 }
 
 // Units is all units of work of one type that are neither tasks nor regions.

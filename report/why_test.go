@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"regexp"
@@ -200,5 +201,17 @@ func TestWhyDocs(t *testing.T) {
 	}
 	if blocks != 5 {
 		t.Errorf("%d outputs", blocks)
+	}
+}
+
+// A part of a trace that has no units of work says nothing of the whole.
+func TestNoUnitsInPart(t *testing.T) {
+	b := report.New(report.Options{})
+	at := func(d time.Duration) model.Moment { return model.Moment{Since: d} }
+	if _, err := model.ReadWindow(t.Context(), bytes.NewReader(testtrace.Data(t, "httpserver")), b, model.Window{From: at(1_211_100 * time.Microsecond), To: at(1_211_200 * time.Microsecond)}); err != nil {
+		t.Fatal(err)
+	}
+	if text := whyText(t, b.Report(), report.TextOptions{}); !strings.Contains(text, "WHY  no unit of work has ended that began in this range\n\n") {
+		t.Errorf("%.600s", text)
 	}
 }

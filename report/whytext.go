@@ -29,8 +29,15 @@ const (
 )
 
 // NoUnits says that there are no units of work, if there are none; and what would be some,
-// unless the caller has chosen a kind.
+// unless the caller has chosen a kind, or a part of the trace.
 func (w *Why) NoUnits() (none, wanted string) {
+	if none, wanted = w.noUnits(); w.part {
+		return none + " that began in this range", ""
+	}
+	return none, wanted
+}
+
+func (w *Why) noUnits() (none, wanted string) {
 	switch {
 	case w.Kinds == 0:
 		return "no unit of work has ended", fmt.Sprintf("no task, region or HTTP request, and no start function of %d goroutines; trace.NewTask of runtime/trace marks a unit of work", critical.MinLives)

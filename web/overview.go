@@ -160,11 +160,8 @@ func newSuspect(s *report.Suspect, l links) suspect {
 func noUnits(v *view) string {
 	none, wanted := v.rep.Why.NoUnits()
 	none = strings.ToUpper(none[:1]) + none[1:]
-	switch {
-	case v.rep.Trace.IsPart():
-		return none + " that began in this range."
-	case wanted != "":
-		return none + ": " + wanted + "."
+	if wanted != "" {
+		none += ": " + wanted
 	}
 	return none + "."
 }
