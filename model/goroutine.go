@@ -84,7 +84,16 @@ func (g *Goroutine) own() *more {
 // System reports whether the goroutine belongs to the runtime, decided as the
 // runtime decides (runtime.isSystemGoroutine) from its start function.
 func (g *Goroutine) System() bool {
-	return strings.HasPrefix(g.Func, "runtime.")
+	return strings.HasPrefix(g.Func, "runtime.") && g.Func != coroutineStart
+}
+
+// coroutineStart is the start function of the program's coroutines (iter.Pull).
+const coroutineStart = "runtime.corostart"
+
+// OfRuntime reports whether goroutines of a start function are none of the program's: they
+// belong to the runtime, or to its tracer or profiler.
+func OfRuntime(fn string) bool {
+	return fn != coroutineStart && (strings.HasPrefix(fn, "runtime.") || strings.HasPrefix(fn, "runtime/"))
 }
 
 // Current returns the state that the goroutine is in: its End, Next and Waker

@@ -39,7 +39,7 @@ func (s *Stack) findPlace() *Frame {
 // block, so that its caller tells more.
 func IsMechanism(fn string) bool {
 	switch pkg := PackageOf(fn); pkg {
-	case "runtime", "sync", "syscall", "time", "os", "net", "golang.org/x/sys/unix":
+	case "runtime", "sync", "syscall", "time", "os", "net", "iter", "golang.org/x/sys/unix":
 		return true
 	default:
 		return strings.HasPrefix(pkg, "internal/") || strings.HasPrefix(pkg, "runtime/") || strings.HasPrefix(pkg, "sync/")

@@ -225,4 +225,5 @@ var parkedIn = map[string]string{
 	"sync.runtime_SemacquireWaitGroup":      "sync",
 	"internal/sync.runtime_SemacquireMutex": "sync",
 	"sync.runtime_notifyListWait":           "sync.(*Cond).Wait",
+	"runtime.coroswitch":                    coroutine,
 }

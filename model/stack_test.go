@@ -80,6 +80,7 @@ func TestWaitReason(t *testing.T) {
 		{[]string{"internal/poll.runtime_pollWait", "internal/poll.(*pollDesc).wait", "net.(*conn).Read"}, "network"},
 		{[]string{"sync.runtime_notifyListWait", "sync.(*Cond).Wait"}, "sync.(*Cond).Wait"},
 		{[]string{"runtime.gopark", "internal/sync.runtime_SemacquireMutex", "sync.(*Mutex).Lock", "main.f"}, "sync"},
+		{[]string{"runtime.coroswitch", "iter.Pull[...].func1.1", "main.f"}, "coroutine"},
 		{[]string{"runtime.gopark", "runtime.somethingElse"}, ""},
 		// What the program does below its own functions is not why it waits.
 		{[]string{"runtime.gopark", "main.callback", "runtime.chanrecv1"}, ""},

@@ -1,9 +1,12 @@
 package model
 
 import (
+	"bytes"
 	"testing"
 
 	exptrace "golang.org/x/exp/trace"
+
+	"github.com/trace2x/trace2x/internal/testtrace"
 )
 
 // works is a sink that notes who is at work for what.
@@ -334,5 +337,42 @@ func TestEndedParents(t *testing.T) {
 	}
 	if depth > 1 {
 		t.Errorf("the last of %d tasks keeps %d of those before it", n, depth)
+	}
+}
+
+// works of coroutines.
+type coroutineWorks struct {
+	NopSink
+	coroutines, works int
+}
+
+func (w *coroutineWorks) GoroutineStart(g *Goroutine) {
+	if g.Func == coroutineStart {
+		w.coroutines++
+	}
+}
+
+func (w *coroutineWorks) WorkStart(x *Work) {
+	if x.Goroutine.Func == coroutineStart {
+		w.works++
+	}
+}
+
+// TestCoroutineWork: a coroutine works for the task of the goroutine that began it, as it
+// is none of the runtime's goroutines.
+func TestCoroutineWork(t *testing.T) {
+	var w coroutineWorks
+	if _, err := Read(t.Context(), bytes.NewReader(testtrace.Data(t, "pipeline")), &w); err != nil {
+		t.Fatal(err)
+	}
+	if w.coroutines == 0 || w.works != w.coroutines {
+		t.Errorf("%d of %d coroutines work for a task", w.works, w.coroutines)
+	}
+	for fn, want := range map[string]bool{
+		"runtime.gcBgMarkWorker": true, "runtime/trace.Start.func1": true, coroutineStart: false, "main.main": false, "runtimes.f": false, "": false,
+	} {
+		if got := OfRuntime(fn); got != want {
+			t.Errorf("%q is of the runtime: %v", fn, got)
+		}
 	}
 }

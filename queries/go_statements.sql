@@ -22,7 +22,7 @@ RETURNS BOOL AS
 SELECT $function GLOB 'runtime[./]*' OR $function GLOB 'internal/*'
   OR $function GLOB 'sync[./]*' OR $function GLOB 'syscall.*'
   OR $function GLOB 'time.*' OR $function GLOB 'os.*' OR $function GLOB 'net.*'
-  OR $function GLOB 'golang.org/x/sys/unix.*';
+  OR $function GLOB 'iter.*' OR $function GLOB 'golang.org/x/sys/unix.*';
 
 CREATE OR REPLACE PERFETTO TABLE go_place AS
 WITH RECURSIVE

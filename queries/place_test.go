@@ -124,7 +124,7 @@ func TestPlaces(t *testing.T) {
 		"runtime.gopark", "runtime/pprof.Do", "runtimes.f", "internal/poll.(*FD).Read", "sync.(*Mutex).Lock", "sync/atomic.AddInt64",
 		"syscall.Syscall", "time.Sleep", "os.(*File).Read", "os/exec.(*Cmd).Run", "net.(*conn).Read", "net/http.(*conn).serve",
 		"golang.org/x/sys/unix.EpollWait", "golang.org/x/sync/errgroup.(*Group).Wait", "example.com/time.Sleep", "main.main", "",
-		"sync.OnceValue[go.shape.int].func1", "main.get[time.Time]", "timestamp.Now", "x",
+		"sync.OnceValue[go.shape.int].func1", "main.get[time.Time]", "timestamp.Now", "iter.Pull[...].func1", "iterate.f", "x",
 	} {
 		r, err := c.Query(prelude + fmt.Sprintf("\nSELECT go_is_mechanism('%s')", fn))
 		if err != nil {

@@ -61,14 +61,8 @@ func inColumns(t *times.Times) [6]model.Time {
 	return [6]model.Time{t.Execution, t.SchedWait, t.Blocked(), t.Syscall + t.SyscallBlock, t.GCAssist, t.Total()}
 }
 
-// ofRuntime reports whether a goroutine is none of the program's, see [OfRuntime].
-func ofRuntime(g *model.Goroutine) bool { return OfRuntime(g.Func) }
-
-// OfRuntime reports whether goroutines of a start function are none of the program's: they
-// belong to the runtime, or to its tracer or profiler.
-func OfRuntime(fn string) bool {
-	return strings.HasPrefix(fn, "runtime.") || strings.HasPrefix(fn, "runtime/")
-}
+// ofRuntime reports whether a goroutine is none of the program's.
+func ofRuntime(g *model.Goroutine) bool { return model.OfRuntime(g.Func) }
 
 // add adds a goroutine that ended; t is what of its time counts.
 func (gs *groups) add(g *model.Goroutine, gr *goroutine, t *times.Times) {

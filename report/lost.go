@@ -8,6 +8,7 @@ import (
 
 	"github.com/trace2x/trace2x/critical"
 	"github.com/trace2x/trace2x/internal/address"
+	"github.com/trace2x/trace2x/model"
 )
 
 // From where on lost time is suspect.
@@ -103,7 +104,7 @@ func (b *Builder) gcSuspect(p *Procs) []Suspect {
 func (b *Builder) starvedSuspect(p *Procs) []Suspect {
 	var ran, waited time.Duration
 	for fn, g := range b.groups.byFunc {
-		if !OfRuntime(fn) {
+		if !model.OfRuntime(fn) {
 			ran += time.Duration(g.sum.Execution)
 			waited += time.Duration(g.sum.SchedWait)
 		}

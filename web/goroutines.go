@@ -26,7 +26,7 @@ func blockReasons(groups []report.Group) []string {
 	type sums struct{ program, all time.Duration }
 	of := make(map[string]sums)
 	for i := range groups {
-		runtime := report.OfRuntime(groups[i].Func)
+		runtime := model.OfRuntime(groups[i].Func)
 		for reason, d := range groups[i].Sum.BlockByReason {
 			s := of[reason]
 			s.all += d

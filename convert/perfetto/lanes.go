@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -142,13 +141,13 @@ func (l *lanes) describe(ln *lane, g *model.Goroutine, last bool) {
 		fn = model.UnknownFunc
 	}
 	name := model.ShortFunc(fn)
-	if ofRuntime(fn) {
+	if model.OfRuntime(fn) {
 		name = fn // the process does not have it
 	}
 	switch {
 	case l.perGoroutine:
 		name = "G" + strconv.FormatInt(int64(g.ID), 10) + " " + name
-	case !ofRuntime(fn):
+	case !model.OfRuntime(fn):
 		name += " lane" // so that it differs from the name of its process
 	}
 	l.describeAs(ln, fn, name)
@@ -233,7 +232,7 @@ func (l *lanes) function(name string) *function {
 	f := l.functions[name]
 	if f == nil {
 		f = &function{name: name}
-		if !ofRuntime(name) {
+		if !model.OfRuntime(name) {
 			f.process = &process{name: name}
 		} else {
 			if l.runtime == nil {
@@ -245,12 +244,6 @@ func (l *lanes) function(name string) *function {
 		l.functions[name] = f
 	}
 	return f
-}
-
-// ofRuntime reports whether goroutines of a start function are the runtime's own.
-func ofRuntime(fn string) bool {
-	// The program's coroutines (iter.Pull) begin with runtime.corostart.
-	return fn != "runtime.corostart" && strings.HasPrefix(fn, "runtime.") || strings.HasPrefix(fn, "runtime/")
 }
 
 // giveBack takes the lane of a goroutine that leaves it at t.
