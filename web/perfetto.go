@@ -127,7 +127,8 @@ func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (handover,
 	if at.unit != nil {
 		opts.Show = at.unit.is
 	}
-	asked, aim := q.to, s.budget
+	part, aim := q.window(), s.budget
+	end := part.To
 	for attempt := 1; ; attempt++ {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return handover{}, err
@@ -141,20 +142,13 @@ func (s *Server) convertTo(f *os.File, t *Trace, q query, at opening) (handover,
 		}
 		out := bufio.NewWriter(to)
 		w := perfetto.NewWriter(out, opts)
-		sum, err := t.readWindow(s.ctx, w, q.window())
+		sum, err := t.readWindow(s.ctx, w, part)
 		w.Close()
 		switch {
 		case attempt < maxAttempts && (errors.Is(err, perfetto.ErrBudget) || sum != nil && w.Size() > s.budget):
 			aim = aim * 95 / 100
-			fit := w.Fit(aim)
 			opts.Budget = 0 // from now on, the exact size is worth more than the time
-			opts.Detail, opts.LeftOut = fit.Detail, fit.Detail.String()
-			if fit.Until > 0 {
-				q.to = max(fit.Until.Truncate(time.Millisecond), q.from+time.Millisecond)
-			}
-			if q.to != asked {
-				opts.LeftOut = fmt.Sprintf("what comes %v after the trace began, or later; %s", q.to, opts.LeftOut)
-			}
+			w.Fit(aim).Apply(&opts, &part, end)
 			continue
 		case sum == nil:
 			return handover{}, err

@@ -92,13 +92,7 @@ func (c *conversion) aim(attempt int) int64 {
 
 // apply has what would fit converted the next time.
 func (c *conversion) apply(fit perfetto.Fit) {
-	c.opts.Detail, c.opts.LeftOut = fit.Detail, fit.Detail.String()
-	if fit.Until > 0 {
-		c.part.To = model.Moment{Since: max(fit.Until.Truncate(time.Millisecond), c.part.From.Since+time.Millisecond)}
-	}
-	if c.part.To != c.asked.To {
-		c.opts.LeftOut = fmt.Sprintf("what comes %v after the trace began, or later; %s", c.part.To, c.opts.LeftOut)
-	}
+	fit.Apply(&c.opts, &c.part, c.asked.To)
 	if c.around != "" {
 		c.opts.LeftOut = c.around + "; " + c.opts.LeftOut
 	}

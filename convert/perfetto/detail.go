@@ -129,3 +129,15 @@ func (w *Writer) Fit(budget int64) Fit {
 	}
 	return Fit{d, max(time.Duration(last.time-w.trace.Origin), 1)}
 }
+
+// Apply has the next conversion write what fits: with o, of part, which had asked to end
+// at to. LeftOut then says what is missing.
+func (f Fit) Apply(o *Options, part *model.Window, to model.Moment) {
+	o.Detail, o.LeftOut = f.Detail, f.Detail.String()
+	if f.Until > 0 {
+		part.To = model.Moment{Since: max(f.Until.Truncate(time.Millisecond), part.From.Since+time.Millisecond)}
+	}
+	if part.To != to {
+		o.LeftOut = fmt.Sprintf("what comes %v after the trace began, or later; %s", part.To, o.LeftOut)
+	}
+}
