@@ -195,13 +195,13 @@ func (b *Builder) overview() Overview {
 func (b *Builder) cannotTell() []string {
 	out := []string{}
 	if n := b.groups.nameless; n > 0 {
-		out = append(out, fmt.Sprintf("%s from before the trace: the trace does not tell their start functions", count(n, "goroutine")))
+		out = append(out, count(n, "goroutine from before the trace: the trace does not tell its start function", "goroutines from before the trace: the trace does not tell their start functions"))
 	}
 	if n := b.share.blocking.unexplained; n > 0 {
-		out = append(out, fmt.Sprintf("%s from before the trace: the trace does not tell their reasons or places", count(n, "wait")))
+		out = append(out, count(n, "wait from before the trace: the trace does not tell its reason or place", "waits from before the trace: the trace does not tell their reasons or places"))
 	}
 	if n := b.tasks.cut + b.regions.cut; n > 0 {
-		out = append(out, fmt.Sprintf("%s that begin before the trace or end after it: their latencies are not known, and are left out", count(n, "task or region", "tasks and regions")))
+		out = append(out, count(n, "task or region that begins before the trace or ends after it: its latency is not known, and is left out", "tasks and regions that begin before the trace or end after it: their latencies are not known, and are left out"))
 	}
 	if n := b.summary.ShortenedStacks; n > 0 {
 		out = append(out, english.Sprintf("%s beyond the first %d different ones: only the innermost call is kept, the rest is (other)", count(n, "stack"), model.MaxStacks))
@@ -218,7 +218,7 @@ func (b *Builder) cannotTell() []string {
 		out = append(out, "the trace does not tell GOMAXPROCS: the time of idle Ps and the mutator utilization are not known")
 	}
 	if n := b.leaks.untold; n > 0 {
-		out = append(out, fmt.Sprintf("%s blocked throughout the trace: it tells neither what they are nor where; some are the runtime's own", count(n, "goroutine")))
+		out = append(out, count(n, "goroutine blocked throughout the trace: it tells neither what it is nor where", "goroutines blocked throughout the trace: it tells neither what they are nor where; some are the runtime's own"))
 	}
 	for _, what := range slices.Sorted(maps.Keys(b.summary.Unknown)) {
 		out = append(out, fmt.Sprintf("%s of an unknown kind: %s", count(b.summary.Unknown[what], "event"), what))
@@ -232,7 +232,7 @@ func count(n int, noun ...string) string {
 		return "1 " + noun[0]
 	}
 	if len(noun) == 1 {
-		return fmt.Sprintf("%d %ss", n, noun[0])
+		return english.Sprintf("%d %ss", n, noun[0])
 	}
-	return fmt.Sprintf("%d %s", n, noun[1])
+	return english.Sprintf("%d %s", n, noun[1])
 }

@@ -244,7 +244,7 @@ func often(n int64) string {
 	if n == 1 {
 		return "once"
 	}
-	return fmt.Sprintf("%d times", n)
+	return english.Sprintf("%d times", n)
 }
 
 func percent(part, whole model.Time) string {

@@ -444,7 +444,7 @@ func enders(list []EndedBy, count int64) (of string, parts []Ender) {
 }
 
 func (p *printer) scheduling(s *Scheduling) {
-	p.section("SCHEDULER LATENCY", english.Sprintf("from runnable to running, %d times", s.Count))
+	p.section("SCHEDULER LATENCY", "from runnable to running, "+often(s.Count))
 	if s.Count == 0 {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,5 +214,17 @@ func TestNoUnitsInPart(t *testing.T) {
 	}
 	if text := whyText(t, b.Report(), report.TextOptions{}); !strings.Contains(text, "WHY  no unit of work has ended that began in this range\n\n") {
 		t.Errorf("%.600s", text)
+	}
+}
+
+// TestOne: what there is once is said so.
+func TestOne(t *testing.T) {
+	text := whyText(t, readReport(t, testtrace.Path("chain"), report.Options{}), report.TextOptions{})
+	if !strings.Contains(text, "\n  chain  once: 37.4ms\n") || strings.Contains(text, " 1 times") {
+		t.Error(text)
+	}
+	rep := readReport(t, testtrace.Path("flightrecorder"), report.Options{})
+	if want := "1 task or region that begins before the trace or ends after it: its latency is not known, and is left out"; !slices.Contains(rep.CannotTell, want) {
+		t.Errorf("%q", rep.CannotTell)
 	}
 }

@@ -118,7 +118,10 @@ func firstWithTail(types []*critical.Type) *critical.Type {
 // many of the largest parts.
 func (p *printer) whyType(w *Why, t *critical.Type, most int) {
 	name := unitType(t.Kind, t.Name)
-	about := english.Sprintf("  %d times: p50 %s, p99 %s, max %s", t.Count, dur(t.P50), dur(t.P99), dur(t.Max))
+	about := fmt.Sprintf("  %s: p50 %s, p99 %s, max %s", often(t.Count), dur(t.P50), dur(t.P99), dur(t.Max))
+	if t.Count == 1 {
+		about = "  once: " + dur(t.Max)
+	}
 	if t.Cut > 0 {
 		about += english.Sprintf("; %d cut", t.Cut)
 	}
