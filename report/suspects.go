@@ -159,7 +159,7 @@ func (b *Builder) suspects(w *Why, procs *Procs) []Suspect {
 		who := fmt.Sprintf("In the longest time, up to %s waited; it ended when %s.", count(w.maxQueue, "goroutine"), end)
 		out = append(out, Suspect{
 			Kind:    RunnableWhileIdle,
-			Why:     fmt.Sprintf("Goroutines were runnable while Ps were idle %s, for %s in all (%s of the trace), %s or more each time. %s", often(w.count), Duration(w.total), percent(w.total, length), Duration(longWaste), who),
+			Why:     fmt.Sprintf("Goroutines were runnable while Ps were idle %s, for %s in all (%s of the time), %s or more each time. %s", often(w.count), Duration(w.total), percent(w.total, length), Duration(longWaste), who),
 			Count:   w.count,
 			Total:   time.Duration(w.total),
 			Longest: w.longest.moment(b),

@@ -505,7 +505,7 @@ func (p *printer) gc(r *Report) {
 		about = "1 cycle"
 	}
 	if gc.Cycles > 0 {
-		about += fmt.Sprintf(", %s of marking (%.1f%% of the trace)", Duration(gc.Mark.Total), 100*float64(gc.Mark.Total)/float64(max(r.Overview.Duration, 1)))
+		about += fmt.Sprintf(", %s of marking (%.1f%% of the time)", Duration(gc.Mark.Total), 100*float64(gc.Mark.Total)/float64(max(r.Overview.Duration, 1)))
 	}
 	if gc.MaxHeap > 0 {
 		about += fmt.Sprintf("; heap at most %s", size(gc.MaxHeap))
