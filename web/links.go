@@ -95,9 +95,9 @@ func (l links) whole(page string) string {
 	return l.page(page)
 }
 
-// Func is the page of the goroutines of a start function.
+// Func is the page of the goroutines of a start function, "" for one that is not known.
 func (l links) Func(fn string) string {
-	if l.file {
+	if l.file || fn == "" {
 		return ""
 	}
 	return l.page("goroutines", "func", fn)

@@ -395,6 +395,10 @@ func TestNotThere(t *testing.T) {
 			t.Errorf("%s does not say %q", path, want)
 		}
 	}
+	// Goroutines whose start function is not known have no page.
+	if page := get(t, s.url+"2/goroutines"); !strings.Contains(page, model.UnknownFunc) || strings.Contains(page, `href="goroutines?func="`) {
+		t.Error("a start function that is not known has a page")
+	}
 	// A file of a range.
 	part, err := Read(t.Context(), "part", bytes.NewReader(testtrace.Data(t, "httpserver")), nil, ReadOptions{Window: query{from: 500 * time.Millisecond, to: 510 * time.Millisecond}.window()})
 	if err != nil {
