@@ -188,8 +188,13 @@ func TestSignalFile(t *testing.T) {
 	if got["resourceSpans"] < 5 || got["resourceMetrics"] != 1 || got["resourceProfiles"] < 5 || len(got) != 3 {
 		t.Errorf("%v", got)
 	}
-	if got := lines(read("metrics.jsonl", "metrics")); got["resourceMetrics"] != 1 || len(got) != 1 {
-		t.Errorf("%v", got)
+	for range 2 { // the second time, the file is replaced
+		if got := lines(read("metrics.jsonl", "metrics")); got["resourceMetrics"] != 1 || len(got) != 1 {
+			t.Errorf("%v", got)
+		}
+		if got := lines(read("profiles.jsonl", "profiles")); got["resourceProfiles"] < 5 || len(got) != 1 {
+			t.Errorf("%v", got)
+		}
 	}
 }
 
