@@ -78,6 +78,7 @@ func (in *Input) parallel(parent context.Context, want func(Extent) Verdict, yie
 		consumed: make(chan *decoding, in.Workers+1),
 		free:     make(chan *Chunk, in.Ahead),
 		unmade:   make(chan struct{}, in.Ahead),
+		slabs:    make(chan []byte, decodedAtOnce/slabSize),
 	}
 	for range in.Ahead {
 		p.unmade <- struct{}{}
@@ -111,6 +112,7 @@ type pipeline struct {
 	consumed chan *decoding // those that need no memory any more
 	free     chan *Chunk
 	unmade   chan struct{} // chunks that may be made
+	slabs    chan []byte   // the memory of generations that are decoded
 	decoding sync.WaitGroup
 
 	skipped  int   // generations
@@ -184,7 +186,7 @@ type upcoming struct {
 
 // inOrder returns a function that reads the next generation, nil at the end of the trace.
 func (p *pipeline) inOrder() func() *upcoming {
-	s := &splitter{r: p.r, err: p.err, version: p.version, offset: headerSize}
+	s := &splitter{r: p.r, err: p.err, version: p.version, offset: headerSize, free: p.slabs}
 	return func() *upcoming {
 		next := s.next()
 		if next == nil {
@@ -225,6 +227,7 @@ func (p *pipeline) start(ctx context.Context, generation *part, until int64) boo
 func (p *pipeline) decode(ctx context.Context, d *decoding) {
 	defer p.decoding.Done()
 	defer close(d.chunks)
+	defer p.reuse(d.slabs)
 	if !d.usable(p.version) {
 		return
 	}
@@ -363,6 +366,17 @@ func (p *pipeline) consume(ctx context.Context, yield func(*Chunk, error) bool) 
 		case p.consumed <- d:
 		case <-ctx.Done():
 			return true
+		}
+	}
+}
+
+// reuse takes the memory of a generation that nothing refers to any more.
+func (p *pipeline) reuse(slabs [][]byte) {
+	for _, slab := range slabs {
+		select {
+		case p.slabs <- slab:
+		default:
+			return
 		}
 	}
 }

@@ -17,9 +17,11 @@ type splitter struct {
 
 	offset int64 // in the trace, of the next byte of r
 	slab   []byte
-	held   *batch // was read already: it begins the next generation
-	number int    // of generations that were returned
-	gen    uint64 // the runtime's number of the last one
+	slabs  [][]byte    // of the generation
+	free   chan []byte // slabs to be used again; nil for none
+	held   *batch      // was read already: it begins the next generation
+	number int         // of generations that were returned
+	gen    uint64      // the runtime's number of the last one
 	done   bool
 }
 
@@ -38,6 +40,7 @@ type part struct {
 	size    int64
 	gen     uint64 // the runtime's number
 	batches []batch
+	slabs   [][]byte // the memory of the batches
 	// damage is what is wrong with the framing, nil for nothing.
 	damage *Damage
 }
@@ -118,6 +121,13 @@ func (s *splitter) next() *part {
 func (s *splitter) end(p *part, next int64) *part {
 	p.size = next - p.offset
 	s.gen = p.gen
+	p.slabs, s.slabs, s.slab = s.slabs, nil, nil
+	if b := s.held; b != nil && b.raw != nil { // which is in the memory of this one
+		header := len(b.raw) - len(b.data)
+		raw := s.bytes(len(b.raw))
+		copy(raw, b.raw)
+		b.raw, b.data = raw, raw[header:]
+	}
 	if p.damage != nil {
 		p.damage.Generations, p.damage.Lost = p.number, p.size
 	}
@@ -227,12 +237,18 @@ func (s *splitter) rawOf(b *batch, end int64) []byte {
 	return s.hops.bytes(end-int64(b.size), b.size)
 }
 
+// slabSize is more than a batch has.
 const slabSize = 256 << 10
 
 // bytes returns memory for a batch.
 func (s *splitter) bytes(n int) []byte {
 	if n > len(s.slab) {
-		s.slab = make([]byte, max(n, slabSize))
+		select {
+		case s.slab = <-s.free:
+		default:
+			s.slab = make([]byte, slabSize)
+		}
+		s.slabs = append(s.slabs, s.slab)
 	}
 	p := s.slab[:n:n]
 	s.slab = s.slab[n:]
