@@ -179,6 +179,10 @@ func TestDiff(t *testing.T) {
 	}
 	exec(t, "diff", "--html", "-o", "diff.html", "dumps/a.trace", "dumps/b").want(t, exitOK)
 	exec(t, "diff", "--html", "-o", "diff.html", "dumps/a.trace", "dumps/b").want(t, exitOK) // again
+	for range 2 {
+		exec(t, "diff", "-o", "diff.txt", "dumps/a.trace", "dumps/b").want(t, exitOK)
+	}
+	exec(t, "diff", "-o", "dumps/README", "dumps/a.trace", "dumps/b").want(t, exitFailed, "dumps/README exists and is not a difference of traces")
 	if page := read(t, "diff.html"); !strings.HasPrefix(page, "<!DOCTYPE html>") {
 		t.Errorf("page %.100q", page)
 	}

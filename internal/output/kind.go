@@ -32,8 +32,8 @@ var (
 	Perfetto  = &Kind{Name: "a Perfetto trace", Binary: true, like: isPerfetto}
 	Profile   = &Kind{Name: "a profile", Binary: true, Zipped: true, like: isProfile}
 	Spans     = &Kind{Name: "OTLP JSON Lines", like: regexp.MustCompile(`^\s*\{\s*"resource(Spans|Metrics|Profiles)"\s*:`).Match}
-	// Difference is JSON or a page of trace2x diff.
-	Difference = &Kind{Name: "a difference as JSON or HTML", like: regexp.MustCompile(`^\s*\{\s*"headline"\s*:|^<!DOCTYPE html>\n[^\x00]* – trace2x diff</title>`).Match}
+	// Difference is text, JSON or a page of trace2x diff.
+	Difference = &Kind{Name: "a difference of traces", like: regexp.MustCompile(`^[^\n]+\n\n  before: \d+ runs?, |^\s*\{\s*"headline"\s*:|^<!DOCTYPE html>\n[^\x00]* – trace2x diff</title>`).Match}
 	HTML       = &Kind{Name: "an HTML page of trace2x", like: isHTML}
 	Page       = &Kind{Name: "a manual page", like: regexp.MustCompile(`^\.TH `).Match}
 )
