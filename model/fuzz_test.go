@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/trace2x/trace2x/internal/testtrace"
 	"github.com/trace2x/trace2x/model"
@@ -99,6 +100,38 @@ func checkRead(t *testing.T, data []byte) {
 	}
 }
 
+// checkWindow reads the middle of a trace of any kind of bytes, and checks what must be true
+// of each window.
+func checkWindow(t *testing.T, data []byte) {
+	t.Helper()
+	whole, err := model.Read(context.Background(), bytes.NewReader(data), model.NopSink{})
+	if whole == nil {
+		return
+	}
+	third := time.Duration(whole.End-whole.Start) / 3
+	w := model.Window{From: model.Moment{Since: third}, To: model.Moment{Since: 2 * third}}
+	if third == 0 {
+		return // it would be the whole trace
+	}
+	calls := &counter{}
+	v := modeltest.NewValidator(calls)
+	sum, err := model.ReadWindow(context.Background(), bytes.NewReader(data), tolerant{v, make(map[model.TaskID]bool)}, w)
+	var window *model.WindowError
+	switch {
+	case sum == nil && errors.As(err, &window):
+		return
+	case sum == nil || err != nil && !model.IsDamage(err):
+		t.Fatalf("%v: %v, of a trace that can be read", w, err)
+	case calls.begins != 1 || calls.ends != 1:
+		t.Errorf("%v: %d calls of Begin, %d of End", w, calls.begins, calls.ends)
+	case sum.Start != whole.Origin+model.Time(third) || sum.End > whole.Origin+model.Time(2*third):
+		t.Errorf("%v: from %d to %d of a trace that begins at %d", w, sum.Start, sum.End, whole.Origin)
+	}
+	for _, err := range v.Errors {
+		t.Errorf("%v: %v", w, err)
+	}
+}
+
 // checkDamage checks that a damage is inside of the input.
 func checkDamage(t *testing.T, d *model.Damage, size int) {
 	t.Helper()
@@ -142,7 +175,11 @@ func FuzzRead(f *testing.F) {
 	} {
 		f.Add(generation(events...), uint64(0))
 	}
-	f.Fuzz(func(t *testing.T, data []byte, change uint64) { checkRead(t, testtrace.Mutate(data, change)) })
+	f.Fuzz(func(t *testing.T, data []byte, change uint64) {
+		data = testtrace.Mutate(data, change)
+		checkRead(t, data)
+		checkWindow(t, data)
+	})
 }
 
 // TestReadChangedBytes reads traces in which a few bytes were changed, which
@@ -176,7 +213,8 @@ func TestReadChangedBytes(t *testing.T) {
 // keeps its promises.
 func TestReadDamaged(t *testing.T) {
 	for name, data := range testtrace.Damaged(t, 400) {
-		if checkRead(t, data); t.Failed() {
+		checkRead(t, data)
+		if checkWindow(t, data); t.Failed() {
 			t.Fatal(name)
 		}
 	}

@@ -50,8 +50,11 @@ type clip struct {
 	b    *builder
 	sink Sink // of the window
 
-	// The times are known when the trace begins.
+	// The times are known when the trace begins. If its first generation is damaged, that
+	// is with its first event, and until then nothing tells which generations are wanted.
 	resolved   sync.Once
+	asked      bool
+	late       bool
 	start      Time // of the trace
 	begins     Time // what is wanted of it
 	ends       Time
@@ -102,6 +105,12 @@ func (c *clip) resolve(start Time, clock *ClockSnapshot) {
 
 // want says which generations have to be decoded.
 func (c *clip) want(e decode.Extent) decode.Verdict {
+	if !c.asked {
+		c.asked, c.late = true, !e.First
+	}
+	if c.late {
+		return decode.Verdict{}
+	}
 	clock, _ := new(clocks).snapshot(e.Clock, Time(e.Start))
 	c.resolve(Time(e.Start), clock)
 	switch {

@@ -30,6 +30,8 @@ type Extent struct {
 	// stacks when no thread adds events any more (runtime/trace.go, traceAdvance).
 	Last  int64
 	Clock *Clock // that it has; nil for none
+	// First says that the trace begins with it: nothing before it was decoded.
+	First bool
 }
 
 // Verdict is what is wanted of a generation. The zero Verdict has it decoded.
@@ -194,6 +196,7 @@ func (p *pipeline) inOrder() func() *upcoming {
 		}
 		u := &upcoming{load: func() *part { return next }}
 		u.extent, u.ok = next.extent()
+		u.extent.First = next.number == 0
 		return u
 	}
 }

@@ -65,6 +65,7 @@ func (x *Index) at(i int) (g generationAt, ok bool) {
 		if x.ended = p == nil; !x.ended {
 			g.offset = p.offset
 			g.extent, g.ok = p.extent()
+			g.extent.First = p.number == 0
 			x.found = append(x.found, g)
 		}
 	}
