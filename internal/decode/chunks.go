@@ -241,6 +241,9 @@ func (p *pipeline) decode(ctx context.Context, d *decoding) {
 			return
 		}
 		g.fill(c)
+		if d.number == 0 && g.given == 0 && c.err != nil && c.err != io.EOF {
+			d.begin(c)
+		}
 		last := c.err != nil
 		select {
 		case d.chunks <- c: // which is the consumer's from here on

@@ -58,6 +58,18 @@ func (p *part) extent() (e Extent, ok bool) {
 	return e, ok && p.damage == nil
 }
 
+// begin has the trace begin with a generation of which nothing can be decoded: that is
+// where people count from.
+func (p *part) begin(c *Chunk) {
+	e, ok := p.extent()
+	if !ok {
+		return
+	}
+	c.First = true
+	c.Events = append(c.Events[:0], Event{Kind: Sync, Time: e.Start, G: none, Thread: none, Proc: none})
+	c.detail(&c.Events[0]).Clock = e.Clock
+}
+
 func (p *part) add(b *batch) {
 	if len(p.batches) == 0 {
 		p.gen = b.gen

@@ -213,3 +213,35 @@ func FuzzChunks(f *testing.F) {
 		}
 	})
 }
+
+// TestLostBeginning: a trace whose first generation cannot be decoded begins where that
+// does, and not with the next one.
+func TestLostBeginning(t *testing.T) {
+	header, gens := cutAll(t, testtrace.Data(t, "flightrecorder"))
+	_, batches, _ := cut(header, gens[0])
+	e, ok := extent(batches)
+	if !ok || len(gens) < 2 {
+		t.Fatal("the trace has no two generations")
+	}
+	strings := slices.IndexFunc(batches, func(b batch) bool { return b.begins(evStrings) })
+	gens[0][bytes.Index(gens[0], batches[strings].raw)+len(batches[strings].raw)-len(batches[strings].data)+1] = 0xff // no string
+	in, err := Open(bytes.NewReader(append(header, bytes.Join(gens, nil)...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var begins []int64
+	for c, err := range in.Chunks(t.Context(), nil) {
+		if d := (*Damage)(nil); errors.As(err, &d) {
+			begins = append(begins, int64(d.Generations))
+		} else if err != nil {
+			t.Fatal(err)
+		} else if c.First {
+			begins = append(begins, c.Events[0].Time)
+		}
+	}
+	_, batches, _ = cut(header, gens[1])
+	second, _ := extent(batches)
+	if len(begins) != len(gens)+1 || begins[0] != e.Start || begins[1] != 0 || begins[2] != second.Start {
+		t.Errorf("the generations begin at %d with the damage between, want %d, 0, %d", begins, e.Start, second.Start)
+	}
+}
