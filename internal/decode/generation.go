@@ -26,7 +26,7 @@ type generation struct {
 
 // newGeneration returns a decoder of the generation with these batches, in a
 // trace with this header. If it is cut, the generation may not lack anything.
-// What is later than until is only decoded as [generation.named] does.
+// What is later than until is only decoded as [generation.statuses] does.
 func newGeneration(header []byte, v version, batches []batch, cut bool, until int64) *generation {
 	g := &generation{header: header, version: v, batches: batches, until: until}
 	if !survives(func() bool { return g.index(cut) }) {
@@ -194,7 +194,7 @@ func (g *generation) fill(c *Chunk) {
 func (g *generation) advance(c *Chunk) bool {
 	o := g.order
 	if g.behind {
-		return g.named(c)
+		return g.statuses(c)
 	}
 	if !g.started {
 		g.started, c.First = true, true

@@ -176,7 +176,7 @@ func (o *order) goStatus(c *Chunk, next *cursor) outcome {
 	if !next.tellsGoroutine() || o.goroutines.find(id) != nil || status == goSyscall && m != next.thread.id && o.thread(m).seen {
 		return odd
 	}
-	return o.goNamed(c, next, o.goroutines.add(id, uint8(status)))
+	return o.goTold(c, next, o.goroutines.add(id, uint8(status)))
 }
 
 // tellsGoroutine reports whether the status of a goroutine is one that there is.
@@ -185,8 +185,8 @@ func (next *cursor) tellsGoroutine() bool {
 	return id >= 0 && status != 0 && status < uint64(len(goStates)) && (status != goSyscall || m >= 0)
 }
 
-// goNamed takes the status of a goroutine, g.
-func (o *order) goNamed(c *Chunk, next *cursor, g *goroutine) outcome {
+// goTold takes the status of a goroutine, g.
+func (o *order) goTold(c *Chunk, next *cursor, g *goroutine) outcome {
 	th, m, status := next.thread, int64(next.args[1]), next.args[2]
 	e := o.transition(c, th, next.time, int64(next.args[0]), Undetermined, goStates[status])
 	switch {

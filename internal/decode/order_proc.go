@@ -59,7 +59,7 @@ func (o *order) procStatus(c *Chunk, next *cursor) outcome {
 		return odd
 	}
 	p.status = uint8(next.args[1])
-	o.procNamed(c, next)
+	o.procTold(c, next)
 	return happened
 }
 
@@ -72,8 +72,8 @@ func (o *order) tellsProc(next *cursor) *proc {
 	return o.proc(next.args[0])
 }
 
-// procNamed takes the status of a P.
-func (o *order) procNamed(c *Chunk, next *cursor) {
+// procTold takes the status of a P.
+func (o *order) procTold(c *Chunk, next *cursor) {
 	th, id, to := next.thread, int32(next.args[0]), Running
 	status := next.args[1]
 	if status == procIdle || status == procAbandoned {

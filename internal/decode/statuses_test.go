@@ -43,9 +43,9 @@ func statusesOf(lines []line) (statuses []string) {
 	return statuses
 }
 
-// TestNamed: a generation that is wanted up to a time has what it has as a whole up to
+// TestStatuses: a generation that is wanted up to a time has what it has as a whole up to
 // there, and behind it each status, and nothing else.
-func TestNamed(t *testing.T) {
+func TestStatuses(t *testing.T) {
 	found := 0
 	for _, name := range testtrace.All(t) {
 		data := testtrace.Data(t, name)

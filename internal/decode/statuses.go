@@ -5,14 +5,14 @@ import (
 	"math/bits"
 )
 
-// named decodes what is left of a generation behind what is wanted of it: only the
+// statuses decodes what is left of a generation behind what is wanted of it: only the
 // statuses in which goroutines and Ps are named for the first time. What did nothing up
 // to there has been in that state since the generation began.
 //
 // The threads are read one after the other, and no order is found between them, which
 // takes most of the time of decoding: the times of these events mean nothing, except that
 // they are later than all before. It is false as advance is.
-func (g *generation) named(c *Chunk) bool {
+func (g *generation) statuses(c *Chunk) bool {
 	o := g.order
 	for len(c.Events)+mostOfOne <= cap(c.Events) {
 		n := len(g.frontier)
@@ -20,7 +20,7 @@ func (g *generation) named(c *Chunk) bool {
 			return g.end(c)
 		}
 		next := g.frontier[n-1].cursor
-		if o.name(c, next) == odd {
+		if o.status(c, next) == odd {
 			return false
 		}
 		switch more, ok := next.toStatus(o.tables); {
@@ -36,10 +36,10 @@ func (g *generation) named(c *Chunk) bool {
 // other stands for a goroutine that tells the status of another one.
 var other = &goroutine{id: 1}
 
-// name takes the next event of a thread if it is a status. A thread tells those of its own
+// status takes the next event of a thread if it is a status. A thread tells those of its own
 // P and goroutine before anything else, so that it has no other P then, and executes no
 // other goroutine.
-func (o *order) name(c *Chunk, next *cursor) (out outcome) {
+func (o *order) status(c *Chunk, next *cursor) (out outcome) {
 	th := next.thread
 	switch next.typ {
 	default:
@@ -48,7 +48,7 @@ func (o *order) name(c *Chunk, next *cursor) (out outcome) {
 		if o.tellsProc(next) == nil {
 			return odd
 		}
-		o.procNamed(c, next)
+		o.procTold(c, next)
 		out = happened
 	case evGoStatus, evGoStatusStack:
 		if !next.tellsGoroutine() {
@@ -58,7 +58,7 @@ func (o *order) name(c *Chunk, next *cursor) (out outcome) {
 		if th.g = other; own || th.id == none {
 			th.g = nil
 		}
-		out = o.goNamed(c, next, other)
+		out = o.goTold(c, next, other)
 	}
 	if th.id == none {
 		th.g, th.p = nil, none
