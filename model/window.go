@@ -103,6 +103,15 @@ func (c *clip) resolve(start Time, clock *ClockSnapshot) {
 	})
 }
 
+// resolveBy is resolve with the first event of the trace.
+func (c *clip) resolveBy(e *decode.Event) {
+	var clock *ClockSnapshot
+	if e.Kind == decode.Sync {
+		clock, _ = new(clocks).snapshot(c.b.detail(e).Clock, Time(e.Time))
+	}
+	c.resolve(Time(e.Time), clock)
+}
+
 // want says which generations have to be decoded.
 func (c *clip) want(e decode.Extent) decode.Verdict {
 	if !c.asked {
@@ -155,7 +164,7 @@ func (c *clip) takes(e *decode.Event) bool {
 // look is takes for an event that may not be plain.
 func (c *clip) look(e *decode.Event) bool {
 	t := Time(e.Time)
-	c.resolve(t, nil)
+	c.resolveBy(e)
 	if c.done = c.done || c.err != nil; c.done {
 		return false
 	}
@@ -188,7 +197,7 @@ func (c *clip) look(e *decode.Event) bool {
 func (c *clip) cross(t Time) {
 	b, gap := c.b, c.b.gap
 	c.plain = math.MinInt64
-	c.resolve(t, nil)
+	c.resolveBy(&b.chunk.Events[0])
 	border := func(at Time) {
 		b.resume(at)
 		b.now = at

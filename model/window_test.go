@@ -205,6 +205,30 @@ func TestWindowOfDay(t *testing.T) {
 	}
 }
 
+// TestWindowOfDamagedBeginning: a window of a trace whose first generation is damaged lies
+// where the whole trace has it.
+func TestWindowOfDamagedBeginning(t *testing.T) {
+	data := slices.Clone(traceData(t, "flightrecorder-go1.25.trace"))
+	for i := range 54 {
+		data[22_650+i] = 0xff
+	}
+	h := history{lines: make(map[string]int)}
+	sum, err := model.Read(t.Context(), bytes.NewReader(data), &h)
+	if len(sum.Gaps) != 1 || h.clock == nil {
+		t.Fatalf("gaps %v, %v", sum.Gaps, err)
+	}
+	const after = 500 * time.Millisecond
+	for _, from := range []model.Moment{{Since: after}, {Wall: h.clock.Wall.Add(time.Duration(sum.Origin-h.clock.Trace) + after)}} {
+		part, err := model.ReadWindow(t.Context(), bytes.NewReader(data), model.NopSink{}, model.Window{From: from})
+		if part == nil {
+			t.Fatalf("from %v: %v", from, err)
+		}
+		if want := sum.Origin + model.Time(after); part.Start != want || part.Origin != sum.Origin {
+			t.Errorf("from %v: from %d of a trace that begins at %d, want %d", from, part.Start, part.Origin, want)
+		}
+	}
+}
+
 // TestSplit: windows that follow each other have what single ones have.
 func TestSplit(t *testing.T) {
 	for _, name := range []string{"flightrecorder.trace", "gc.trace", "manytasks.trace", "httpserver.trace", "truncated.trace", "damaged.trace", "httpserver-go1.21.trace"} {
