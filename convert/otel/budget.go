@@ -304,7 +304,8 @@ func (t *tree) parent(n *node) spanID {
 	return spanID{}
 }
 
-// sizes tells how large spans are when they are encoded.
+// sizes tells how large spans are when they are encoded. It has the sizes of stacks of its
+// own: a mapping belongs to the goroutine that encodes.
 type sizes struct {
 	reasons *times.Reasons
 	stacks  map[*model.Stack]int

@@ -2,15 +2,16 @@ package otel
 
 import (
 	"github.com/trace2x/trace2x/internal/inturn"
-	"github.com/trace2x/trace2x/model"
 	"github.com/trace2x/trace2x/model/times"
 )
 
 // encoder encodes spans and hands them to out, in the order in which it gets them, beside
 // the goroutine that makes them.
 type encoder struct {
-	out     func(span []byte) // the span is valid until out returns
-	clock   WallClock
+	out func(span []byte) // the span is valid until out returns
+	// clock and reasons are what the spans refer to. They belong to whoever makes these,
+	// and are copied with each batch.
+	clock   *WallClock
 	reasons *times.Reasons
 
 	open    []sent
@@ -32,21 +33,13 @@ const (
 	encodingBatches = 3
 )
 
-func newEncoder(out func(span []byte)) *encoder {
-	e := &encoder{out: out, free: make(chan []sent, encodingBatches), mapping: newMapping()}
+func newEncoder(out func(span []byte), clock *WallClock, reasons *times.Reasons) *encoder {
+	e := &encoder{out: out, clock: clock, reasons: reasons, free: make(chan []sent, encodingBatches), mapping: newMapping()}
 	for range encodingBatches {
 		e.free <- make([]sent, 0, spansOfBatch)
 	}
 	e.open = <-e.free
 	return e
-}
-
-// sync takes the time of day, for the spans that follow.
-func (e *encoder) sync(s *model.Sync) {
-	if !e.clock.Known() {
-		e.hand()
-		e.clock.Sync(s)
-	}
 }
 
 // add takes a span.
@@ -61,7 +54,7 @@ func (e *encoder) hand() {
 	if len(e.open) == 0 {
 		return
 	}
-	batch, clock, reasons := e.open, e.clock, *e.reasons
+	batch, clock, reasons := e.open, *e.clock, *e.reasons
 	e.line.Go(func() {
 		m := e.mapping
 		m.clock, m.reasons = clock, &reasons

@@ -44,7 +44,7 @@ type tree struct {
 	budget     budget
 	keptSpans  int               // of all roots
 	keptEver   int               // likewise, up to now
-	spare      [][]kept          // memory for those of roots
+	spare      [][]kept          // memory that root.kept may use again
 	names      map[string]string // of the spans of goroutines, by start function
 	tasks      map[*model.Task]*node
 	works      map[*model.Work]*node
@@ -96,7 +96,7 @@ func newTree(opts Options, out func(span []byte), failed func() error) *tree {
 	t.taskTimes = times.NewTasks(&t.ledger)
 	t.sizes = sizes{&t.ledger.Reasons, make(map[*model.Stack]int)}
 	if out != nil {
-		t.encoder = newEncoder(out)
+		t.encoder = newEncoder(out, &t.clock, &t.ledger.Reasons)
 	}
 	return t
 }
@@ -107,17 +107,14 @@ func (t *tree) Begin(tr *model.Trace) {
 	t.trace, t.now = *tr, tr.Start
 	t.ids = newIDs(tr.Fingerprint)
 	t.clock = NewWallClock(t.opts.WallStart, tr.Start)
-	if t.encoder != nil {
-		t.encoder.clock, t.encoder.reasons = t.clock, &t.ledger.Reasons
-	}
 	t.program = newProgram(t, !t.opts.filtered())
 }
 
 func (t *tree) Sync(s *model.Sync) {
-	t.clock.Sync(s)
-	if t.encoder != nil {
-		t.encoder.sync(s)
+	if t.encoder != nil && !t.clock.Known() {
+		t.encoder.hand() // what was sent before has the clock of before
 	}
+	t.clock.Sync(s)
 }
 
 func (t *tree) send(r *root, s *span) {
