@@ -224,8 +224,8 @@ func (b *Builder) waited(sh *share, g *model.Goroutine, gr *goroutine, s *model.
 	if d > site.longest.duration || site.spread.N == 1 {
 		site.longest.offer(g, s.Start, d, s.Stack)
 	}
-	site.program = site.program || !ofRuntime(g)
-	if s.Before && !ofRuntime(g) && (s.Stack == nil || s.Reason == "unknown") {
+	site.program = site.program || !model.OfRuntime(g.Func)
+	if s.Before && !model.OfRuntime(g.Func) && (s.Stack == nil || s.Reason == "unknown") {
 		sh.blocking.unexplained++
 	}
 	switch {
@@ -288,7 +288,7 @@ func (b *Builder) syscallEnded(sh *share, g *model.Goroutine, gr *goroutine, s *
 		}
 	}
 	if d > 0 {
-		site.program = site.program || !ofRuntime(g)
+		site.program = site.program || !model.OfRuntime(g.Func)
 		b.addWait(site, g, gr, st, d)
 		if d > site.longest.duration {
 			site.longest.offer(g, s.ProcLost, d, s.Stack)

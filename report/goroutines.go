@@ -61,9 +61,6 @@ func inColumns(t *times.Times) [6]model.Time {
 	return [6]model.Time{t.Execution, t.SchedWait, t.Blocked(), t.Syscall + t.SyscallBlock, t.GCAssist, t.Total()}
 }
 
-// ofRuntime reports whether a goroutine is none of the program's.
-func ofRuntime(g *model.Goroutine) bool { return model.OfRuntime(g.Func) }
-
 // add adds a goroutine that ended; t is what of its time counts.
 func (gs *groups) add(g *model.Goroutine, gr *goroutine, t *times.Times) {
 	grp := gs.of(g.Func)

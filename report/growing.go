@@ -57,7 +57,7 @@ const (
 
 // add counts a goroutine that has ended, or that the trace leaves.
 func (gr *growing) add(b *Builder, g *model.Goroutine) {
-	if ofRuntime(g) {
+	if model.OfRuntime(g.Func) {
 		return
 	}
 	st := b.places.of(g.Creation)

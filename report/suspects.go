@@ -45,8 +45,8 @@ const (
 	// goroutines.
 	SyscallsHoldProcs SuspectKind = "syscalls_hold_procs"
 	// BlockedThroughout: goroutines were blocked from before the trace until after
-	// it. They may have leaked. It is not there for a window that is only a part of the
-	// trace: nothing in the window tells of a wait that neither begins nor ends in it.
+	// it. They may have leaked. A window that is only a part of the trace has no such
+	// suspects. Such a wait begins before the window and ends behind it, if it ends.
 	BlockedThroughout SuspectKind = "blocked_throughout"
 	// SlowTail: the slowest hundredth of some units of work took much longer than the
 	// others. Stack is the place at which most of that time passed.
@@ -108,7 +108,7 @@ const maxExamples = 10
 
 func (l *leaks) add(g *model.Goroutine, s *model.GoState) {
 	switch {
-	case ofRuntime(g), waitsByDesign(g, s):
+	case model.OfRuntime(g.Func), waitsByDesign(g, s):
 		return
 	case s.Stack == nil && g.Func == "":
 		l.untold++
