@@ -206,8 +206,8 @@ func (s *Sums) add(u *Unit) {
 	s.touched = s.touched[:0]
 }
 
-// MaxTypes is how many types of units are told apart. A program that gives each task a name
-// of its own has millions. All that come later are of the type [model.Other] of their kind.
+// MaxTypes is how many types of units are told apart. Units of later types have the type
+// [model.Other] of their kind. A program that gives each task its own name has millions of types.
 const MaxTypes = 10_000
 
 // typ returns the units of a type.

@@ -59,7 +59,7 @@ func (s *Selection) task(t *Task) bool {
 // trace, SpansBefore those of them that began before the trace.
 type Found struct{ Goroutines, Tasks, Spans, SpansBefore int }
 
-// Add adds what another trace, or another part of one, had.
+// Add adds the counts of another trace, or of another part of the same trace.
 func (f *Found) Add(more Found) {
 	f.Goroutines += more.Goroutines
 	f.Tasks += more.Tasks

@@ -39,8 +39,8 @@ func (w *wakings) GoroutineState(g *model.Goroutine, s *model.GoState) {
 	}
 }
 
-// TestEnders: the goroutine that ended the longest of some waits, and the one that made a
-// goroutine runnable, are those of the trace.
+// TestEnders: a report names the goroutine that ended the longest of some waits, and the one
+// that made another goroutine runnable, as the trace does.
 func TestEnders(t *testing.T) {
 	for _, name := range []string{"httpserver", "httpserver-go1.19", "pipeline", "slow", "states"} {
 		w := &wakings{by: make(map[waking]model.GoID)}

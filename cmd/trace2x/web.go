@@ -294,8 +294,8 @@ func writeHTMLOfMany(ctx context.Context, e *env, args []string, fl *summaryFlag
 	return failed
 }
 
-// again returns what reads a window of one of these files once more; nil if one cannot be
-// read again, such as a pipe.
+// again returns a function that reads a window of one of these files once more. It returns
+// nil if one of them cannot be read again, such as a pipe.
 func again(files []string) web.ReadAgain {
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {

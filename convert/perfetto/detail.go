@@ -127,7 +127,7 @@ func (w *Writer) Fit(budget int64) Fit {
 		}
 		last = b
 	}
-	return Fit{d, max(time.Duration(last.time-w.trace.Origin), 1)}
+	return Fit{d, max(time.Duration(last.time-w.trace.Origin), 1)} // 0 would be the end of the trace
 }
 
 // Apply has the next conversion write what fits: with o, of part, which had asked to end

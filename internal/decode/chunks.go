@@ -16,7 +16,7 @@ const (
 	// generations of 20 MB.
 	decodedAtOnce = 64 << 20
 	// chunksAhead is the number of chunks that may wait until the generations
-	// before theirs have been consumed: about 14 MB.
+	// before theirs have been consumed: about 6 MB.
 	chunksAhead = 12
 )
 

@@ -58,8 +58,8 @@ func (p *part) extent() (e Extent, ok bool) {
 	return e, ok && p.damage == nil
 }
 
-// begin has the trace begin with a generation of which nothing can be decoded: that is
-// where people count from.
+// begin puts the beginning of the trace into a chunk, for a first generation of which nothing
+// can be decoded. All times that people see count from there.
 func (p *part) begin(c *Chunk) {
 	e, ok := p.extent()
 	if !ok {

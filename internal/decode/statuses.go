@@ -9,8 +9,8 @@ import (
 // statuses in which goroutines and Ps are named for the first time. What did nothing up
 // to there has been in that state since the generation began.
 //
-// The threads are read one after the other, and no order is found between them, which
-// takes most of the time of decoding: the times of these events mean nothing, except that
+// The threads are read one after the other. To find an order between them takes most of the
+// time of decoding, and is left out. So the times of these events mean nothing, except that
 // they are later than all before. It is false as advance is.
 func (g *generation) statuses(c *Chunk) bool {
 	o := g.order
@@ -33,12 +33,12 @@ func (g *generation) statuses(c *Chunk) bool {
 	return true
 }
 
-// other stands for a goroutine that tells the status of another one.
-var other = &goroutine{id: 1}
+// teller stands for a goroutine that tells the status of another one.
+var teller = &goroutine{id: 1}
 
-// status takes the next event of a thread if it is a status. A thread tells those of its own
-// P and goroutine before anything else, so that it has no other P then, and executes no
-// other goroutine.
+// status takes the next event of a thread if it is a status. A thread tells the statuses of
+// its own P and its own goroutine before anything else. So it has no other P then, and
+// executes no other goroutine.
 func (o *order) status(c *Chunk, next *cursor) (out outcome) {
 	th := next.thread
 	switch next.typ {
@@ -55,10 +55,10 @@ func (o *order) status(c *Chunk, next *cursor) (out outcome) {
 			return odd
 		}
 		own := next.args[2] == goRunning || next.args[2] == goSyscall && int64(next.args[1]) == th.id
-		if th.g = other; own || th.id == none {
+		if th.g = teller; own || th.id == none {
 			th.g = nil
 		}
-		out = o.goTold(c, next, other)
+		out = o.goTold(c, next, teller)
 	}
 	if th.id == none {
 		th.g, th.p = nil, none
@@ -69,8 +69,8 @@ func (o *order) status(c *Chunk, next *cursor) (out outcome) {
 // isStatus has the types of events that tell a status.
 var isStatus = [256]bool{evProcStatus: true, evGoStatus: true, evGoStatusStack: true}
 
-// toStatus goes on to the next event of the thread that is a status, and reads it, without
-// its time. The results are those of [cursor.next].
+// toStatus goes on to the next status of the thread and reads it without its time. It
+// returns what [cursor.next] returns.
 func (c *cursor) toStatus(t *tables) (more, ok bool) {
 	for {
 		if more, ok := c.nextBatch(t); !more {

@@ -26,8 +26,8 @@ func linesUntil(t *testing.T, header []byte, v version, batches []batch, until i
 	return d.lines
 }
 
-// statusesOf returns the statuses among events, in no order: what they tell of a goroutine or
-// P. Where a goroutine is told of that does not run, it does not matter.
+// statusesOf returns the statuses among events, sorted by their texts: what each tells of a
+// goroutine or P. Any P may tell the status of a goroutine that does not run.
 func statusesOf(lines []line) (statuses []string) {
 	for _, l := range lines {
 		if l.From != Undetermined || l.Kind != GoTransition && l.Kind != ProcTransition {
@@ -69,7 +69,7 @@ func TestStatuses(t *testing.T) {
 				if len(got) < n || !slices.Equal(got[:n], all[:n]) {
 					t.Fatalf("%s, generation %d until %d: up to there it has not the %d events that it has as a whole", name, i, until, n)
 				}
-				late := got[n : len(got)-1] // the last event is a Sync, the first ones may be of one GoSwitch
+				late := got[n : len(got)-1] // without the Sync at the end; a GoSwitch may be at the beginning
 				statuses, want := statusesOf(late), statusesOf(all[n:])
 				if !slices.Equal(statuses, want) || len(late)-len(statuses) >= mostOfOne {
 					t.Fatalf("%s, generation %d until %d: %d events behind that with the statuses\n%q\nas a whole it has\n%q", name, i, until, len(late), statuses, want)
